@@ -1,0 +1,94 @@
+//! The binaries under test, built before they are measured, so that none is stale.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Result;
+use crate::scenario::Scenario;
+
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
+
+pub struct Artifacts {
+    release: PathBuf,
+    /// An empty folder for servers to run in.
+    folder: PathBuf,
+}
+
+impl Artifacts {
+    /// Builds what the scenarios need, next to this very program.
+    pub fn build(scenarios: &[Scenario], as_they_are: bool) -> Result<Self> {
+        let program = env::current_exe()?;
+        let target = program
+            .ancestors()
+            .nth(2)
+            .ok_or("this program is not in a target folder")?;
+        let artifacts = Self {
+            release: target.join("release"),
+            folder: target.join("bench-load"),
+        };
+        fs::create_dir_all(&artifacts.folder)?;
+        if as_they_are {
+            return Ok(artifacts);
+        }
+        let build = |what: &[&str]| -> Result<()> {
+            let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+            let status = Command::new(cargo)
+                .args(["build", "--release", "--locked"])
+                .args(["--manifest-path", WORKSPACE])
+                .arg("--target-dir")
+                .arg(target)
+                .args(what)
+                .status()?;
+            match status.success() {
+                true => Ok(()),
+                false => Err(format!("building {what:?} failed").into()),
+            }
+        };
+        // Each package by itself: built together, one's features would creep into the other's binary.
+        build(&["--package", "pymcp-template", "--bin", "pymcp"])?;
+        if scenarios.contains(&Scenario::Calls) {
+            build(&["--package", "pymcp-bench-load", "--bins"])?;
+        }
+        if scenarios.contains(&Scenario::Tools) {
+            build(&["--package", "pymcp-kit", "--example", "many_tools"])?;
+        }
+        Ok(artifacts)
+    }
+
+    /// `pymcp` over stdio.
+    pub fn pymcp(&self) -> Command {
+        self.command(Path::new("pymcp"))
+    }
+
+    /// `pymcp` over HTTP, on a port of its choice.
+    pub fn pymcp_http(&self) -> Command {
+        let mut command = self.pymcp();
+        command.args(["serve", "--transport", "http", "--port", "0"]);
+        command
+    }
+
+    pub fn control_axum(&self) -> Command {
+        self.command(Path::new("control-axum"))
+    }
+
+    pub fn control_rmcp(&self) -> Command {
+        self.command(Path::new("control-rmcp"))
+    }
+
+    /// A server of so many tools.
+    pub fn many_tools(&self, tools: u32) -> Command {
+        let mut command = self.command(&Path::new("examples").join("many_tools"));
+        command.args(["--tools", &tools.to_string()]);
+        command
+    }
+
+    /// Free of this process's settings: no environment, and a folder without a `.env`.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(self.release.join(program));
+        command.env_clear().current_dir(&self.folder);
+        command
+    }
+}

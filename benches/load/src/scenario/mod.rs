@@ -1,0 +1,57 @@
+//! The questions that the bench answers, one a file.
+
+mod calls;
+mod pipeline;
+mod sessions;
+mod soak;
+mod start;
+mod tools;
+
+use clap::ValueEnum;
+
+use crate::Result;
+use crate::artifacts::Artifacts;
+use crate::report::Report;
+use crate::rounds::Plan;
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Scenario {
+    /// Start to the first answer over stdio, idle memory, size of the binary
+    Start,
+    /// CPU and latency of a call, against the control servers
+    Calls,
+    /// The same call with 7 and with 1,000 tools registered
+    Tools,
+    /// Memory of 10,000 idle sessions
+    Sessions,
+    /// Memory before and after 200,000 calls
+    Soak,
+    /// Memory under 20,000 calls that stdio gets without a pause
+    Pipeline,
+}
+
+impl Scenario {
+    pub const ALL: &[Self] = &[
+        Self::Start,
+        Self::Calls,
+        Self::Tools,
+        Self::Sessions,
+        Self::Soak,
+        Self::Pipeline,
+    ];
+
+    pub fn needs_wrk(self) -> bool {
+        matches!(self, Self::Calls | Self::Tools)
+    }
+
+    pub fn run(self, artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
+        match self {
+            Self::Start => start::run(artifacts, report),
+            Self::Calls => calls::run(artifacts, plan, report),
+            Self::Tools => tools::run(artifacts, plan, report),
+            Self::Sessions => sessions::run(artifacts, report),
+            Self::Soak => soak::run(artifacts, report),
+            Self::Pipeline => pipeline::run(artifacts, report),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Whether memory grows with the number of calls served.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::artifacts::Artifacts;
+use crate::http::{Client, Post};
+use crate::mcp::{self, Call};
+use crate::procfs;
+use crate::report::{self, Report};
+use crate::server::Server;
+
+const CLIENTS: usize = 4;
+const CALLS: usize = 200_000;
+const LAPS: usize = 4;
+const WARM_UP: usize = 20_000;
+
+pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
+    let server = Server::start(artifacts.pymcp_http())?;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = Client::connect(server.address)?;
+        let session = mcp::open_session(&mut client)?;
+        clients.push((client, mix(&session)));
+    }
+    drive(&mut clients, WARM_UP)?;
+    let mut resident = vec![procfs::resident_kib(server.pid())?];
+    for lap in 1..=LAPS {
+        report::progress(&format!("soak: {} of {CALLS} calls", lap * CALLS / LAPS))?;
+        drive(&mut clients, CALLS / LAPS)?;
+        resident.push(procfs::resident_kib(server.pid())?);
+    }
+    let mib: Vec<f64> = resident.iter().map(|&kib| kib as f64 / 1024.0).collect();
+    let change = mib[LAPS] - mib[0];
+    let laps: Vec<String> = mib.iter().map(|mib| format!("{mib:.2}")).collect();
+    report.heading("Soak")?;
+    report.line(&format!(
+        "RSS in MiB after a warm-up of {WARM_UP} calls and after each quarter of {CALLS}: {} (change {change:+.2})",
+        laps.join(" ")
+    ))?;
+    report.target(
+        format!("change of RSS over {CALLS} calls, either way"),
+        change.abs(),
+        2.0,
+        " MiB",
+    );
+    Ok(())
+}
+
+/// Calls of every kind that ask nothing back: cached and not, streamed and not, of both eras, and a refused one.
+fn mix(session: &str) -> Vec<Post> {
+    let request = |method: &str, params: Value| {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        mcp::legacy(Some(session), &message)
+    };
+    let call = |tool: &str, arguments: Value| {
+        request(
+            "tools/call",
+            json!({ "name": tool, "arguments": arguments }),
+        )
+    };
+    vec![
+        call("greet", json!({ "name": "Ada" })),
+        Call::greet_modern().post,
+        call("permutations", json!({ "n": 16, "k": 8 })),
+        call("generate_password", json!({ "length": 20 })),
+        call("permutations", json!({ "n": 1, "k": 2 })),
+        request("resources/read", json!({ "uri": "data://modulo10/7" })),
+        request("tools/list", json!({})),
+    ]
+}
+
+/// Shares out `calls` among the clients, which send at the same time.
+fn drive(clients: &mut [(Client, Vec<Post>)], calls: usize) -> Result<()> {
+    let share = calls / clients.len();
+    thread::scope(|scope| {
+        let running: Vec<_> = clients
+            .iter_mut()
+            .map(|(client, mix)| {
+                scope.spawn(move || {
+                    for post in mix.iter().cycle().take(share) {
+                        answered(client, post).map_err(|error| error.to_string())?;
+                    }
+                    Ok::<(), String>(())
+                })
+            })
+            .collect();
+        for client in running {
+            client.join().map_err(|_| "a client panicked")??;
+        }
+        Ok(())
+    })
+}
+
+fn answered(client: &mut Client, post: &Post) -> Result<()> {
+    let response = client.post(post)?;
+    if response.status == 200 && response.body.contains("\"result\":") {
+        return Ok(());
+    }
+    Err(format!("{} was not answered: {response:?}", post.body).into())
+}

@@ -1,0 +1,47 @@
+//! Whether a call costs the same however many tools are registered.
+
+use crate::Result;
+use crate::artifacts::Artifacts;
+use crate::http::Client;
+use crate::mcp::{self, Call, Shape};
+use crate::report::Report;
+use crate::rounds::{self, Lane, Plan};
+use crate::server::Server;
+
+pub fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
+    let few = Server::start(artifacts.many_tools(7))?;
+    let many = Server::start(artifacts.many_tools(1000))?;
+    let legacy = |server: &Server| -> Result<Call> {
+        let session = mcp::open_session(&mut Client::connect(server.address)?)?;
+        Ok(Call::greet_legacy(Some(&session), Shape::Json))
+    };
+    let lane = |name, server, call| Lane { name, server, call };
+    let lanes = [
+        lane("7 tools, 2025-11-25", &few, legacy(&few)?),
+        lane("1,000 tools, 2025-11-25", &many, legacy(&many)?),
+        lane("7 tools, 2026-07-28", &few, Call::greet_modern()),
+        lane("1,000 tools, 2026-07-28", &many, Call::greet_modern()),
+    ];
+    let tracks = rounds::run(&lanes, plan)?;
+
+    report.heading("Number of tools")?;
+    let rows: Vec<Vec<String>> = lanes
+        .iter()
+        .zip(&tracks)
+        .map(|(lane, track)| vec![lane.name.to_owned(), format!("{:.1}", track.cpu())])
+        .collect();
+    report.table(&["call of a cached greet", "CPU µs"], &rows)?;
+    report.raw_rounds(&lanes, &tracks)?;
+    for (era, pair) in ["2025-11-25", "2026-07-28"].iter().zip(tracks.chunks(2)) {
+        let ratio = pair[1].ratio_to(&pair[0]);
+        report.line(&format!("\n1,000 tools against 7, {era}: {ratio:.3}"))?;
+        let percent = (ratio.median - 1.0).abs() * 100.0;
+        report.target(
+            format!("difference of 1,000 tools to 7, {era}"),
+            percent,
+            5.0,
+            " %",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! The arguments of one call, put right as far as the schema says how.
+
+use std::collections::HashMap;
+
+use num_bigint::BigInt;
+use num_traits::FromPrimitive;
+use rmcp::model::JsonObject;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+
+use super::schema::Plan;
+
+/// Digits of the longest integer that is read; Python's own limit for reading one from text.
+const MAX_DIGITS: usize = 4300;
+
+/// Arguments by name.
+///
+/// JSON numbers are kept as `serde_json` reads them, which rounds integers beyond 64 bits; their
+/// digits are kept beside, and [`super::Integer`] gets those.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Arguments {
+    pub(crate) values: JsonObject,
+    /// Decimal digits of integers that do not fit a JSON number here, by argument name.
+    pub(crate) exact: Vec<(String, String)>,
+}
+
+impl From<JsonObject> for Arguments {
+    fn from(values: JsonObject) -> Self {
+        Self { values, exact: Vec::new() }
+    }
+}
+
+impl Arguments {
+    /// Arguments as they came; `params` is the text they were read from, in which integers that
+    /// were rounded are looked up again.
+    pub(crate) fn read(values: JsonObject, plan: &Plan, params: &str) -> Self {
+        let mut arguments = Self::from(values);
+        let rounded = |name: &String, value: &Value| {
+            is_rounded(value) && plan.properties.get(name).is_some_and(|plan| plan.integer)
+        };
+        if arguments.values.iter().any(|(name, value)| rounded(name, value)) {
+            arguments.recover_digits(params);
+        }
+        arguments
+    }
+
+    fn recover_digits(&mut self, params: &str) {
+        #[derive(serde::Deserialize)]
+        struct Params<'a> {
+            #[serde(borrow)]
+            arguments: HashMap<String, &'a RawValue>,
+        }
+        let Ok(params) = serde_json::from_str::<Params<'_>>(params) else { return };
+        for (name, value) in &self.values {
+            let literal = params.arguments.get(name).map(|raw| raw.get()).unwrap_or_default();
+            let digits = literal.strip_prefix('-').unwrap_or(literal);
+            if is_rounded(value) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+                self.exact.push((name.clone(), literal.to_owned()));
+            }
+        }
+    }
+
+    /// Removes arguments that the tool does not have, and returns their names.
+    pub(crate) fn strip_unknown(&mut self, plan: &Plan) -> Vec<String> {
+        if self.values.keys().all(|name| plan.properties.contains_key(name)) {
+            return Vec::new();
+        }
+        let unknown: Vec<String> =
+            self.values.keys().filter(|name| !plan.properties.contains_key(*name)).cloned().collect();
+        self.values.retain(|name, _| plan.properties.contains_key(name));
+        self.exact.retain(|(name, _)| plan.properties.contains_key(name));
+        unknown
+    }
+
+    /// Reads `"5"`, `12.0`, `"yes"` and their like as what the schema wants.
+    pub(crate) fn coerce(&mut self, plan: &Plan) {
+        for (name, value) in &mut self.values {
+            let Some(plan) = plan.properties.get(name) else { continue };
+            if let Some(digits) = coerce(value, plan) {
+                self.exact.retain(|(held, _)| held != name);
+                self.exact.push((name.clone(), digits));
+            }
+        }
+    }
+
+    /// The arguments as the handler's type.
+    pub(crate) fn parse<T: DeserializeOwned>(mut self) -> Result<T, serde_json::Error> {
+        for (name, digits) in self.exact {
+            self.values.insert(name, Value::String(digits));
+        }
+        serde_json::from_value(Value::Object(self.values))
+    }
+}
+
+fn is_rounded(value: &Value) -> bool {
+    matches!(value, Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|n| n.abs() >= 9.2e18))
+}
+
+/// Puts one value right in place. Returns the digits of an integer that does not fit a JSON number;
+/// the value then holds the nearest one, which is all that bounds need.
+pub(crate) fn coerce(value: &mut Value, plan: &Plan) -> Option<String> {
+    match value {
+        Value::String(text) if !plan.string => {
+            let text = text.trim();
+            if plan.integer
+                && let Some(integer) = integer_from_text(text)
+            {
+                return set_integer(value, &integer);
+            }
+            if plan.number
+                && let Some(number) = text.parse().ok().and_then(Number::from_f64)
+            {
+                *value = Value::Number(number);
+            } else if plan.boolean
+                && let Some(flag) = boolean_from_text(text)
+            {
+                *value = Value::Bool(flag);
+            }
+        }
+        Value::Bool(flag) if !plan.boolean => {
+            if plan.integer {
+                *value = Value::from(u8::from(*flag));
+            } else if plan.number {
+                *value = Value::from(f64::from(u8::from(*flag)));
+            }
+        }
+        Value::Number(number) if plan.integer && !plan.number && number.is_f64() => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0).and_then(BigInt::from_f64);
+            if let Some(integer) = whole {
+                return set_integer(value, &integer);
+            }
+        }
+        Value::Number(number) if plan.boolean && !plan.integer && !plan.number => {
+            match number.as_f64() {
+                Some(0.0) => *value = Value::Bool(false),
+                Some(1.0) => *value = Value::Bool(true),
+                _ => {}
+            }
+        }
+        Value::Array(items) => {
+            if let Some(plan) = &plan.items {
+                items.iter_mut().for_each(|item| drop(coerce(item, plan)));
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                if let Some(plan) = plan.properties.get(name) {
+                    coerce(member, plan);
+                }
+            }
+        }
+        _ => {}
+    }
+    None
+}
+
+fn set_integer(value: &mut Value, integer: &BigInt) -> Option<String> {
+    if let Ok(fits) = i64::try_from(integer) {
+        *value = fits.into();
+        return None;
+    }
+    if let Ok(fits) = u64::try_from(integer) {
+        *value = fits.into();
+        return None;
+    }
+    let digits = integer.to_string();
+    // Beyond the range of a double the nearest one is its largest.
+    let nearest = digits.parse::<f64>().unwrap_or(f64::MAX).clamp(f64::MIN, f64::MAX);
+    *value = Number::from_f64(nearest).map(Value::Number)?;
+    Some(digits)
+}
+
+/// `12`, `+12`, `1_2`, `12.0`, as Python reads them.
+fn integer_from_text(text: &str) -> Option<BigInt> {
+    let (sign, digits) = match text.as_bytes().first()? {
+        b'-' => ("-", &text[1..]),
+        b'+' => ("", &text[1..]),
+        _ => ("", text),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let well_formed = whole.split('_').all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()))
+        && fraction.bytes().all(|b| b == b'0')
+        && !digits.ends_with('.');
+    if !well_formed || whole.len() > MAX_DIGITS {
+        return None;
+    }
+    format!("{sign}{}", whole.replace('_', "")).parse().ok()
+}
+
+fn boolean_from_text(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+        "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "arguments_tests.rs"]
+mod tests;

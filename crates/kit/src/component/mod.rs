@@ -1,0 +1,147 @@
+//! Tools, resources and prompts: plain async functions with what a client needs to know of them.
+//!
+//! Each kind has one file. To add a kind of result, see [`result`]; what a component may do to the
+//! world is declared in [`effects`]. Schemas come from types ([`schema`]) and are compiled once.
+
+mod arguments;
+mod effects;
+mod integer;
+mod prompt;
+mod registry;
+mod resource;
+mod result;
+pub(crate) mod schema;
+mod template;
+mod tool;
+mod uri_template;
+
+pub use arguments::Arguments;
+pub use effects::{Effect, Effects};
+pub use integer::Integer;
+pub use prompt::{IntoPrompt, Prompt};
+pub use registry::Registry;
+pub use resource::{IntoContents, Resource};
+pub use result::{IntoToolResult, ToolResult};
+pub use template::ResourceTemplate;
+pub use tool::{NoArgs, Tool};
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use rmcp::model::CacheScope;
+use serde_json::{Value, json};
+
+use crate::error::Result;
+
+/// A boxed future: what the registry stores handlers as.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+pub(crate) type Handler<A, R> = Box<dyn Fn(crate::Ctx, A) -> BoxFuture<'static, Result<R>> + Send + Sync>;
+
+/// What the server does with a component, as opposed to what clients are told of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Whether successful results may be kept and repeated for the same caller and arguments.
+    pub cached: bool,
+    /// Time a call may take; `None` means the server's default.
+    pub timeout: Option<Duration>,
+    /// What it does to the world.
+    pub effects: Effects,
+    /// Words to group it by.
+    pub tags: Vec<String>,
+    /// How long a modern client may keep what it read, and whether others may see it.
+    pub hint: CacheHint,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { cached: false, timeout: None, effects: Effects::default(), tags: Vec::new(), hint: CacheHint::NONE }
+    }
+}
+
+/// The `ttlMs` and `cacheScope` of a result (2026-07-28 `server/utilities/caching`).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CacheHint {
+    /// Milliseconds for which the client may treat the result as fresh.
+    pub ttl: Duration,
+    /// `true` only where the result is the same for every caller.
+    pub public: bool,
+}
+
+impl CacheHint {
+    /// Do not keep it.
+    pub const NONE: Self = Self { ttl: Duration::ZERO, public: false };
+
+    pub(crate) fn ttl_ms(self) -> u64 {
+        self.ttl.as_millis().try_into().unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn scope(self) -> CacheScope {
+        if self.public { CacheScope::Public } else { CacheScope::Private }
+    }
+}
+
+impl Settings {
+    /// The tags as clients of the Python original know them.
+    pub(crate) fn meta(&self) -> rmcp::model::MetaObject {
+        let mut tags = self.tags.clone();
+        tags.sort();
+        let Value::Object(meta) = json!({ "fastmcp": { "tags": tags } }) else { unreachable!() };
+        meta.into()
+    }
+}
+
+/// Builder methods that every kind of component has; `$name` is the kind in the docs.
+macro_rules! common_builders {
+    () => {
+        /// A name for people.
+        pub fn title(mut self, title: impl Into<String>) -> Self {
+            self.definition.title = Some(title.into());
+            self
+        }
+
+        /// What it does, in a sentence or two that a model can act on.
+        pub fn description(mut self, description: impl Into<String>) -> Self {
+            self.definition.description = Some(description.into().into());
+            self
+        }
+
+        /// Words to group it by; clients see them sorted in `_meta`.
+        pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+            self.settings.tags = tags.into_iter().map(Into::into).collect();
+            self
+        }
+
+        /// Pictures for it: `https:` or `data:` URIs.
+        pub fn icons(mut self, icons: impl IntoIterator<Item = rmcp::model::Icon>) -> Self {
+            self.definition.icons = Some(icons.into_iter().collect());
+            self
+        }
+
+        /// Successful results may be repeated for the same caller and arguments until the server's
+        /// cache lets go of them. Only for what has no effect and may be a little old.
+        pub fn cached(mut self) -> Self {
+            self.settings.cached = true;
+            self
+        }
+
+        /// The time a call may take, instead of the server's default. Waiting for the user or the
+        /// model does not count.
+        pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+            self.settings.timeout = Some(timeout);
+            self
+        }
+
+        /// What it does to the world beyond computing an answer.
+        pub fn effects(mut self, effects: impl IntoIterator<Item = $crate::component::Effect>) -> Self {
+            self.settings.effects = effects.into_iter().collect();
+            self
+        }
+
+        /// What the server does with it.
+        pub fn settings(&self) -> &$crate::component::Settings {
+            &self.settings
+        }
+    };
+}
+use common_builders;

@@ -1,0 +1,122 @@
+//! Resources at a fixed URI.
+
+use rmcp::model::{Resource as Definition, ResourceContents};
+
+use crate::context::Ctx;
+use crate::error::Result;
+
+use super::{CacheHint, Handler, Settings, common_builders};
+
+/// A resource: something to read at a fixed URI.
+///
+/// ```
+/// use pymcp_kit::{Ctx, Resource, Result};
+///
+/// async fn motto(_: Ctx) -> Result<&'static str> {
+///     Ok("Least privilege.")
+/// }
+///
+/// let resource = Resource::new("data://motto", "motto", motto).mime_type("text/plain").cached();
+/// assert_eq!(resource.uri(), "data://motto");
+/// ```
+pub struct Resource {
+    pub(crate) definition: Definition,
+    pub(crate) settings: Settings,
+    pub(crate) handler: Handler<Place, Vec<ResourceContents>>,
+}
+
+/// Where something was read and what it is: the same for every kind of contents.
+pub struct Place {
+    /// The URI that was asked for.
+    pub uri: String,
+    /// The declared MIME type.
+    pub mime_type: Option<String>,
+}
+
+impl Resource {
+    /// A resource at `uri` (RFC 3986, with a scheme) with a name for programs.
+    pub fn new<R, F, Fut>(uri: &'static str, name: &'static str, handler: F) -> Self
+    where
+        R: IntoContents + Send + 'static,
+        F: Fn(Ctx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R>> + Send + 'static,
+    {
+        Self {
+            definition: Definition::new(uri, name),
+            settings: Settings::default(),
+            handler: Box::new(move |ctx, place| {
+                let read = handler(ctx);
+                Box::pin(async move { Ok(read.await?.into_contents(place)) })
+            }),
+        }
+    }
+
+    common_builders!();
+
+    /// The URI it is read at.
+    pub fn uri(&self) -> &str {
+        &self.definition.uri
+    }
+
+    /// What clients are told of it.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The MIME type of its contents.
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.definition.mime_type = Some(mime_type.into());
+        self
+    }
+
+    /// The size of its contents in bytes, when it is known beforehand.
+    pub fn size(mut self, bytes: u64) -> Self {
+        self.definition.size = Some(bytes);
+        self
+    }
+
+    /// How long modern clients may keep it, and whether it is the same for everybody.
+    pub fn cache_hint(mut self, hint: CacheHint) -> Self {
+        self.settings.hint = hint;
+        self
+    }
+}
+
+/// What reading a resource may return: text, bytes, or contents said by hand.
+pub trait IntoContents {
+    /// The contents of the resource at `place`; never empty.
+    fn into_contents(self, place: Place) -> Vec<ResourceContents>;
+}
+
+impl IntoContents for String {
+    fn into_contents(self, place: Place) -> Vec<ResourceContents> {
+        vec![with_mime(ResourceContents::text(self, place.uri), place.mime_type)]
+    }
+}
+
+impl IntoContents for &'static str {
+    fn into_contents(self, place: Place) -> Vec<ResourceContents> {
+        self.to_owned().into_contents(place)
+    }
+}
+
+impl IntoContents for Vec<u8> {
+    fn into_contents(self, place: Place) -> Vec<ResourceContents> {
+        use base64::Engine as _;
+        let blob = base64::engine::general_purpose::STANDARD.encode(self);
+        vec![with_mime(ResourceContents::blob(blob, place.uri), place.mime_type)]
+    }
+}
+
+impl IntoContents for Vec<ResourceContents> {
+    fn into_contents(self, _: Place) -> Vec<ResourceContents> {
+        self
+    }
+}
+
+fn with_mime(contents: ResourceContents, mime_type: Option<String>) -> ResourceContents {
+    match mime_type {
+        Some(mime_type) => contents.with_mime_type(mime_type),
+        None => contents,
+    }
+}

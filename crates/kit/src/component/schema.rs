@@ -1,0 +1,232 @@
+//! JSON Schemas from Rust types, and what is compiled from them once: a validator, and a plan for
+//! reading arguments leniently.
+
+use std::collections::HashMap;
+
+use jsonschema::Validator;
+use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use schemars::generate::{Contract, SchemaSettings};
+use serde_json::{Value, json};
+
+/// Schema keywords whose value maps names to schemas, so that the names are no keywords.
+const NAMED: [&str; 3] = ["properties", "$defs", "patternProperties"];
+
+/// The schema of a type as an object; references are inlined where the type is not recursive.
+fn of<T: JsonSchema + ?Sized>(contract: Contract) -> JsonObject {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+        settings.contract = contract;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tidy(&mut schema);
+    match schema {
+        Value::Object(schema) => schema,
+        // `true`, for a type that may be anything.
+        _ => JsonObject::new(),
+    }
+}
+
+/// Drops what says nothing to a client: Rust type names as titles, and formats such as `uint8`
+/// that JSON Schema does not define.
+fn tidy(schema: &mut Value) {
+    let Value::Object(schema) = schema else { return };
+    schema.shift_remove("title");
+    let numeric = match schema.get("type") {
+        Some(Value::String(one)) => is_numeric(one),
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).any(is_numeric),
+        _ => false,
+    };
+    if numeric {
+        schema.shift_remove("format");
+    }
+    for (keyword, value) in schema.iter_mut() {
+        match value {
+            Value::Object(named) if NAMED.contains(&keyword.as_str()) => named.values_mut().for_each(tidy),
+            Value::Array(several) => several.iter_mut().for_each(tidy),
+            // Values, not schemas.
+            _ if matches!(keyword.as_str(), "default" | "const" | "enum" | "examples") => {}
+            other => tidy(other),
+        }
+    }
+}
+
+fn is_numeric(kind: &str) -> bool {
+    matches!(kind, "integer" | "number")
+}
+
+/// The schema of a tool's or prompt's arguments: always an object, closed, nullable members that
+/// may be absent default to `null`.
+pub(crate) fn input<T: JsonSchema>() -> JsonObject {
+    let mut schema = of::<T>(Contract::Deserialize);
+    schema.shift_remove("description");
+    schema.entry("type").or_insert_with(|| json!("object"));
+    schema.entry("additionalProperties").or_insert(Value::Bool(false));
+    let required: Vec<String> = required(&schema).map(str::to_owned).collect();
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for (name, property) in properties.iter_mut() {
+            if let Value::Object(property) = property
+                && !required.contains(name)
+                && Plan::of(property).nullable
+            {
+                property.entry("default").or_insert(Value::Null);
+            }
+        }
+    }
+    schema
+}
+
+/// The schema of a tool's result; `true` when the value is wrapped as `{"result": …}` because
+/// structured content has to be an object for clients before 2026-07-28.
+pub(crate) fn output<T: JsonSchema + ?Sized>() -> (JsonObject, bool) {
+    let mut schema = of::<T>(Contract::Serialize);
+    if schema.get("type").and_then(Value::as_str) == Some("object") {
+        schema.shift_remove("description");
+        return (schema, false);
+    }
+    let Value::Object(wrapped) = json!({
+        "type": "object",
+        "properties": { "result": schema },
+        "required": ["result"],
+        "x-fastmcp-wrap-result": true,
+    }) else {
+        unreachable!()
+    };
+    (wrapped, true)
+}
+
+/// The schema to show a user who is asked for a `T`; `true` when it is wrapped as `{"value": …}`
+/// because a form has to be an object.
+pub(crate) fn form<T: JsonSchema>() -> (JsonObject, bool) {
+    let mut schema = of::<T>(Contract::Deserialize);
+    if schema.get("type").and_then(Value::as_str) == Some("object") {
+        schema.shift_remove("additionalProperties");
+        return (schema, false);
+    }
+    schema.entry("title").or_insert_with(|| json!("Value"));
+    let Value::Object(wrapped) = json!({
+        "type": "object",
+        "properties": { "value": schema },
+        "required": ["value"],
+    }) else {
+        unreachable!()
+    };
+    (wrapped, true)
+}
+
+/// The names of required members.
+pub(crate) fn required(schema: &JsonObject) -> impl Iterator<Item = &str> {
+    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// A schema, compiled.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) validator: Validator,
+    pub(crate) plan: Plan,
+}
+
+impl Compiled {
+    /// # Errors
+    /// When it is not a valid schema, or refers to something outside itself.
+    pub(crate) fn new(schema: &JsonObject) -> Result<Self, String> {
+        let validator = jsonschema::draft202012::options()
+            .build(&Value::Object(schema.clone()))
+            .map_err(|error| error.to_string())?;
+        Ok(Self { validator, plan: Plan::of(schema) })
+    }
+
+    /// What is wrong with `value`, as one sentence that names members and no values.
+    pub(crate) fn complain(&self, value: &Value) -> Option<String> {
+        if self.validator.is_valid(value) {
+            return None;
+        }
+        let complaints: Vec<String> = self.validator.iter_errors(value).take(5).map(|e| explain(&e)).collect();
+        Some(complaints.join("; "))
+    }
+}
+
+fn explain(error: &ValidationError<'_>) -> String {
+    let path = error.instance_path().to_string();
+    let member = match path.trim_start_matches('/') {
+        "" => "the value".to_owned(),
+        path => format!("'{}'", path.replace('/', ".")),
+    };
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            format!("'{}' is required", property.as_str().unwrap_or_default())
+        }
+        ValidationErrorKind::Type { kind } => {
+            let kinds: Vec<&str> = match kind {
+                TypeKind::Single(kind) => vec![kind.as_str()],
+                TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.as_str()).collect(),
+            };
+            format!("{member} must be of type {}", kinds.join(" or "))
+        }
+        ValidationErrorKind::Minimum { limit } => format!("{member} must be at least {limit}"),
+        ValidationErrorKind::Maximum { limit } => format!("{member} must be at most {limit}"),
+        ValidationErrorKind::ExclusiveMinimum { limit } => format!("{member} must be greater than {limit}"),
+        ValidationErrorKind::ExclusiveMaximum { limit } => format!("{member} must be less than {limit}"),
+        ValidationErrorKind::MinLength { limit } => format!("{member} must have at least {limit} characters"),
+        ValidationErrorKind::MaxLength { limit } => format!("{member} must have at most {limit} characters"),
+        ValidationErrorKind::Enum { options } => format!("{member} must be one of {options}"),
+        _ => format!("{member} {}", error.masked_with("has a value that")),
+    }
+}
+
+/// What may be put right in a value before it is validated, read off its schema.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Plan {
+    pub(crate) integer: bool,
+    pub(crate) number: bool,
+    pub(crate) boolean: bool,
+    pub(crate) string: bool,
+    pub(crate) nullable: bool,
+    pub(crate) properties: HashMap<String, Plan>,
+    pub(crate) items: Option<Box<Plan>>,
+}
+
+impl Plan {
+    pub(crate) fn of(schema: &JsonObject) -> Self {
+        let mut plan = Self::default();
+        plan.read(schema);
+        plan
+    }
+
+    fn read(&mut self, schema: &JsonObject) {
+        match schema.get("type") {
+            Some(Value::String(kind)) => self.allow(kind),
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).for_each(|kind| self.allow(kind)),
+            _ => {}
+        }
+        for alternatives in ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()) {
+            alternatives.iter().filter_map(Value::as_object).for_each(|one| self.read(one));
+        }
+        if let Some(Value::Object(properties)) = schema.get("properties") {
+            for (name, property) in properties {
+                let plan = property.as_object().map(Self::of).unwrap_or_default();
+                self.properties.insert(name.clone(), plan);
+            }
+        }
+        if let Some(Value::Object(items)) = schema.get("items") {
+            self.items = Some(Box::new(Self::of(items)));
+        }
+    }
+
+    fn allow(&mut self, kind: &str) {
+        match kind {
+            "integer" => self.integer = true,
+            "number" => self.number = true,
+            "boolean" => self.boolean = true,
+            "string" => self.string = true,
+            "null" => self.nullable = true,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

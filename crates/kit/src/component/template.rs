@@ -1,0 +1,131 @@
+//! Resources at a family of URIs.
+
+use rmcp::model::{JsonObject, ResourceContents, ResourceTemplate as Definition};
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::context::Ctx;
+use crate::error::{Error, Result};
+
+use super::arguments::Arguments;
+use super::resource::{IntoContents, Place};
+use super::schema::{self, Compiled};
+use super::uri_template::UriTemplate;
+use super::{CacheHint, Handler, Settings, common_builders};
+
+/// A resource template: an RFC 6570 URI template whose variables are typed.
+///
+/// ```
+/// use pymcp_kit::{Ctx, ResourceTemplate, Result};
+///
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Vars {
+///     #[schemars(range(min = 1))]
+///     number: u32,
+/// }
+///
+/// async fn square(_: Ctx, vars: Vars) -> Result<String> {
+///     Ok((u64::from(vars.number).pow(2)).to_string())
+/// }
+///
+/// ResourceTemplate::new("data://square/{number}", "square", square);
+/// ```
+pub struct ResourceTemplate {
+    pub(crate) definition: Definition,
+    pub(crate) settings: Settings,
+    pub(crate) variables: JsonObject,
+    pub(crate) handler: Handler<(Place, Arguments), Vec<ResourceContents>>,
+}
+
+impl ResourceTemplate {
+    /// A template with a name for programs. The members of `A` are the template's variables; they
+    /// are read leniently (`"007"` is 7) and checked against the bounds that `A` declares.
+    pub fn new<A, R, F, Fut>(uri_template: &'static str, name: &'static str, handler: F) -> Self
+    where
+        A: DeserializeOwned + JsonSchema + Send + 'static,
+        R: IntoContents + Send + 'static,
+        F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R>> + Send + 'static,
+    {
+        Self {
+            definition: Definition::new(uri_template, name),
+            settings: Settings::default(),
+            variables: schema::input::<A>(),
+            handler: Box::new(move |ctx, (place, variables)| match variables.parse::<A>() {
+                Ok(variables) => {
+                    let read = handler(ctx, variables);
+                    Box::pin(async move { Ok(read.await?.into_contents(place)) })
+                }
+                Err(_) => Box::pin(async move {
+                    Err(Error::invalid_params("A variable of the resource's URI is out of range."))
+                }),
+            }),
+        }
+    }
+
+    common_builders!();
+
+    /// The URI template.
+    pub fn uri_template(&self) -> &str {
+        &self.definition.uri_template
+    }
+
+    /// What clients are told of it.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The MIME type of the contents.
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.definition.mime_type = Some(mime_type.into());
+        self
+    }
+
+    /// How long modern clients may keep what they read, and whether it is the same for everybody.
+    pub fn cache_hint(mut self, hint: CacheHint) -> Self {
+        self.settings.hint = hint;
+        self
+    }
+}
+
+/// A registered template.
+pub(crate) struct PreparedTemplate {
+    pub(crate) template: ResourceTemplate,
+    matcher: UriTemplate,
+    variables: Compiled,
+}
+
+impl PreparedTemplate {
+    pub(crate) fn new(mut template: ResourceTemplate) -> Result<Self, String> {
+        template.definition.meta.get_or_insert_with(|| template.settings.meta());
+        let matcher = UriTemplate::parse(template.uri_template())?;
+        let variables = Compiled::new(&template.variables)?;
+        if let Some(name) = matcher.variables().find(|name| !variables.plan.properties.contains_key(*name)) {
+            return Err(format!("the variable '{name}' is no member of the arguments"));
+        }
+        if let Some(name) = schema::required(&template.variables).find(|name| !matcher.variables().any(|v| v == *name)) {
+            return Err(format!("the argument '{name}' is no variable of the template"));
+        }
+        Ok(Self { template, matcher, variables })
+    }
+
+    /// The variables of `uri`, when it matches: as text, not yet checked.
+    pub(crate) fn match_uri(&self, uri: &str) -> Option<Arguments> {
+        let variables = self.matcher.match_uri(uri)?;
+        let values: JsonObject = variables.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
+        Some(values.into())
+    }
+
+    /// Reads the variables as their types and checks them.
+    pub(crate) fn check(&self, mut variables: Arguments) -> Result<Arguments> {
+        variables.coerce(&self.variables.plan);
+        let Arguments { values, exact } = variables;
+        let values = Value::Object(values);
+        if let Some(complaint) = self.variables.complain(&values) {
+            return Err(Error::invalid_params(format!("Invalid resource URI: {complaint}.")));
+        }
+        let Value::Object(values) = values else { unreachable!() };
+        Ok(Arguments { values, exact })
+    }
+}

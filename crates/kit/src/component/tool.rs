@@ -1,0 +1,176 @@
+//! Tools.
+
+use std::sync::Arc;
+
+use rmcp::model::{JsonObject, Tool as Definition, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::context::Ctx;
+use crate::error::{Error, Result};
+
+use super::arguments::Arguments;
+use super::result::{IntoToolResult, ToolResult};
+use super::schema::{self, Compiled};
+use super::{Handler, Settings, common_builders};
+
+/// The arguments of a tool that takes none.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+pub struct NoArgs {}
+
+/// A tool: an async function, its schemas, and what clients are told of it.
+///
+/// ```
+/// use pymcp_kit::{Ctx, Result, Tool};
+///
+/// /// Doc comments become descriptions.
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// struct Args {
+///     /// The number to double.
+///     n: i32,
+/// }
+///
+/// async fn double(_: Ctx, args: Args) -> Result<i64> {
+///     Ok(i64::from(args.n) * 2)
+/// }
+///
+/// let tool = Tool::new("double", double).description("Doubles a number.").read_only();
+/// assert_eq!(tool.name(), "double");
+/// ```
+pub struct Tool {
+    pub(crate) definition: Definition,
+    pub(crate) settings: Settings,
+    pub(crate) handler: Handler<Arguments, ToolResult>,
+}
+
+impl Tool {
+    /// A tool called `name` (1–128 of `A-Za-z0-9_.-`) that runs `handler`.
+    ///
+    /// The input schema comes from the type of the arguments, the output schema from the result.
+    pub fn new<A, R, F, Fut>(name: &'static str, handler: F) -> Self
+    where
+        A: DeserializeOwned + JsonSchema + Send + 'static,
+        R: IntoToolResult + Send + 'static,
+        F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R>> + Send + 'static,
+    {
+        let (output, wrapped) = R::output_schema().unzip();
+        let wrapped = wrapped.unwrap_or_default();
+        let mut definition = Definition::new_with_raw(name, None, Arc::new(schema::input::<A>()));
+        definition.output_schema = output;
+        Self {
+            definition,
+            settings: Settings::default(),
+            handler: Box::new(move |ctx, arguments| {
+                match arguments.parse::<A>() {
+                    Ok(arguments) => {
+                        let call = handler(ctx, arguments);
+                        Box::pin(async move { call.await?.into_tool_result(wrapped) })
+                    }
+                    // The schema let it through and the type did not: an integer too large for its
+                    // type, mostly. The words are serde's, without the value.
+                    Err(error) => Box::pin(async move { Err(Error::user(misfit(name, &error))) }),
+                }
+            }),
+        }
+    }
+
+    common_builders!();
+
+    /// The name clients call it by.
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    /// What clients are told of it.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// Declares that it changes nothing.
+    pub fn read_only(self) -> Self {
+        self.annotate(|a| a.read_only(true))
+    }
+
+    /// Declares whether its changes destroy something; clients assume so unless told otherwise.
+    pub fn destructive(self, destructive: bool) -> Self {
+        self.annotate(|a| a.destructive(destructive))
+    }
+
+    /// Declares whether repeating a call changes nothing more.
+    pub fn idempotent(self, idempotent: bool) -> Self {
+        self.annotate(|a| a.idempotent(idempotent))
+    }
+
+    /// Declares whether it deals with the world outside; clients assume so unless told otherwise.
+    pub fn open_world(self, open_world: bool) -> Self {
+        self.annotate(|a| a.open_world(open_world))
+    }
+
+    /// Sets the output schema of a tool that returns a [`ToolResult`] with structured content.
+    pub fn output_schema<T: JsonSchema>(mut self) -> Self {
+        self.definition.output_schema = Some(Arc::new(schema::output::<T>().0));
+        self
+    }
+
+    fn annotate(mut self, change: impl FnOnce(ToolAnnotations) -> ToolAnnotations) -> Self {
+        self.definition.annotations = Some(change(self.definition.annotations.unwrap_or_default()));
+        self
+    }
+}
+
+fn misfit(name: &str, error: &serde_json::Error) -> String {
+    let detail = error.to_string();
+    match detail.starts_with("missing field") {
+        true => format!("Invalid arguments for '{name}': {detail}."),
+        false => format!("Invalid arguments for '{name}': a value is out of the range that the tool can take."),
+    }
+}
+
+/// A registered tool: everything that can be made ready before the first call is.
+pub(crate) struct PreparedTool {
+    pub(crate) tool: Tool,
+    pub(crate) input: Compiled,
+    /// Checked in debug builds only: a result that breaks its own schema is a bug to find early.
+    #[cfg(debug_assertions)]
+    pub(crate) output: Option<Compiled>,
+}
+
+impl PreparedTool {
+    pub(crate) fn new(mut tool: Tool) -> Result<Self, String> {
+        if tool.definition.meta.is_none() {
+            tool.definition.meta = Some(tool.settings.meta());
+        }
+        check_name(tool.name())?;
+        check_root(&tool.definition.input_schema)?;
+        let input = Compiled::new(&tool.definition.input_schema)?;
+        #[cfg(debug_assertions)]
+        let output = tool.definition.output_schema.as_deref().map(Compiled::new).transpose()?;
+        Ok(Self {
+            tool,
+            input,
+            #[cfg(debug_assertions)]
+            output,
+        })
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
+    match (1..=128).contains(&name.len()) && name.bytes().all(allowed) {
+        true => Ok(()),
+        false => Err("a tool's name is 1 to 128 of the characters A-Z a-z 0-9 _ . -".into()),
+    }
+}
+
+/// Several model providers reject a whole tool list over one schema of another shape.
+fn check_root(schema: &JsonObject) -> Result<(), String> {
+    if schema.get("type").and_then(|kind| kind.as_str()) != Some("object") {
+        return Err("the arguments have to be a struct".into());
+    }
+    match ["anyOf", "oneOf", "allOf", "not"].iter().find(|key| schema.contains_key(**key)) {
+        Some(key) => Err(format!("the input schema has '{key}' at its top: use a struct, not an enum")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,239 @@
+//! What a handler can do besides returning a result.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rmcp::model::Implementation;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::core::{Connection, Era, Outbox, PeerInfo};
+use crate::principal::Principal;
+use crate::wire::{self, Id};
+
+/// Severity of a log message to the client (RFC 5424, as MCP `logging` names them).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)] // RFC 5424 §6.2.1 defines them
+pub enum Level {
+    Debug,
+    Info,
+    Notice,
+    Warning,
+    Error,
+    Critical,
+    Alert,
+    Emergency,
+}
+
+/// What every context of one server shares.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) server: Implementation,
+    pub(crate) ask_timeout: Duration,
+}
+
+/// One request, as its handler sees it. Cheap to clone; a clone may be moved to a spawned task.
+///
+/// Everything here works the same on every transport and in both protocol eras.
+#[derive(Clone)]
+pub struct Ctx(Arc<Shared>);
+
+struct Shared {
+    facts: Arc<Facts>,
+    connection: Arc<Connection>,
+    peer: Arc<PeerInfo>,
+    id: Id,
+    progress_token: Option<Id>,
+    /// Modern era: the level asked for in this request, if any.
+    log_level: Option<Level>,
+    outbox: Outbox,
+    cancel: CancellationToken,
+    progress: Mutex<f64>,
+    asking: AtomicUsize,
+    asked: AtomicBool,
+    asked_for: Mutex<Duration>,
+}
+
+/// What a [`Ctx`] is made from.
+pub(crate) struct CtxParts {
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) peer: Arc<PeerInfo>,
+    pub(crate) id: Id,
+    pub(crate) progress_token: Option<Id>,
+    pub(crate) log_level: Option<Level>,
+}
+
+impl Ctx {
+    pub(crate) fn new(parts: CtxParts) -> Self {
+        let CtxParts { facts, connection, peer, id, progress_token, log_level } = parts;
+        Self(Arc::new(Shared {
+            facts,
+            connection,
+            peer,
+            id,
+            progress_token,
+            log_level,
+            outbox: Outbox::default(),
+            cancel: CancellationToken::new(),
+            progress: Mutex::new(f64::NEG_INFINITY),
+            asking: AtomicUsize::new(0),
+            asked: AtomicBool::new(false),
+            asked_for: Mutex::default(),
+        }))
+    }
+
+    /// Who is asking. Whatever a handler keeps must carry it in its key.
+    pub fn principal(&self) -> &Principal {
+        self.0.connection.principal()
+    }
+
+    /// The client as it introduced itself: for display only, it is not authenticated.
+    pub fn peer(&self) -> &PeerInfo {
+        &self.0.peer
+    }
+
+    /// Name and version of this server.
+    pub fn server(&self) -> &Implementation {
+        &self.0.facts.server
+    }
+
+    /// Tells the client something, if it wants to hear of this level (`logging/setLevel`, or the
+    /// request's own level since 2026-07-28). Waits while the client reads slowly.
+    ///
+    /// Clients show and store these messages: nothing secret belongs in them.
+    pub async fn log(&self, level: Level, message: impl Into<Value>) {
+        if !self.wants(level) {
+            return;
+        }
+        let params = json!({ "level": level, "data": { "msg": message.into(), "extra": null } });
+        self.0.outbox.send(wire::notification("notifications/message", &params)).await;
+    }
+
+    /// [`Ctx::log`] at [`Level::Info`].
+    pub async fn info(&self, message: impl Into<Value>) {
+        self.log(Level::Info, message).await;
+    }
+
+    /// [`Ctx::log`] at [`Level::Warning`].
+    pub async fn warning(&self, message: impl Into<Value>) {
+        self.log(Level::Warning, message).await;
+    }
+
+    /// Whether the client wants messages of this level; saves composing one that it does not.
+    pub fn wants(&self, level: Level) -> bool {
+        match self.0.peer.era {
+            Era::Legacy => level as u8 >= self.0.connection.log_floor(),
+            Era::Modern => self.0.log_level.is_some_and(|floor| level >= floor),
+        }
+    }
+
+    /// Reports progress, if the client asked for it. `progress` must grow from call to call; a
+    /// value that does not, or is not finite, is dropped (specification `patterns/progress`).
+    pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
+        let Some(token) = &self.0.progress_token else { return };
+        {
+            let mut last = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            if !progress.is_finite() || progress <= *last {
+                return;
+            }
+            *last = progress;
+        }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Params<'a> {
+            progress_token: &'a Id,
+            progress: f64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            total: Option<f64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            message: Option<&'a str>,
+        }
+        let params = Params { progress_token: token, progress, total, message };
+        self.0.outbox.send(wire::notification("notifications/progress", &params)).await;
+    }
+
+    /// Whether the client cancelled, left, or the time is up. The handler itself is dropped then;
+    /// this is for work that it spawned or runs in a blocking loop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.cancel.is_cancelled()
+    }
+
+    /// Completes when [`Ctx::is_cancelled`] becomes true.
+    pub async fn cancelled(&self) {
+        self.0.cancel.cancelled().await;
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.0.cancel.cancel();
+        self.0.outbox.nudge();
+    }
+
+    pub(crate) fn id(&self) -> &Id {
+        &self.0.id
+    }
+
+    pub(crate) fn era(&self) -> Era {
+        self.0.peer.era
+    }
+
+    pub(crate) fn connection(&self) -> &Arc<Connection> {
+        &self.0.connection
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.0.facts
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    /// Whether both are contexts of the same request.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Marks the time until the guard is dropped as the client's: no timeout counts it.
+    pub(crate) fn start_asking(&self) -> Asking<'_> {
+        self.0.asked.store(true, Ordering::Relaxed);
+        self.0.asking.fetch_add(1, Ordering::Relaxed);
+        Asking { ctx: self, since: Instant::now() }
+    }
+
+    pub(crate) fn is_asking(&self) -> bool {
+        self.0.asking.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the request asked the client anything: its result is of this moment only.
+    pub(crate) fn was_interactive(&self) -> bool {
+        self.0.asked.load(Ordering::Relaxed)
+    }
+
+    /// How long the client took to answer, since this was last called.
+    pub(crate) fn take_asked_for(&self) -> Duration {
+        std::mem::take(&mut *self.0.asked_for.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(crate) struct Asking<'a> {
+    ctx: &'a Ctx,
+    since: Instant,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let shared = &self.ctx.0;
+        shared.asking.fetch_sub(1, Ordering::Relaxed);
+        *shared.asked_for.lock().unwrap_or_else(PoisonError::into_inner) += self.since.elapsed();
+    }
+}
+
+impl std::fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ctx").field("id", self.id()).field("principal", self.principal()).finish_non_exhaustive()
+    }
+}

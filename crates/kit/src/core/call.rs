@@ -1,0 +1,119 @@
+//! One request on its way to its answer.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::context::Ctx;
+use crate::wire::{self, Code, Id, RpcError};
+
+use super::connection::Slot;
+
+/// A finished message for the client that ends a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The JSON-RPC response.
+    pub body: Bytes,
+    /// The error code when it is an error: the HTTP transport maps it to a status.
+    pub error: Option<Code>,
+}
+
+impl Answer {
+    pub(crate) fn result(id: &Id, result: &[u8]) -> Self {
+        Self { body: wire::result(id, result), error: None }
+    }
+
+    /// An error under `id`, or under none when it could not be read.
+    pub fn error(id: Option<&Id>, error: &RpcError) -> Self {
+        Self { body: wire::error(id, error), error: Some(error.code) }
+    }
+}
+
+/// What a transport has to do with a message it handed in.
+pub enum Reply {
+    /// Nothing: it was a notification or a response.
+    Accepted,
+    /// Send this.
+    Answer(Answer),
+    /// Poll this: it yields the request's notifications and then its answer.
+    Call(Call),
+}
+
+/// Something a call wants sent.
+#[derive(Debug)]
+pub enum Event {
+    /// A notification, or a request to the client, that belongs to this call.
+    Message(Bytes),
+    /// The answer. Nothing follows.
+    Answer(Answer),
+}
+
+type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A request that is being worked on.
+///
+/// Dropping it stops the work and frees its place; nothing is left behind. It yields its answer
+/// exactly once, or ends without one when it was cancelled (as the specification asks).
+pub struct Call {
+    ctx: Ctx,
+    work: Option<Work>,
+    answer: Option<Answer>,
+    // Frees the place of this call among those in flight.
+    _slot: Slot,
+}
+
+impl Call {
+    pub(crate) fn new(ctx: Ctx, slot: Slot, work: Work) -> Self {
+        Self { ctx, work: Some(work), answer: None, _slot: slot }
+    }
+
+    /// The next thing to send; `None` after the answer, or at once when the call is cancelled.
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.ctx.is_cancelled() {
+            self.work = None;
+            self.answer = None;
+            return Poll::Ready(None);
+        }
+        if let Some(work) = &mut self.work
+            && let Poll::Ready(answer) = work.as_mut().poll(cx)
+        {
+            self.work = None;
+            self.answer = Some(answer);
+            self.ctx.outbox().close();
+        }
+        // What was said before the answer goes out before it.
+        if let Some(message) = self.ctx.outbox().poll_next(cx) {
+            return Poll::Ready(Some(Event::Message(message)));
+        }
+        match (self.answer.take(), &self.work) {
+            (Some(answer), _) => Poll::Ready(Some(Event::Answer(answer))),
+            (None, None) => Poll::Ready(None),
+            // A cancel that came after the check above found no waker to wake.
+            (None, Some(_)) if self.ctx.is_cancelled() => Poll::Ready(None),
+            (None, Some(_)) => Poll::Pending,
+        }
+    }
+
+    /// [`Call::poll_event`] as a future.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Whether the call is waiting for the client: holding back the client's messages now would be
+    /// a deadlock.
+    pub fn awaits_client(&self) -> bool {
+        self.ctx.is_asking()
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        // Work that the handler spawned hears of it through its `Ctx`.
+        if self.work.is_some() {
+            self.ctx.cancel();
+        }
+        self.ctx.outbox().close();
+    }
+}

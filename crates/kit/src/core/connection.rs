@@ -1,0 +1,251 @@
+//! One client, for as long as it is connected: a stdio process or a legacy HTTP session. Modern
+//! HTTP requests share one [`Connection::stateless`] that remembers nothing.
+//!
+//! The lock is held for map operations only, never over an await, and a session that idles costs
+//! a few hundred bytes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::context::{Ctx, Level};
+use crate::principal::Principal;
+use crate::wire::{Code, Id, RpcError};
+
+use super::era::Era;
+use super::peer::PeerInfo;
+
+/// Notifications that may wait for a client that does not read its stream; more are dropped.
+const UNSOLICITED_QUEUE: usize = 64;
+
+/// Resources one connection may subscribe to.
+const MAX_SUBSCRIPTIONS: usize = 256;
+
+/// The client's answer to a request of ours: its `result` or its `error`, as JSON text.
+pub(crate) type AskOutcome = Result<Box<str>, Box<str>>;
+
+/// The state the server keeps for one client.
+pub struct Connection {
+    principal: Principal,
+    remembers: bool,
+    log_floor: AtomicU8,
+    next_ask: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    peer: Option<Arc<PeerInfo>>,
+    in_flight: HashMap<Id, Ctx>,
+    asks: HashMap<u64, oneshot::Sender<AskOutcome>>,
+    subscriptions: HashSet<Box<str>>,
+    stream: Option<mpsc::Sender<Bytes>>,
+}
+
+/// Notifications that belong to no request: what a GET stream or stdout carries besides answers.
+pub type Unsolicited = mpsc::Receiver<Bytes>;
+
+impl Connection {
+    /// A client that stays: a stdio process, or a legacy session.
+    pub fn new(principal: Principal) -> Arc<Self> {
+        Arc::new(Self::with_memory(principal, true))
+    }
+
+    /// The connection of requests that stand alone. Cancelling is done by dropping the call.
+    pub fn stateless(principal: Principal) -> Arc<Self> {
+        Arc::new(Self::with_memory(principal, false))
+    }
+
+    fn with_memory(principal: Principal, remembers: bool) -> Self {
+        Self {
+            principal,
+            remembers,
+            log_floor: AtomicU8::new(0),
+            next_ask: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here can panic half-way, so a poisoned lock still guards sound state.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom it belongs to.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The client as it introduced itself with `initialize`; `None` before that.
+    pub fn peer(&self) -> Option<Arc<PeerInfo>> {
+        self.state().peer.clone()
+    }
+
+    pub(crate) fn set_peer(&self, peer: Arc<PeerInfo>) {
+        self.state().peer = Some(peer);
+    }
+
+    pub(crate) fn log_floor(&self) -> u8 {
+        self.log_floor.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_log_floor(&self, level: Level) {
+        self.log_floor.store(level as u8, Ordering::Relaxed);
+    }
+
+    /// Opens the stream for notifications that belong to no request. `None` when one is open.
+    pub fn open_stream(&self) -> Option<Unsolicited> {
+        let mut state = self.state();
+        if state.stream.as_ref().is_some_and(|stream| !stream.is_closed()) {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(UNSOLICITED_QUEUE);
+        state.stream = Some(sender);
+        Some(receiver)
+    }
+
+    /// Sends a notification that belongs to no request; dropped when nobody listens or the client
+    /// does not read, because one slow client must never hold up another.
+    pub(crate) fn push(&self, message: Bytes) {
+        let stream = self.state().stream.clone();
+        if let Some(Err(_)) = stream.map(|stream| stream.try_send(message)) {
+            tracing::debug!("dropped a notification for a client that does not read");
+        }
+    }
+
+    /// Requests in flight.
+    pub fn in_flight(&self) -> usize {
+        self.state().in_flight.len()
+    }
+
+    /// Stops the request, if it is in flight here.
+    pub(crate) fn cancel(&self, id: &Id) {
+        let ctx = self.state().in_flight.get(id).cloned();
+        if let Some(ctx) = ctx {
+            ctx.cancel();
+        }
+    }
+
+    /// Stops everything: the client is gone.
+    pub fn cancel_all(&self) {
+        let all: Vec<Ctx> = self.state().in_flight.values().cloned().collect();
+        all.iter().for_each(Ctx::cancel);
+    }
+
+    /// Registers a request of ours; the answer arrives at the receiver.
+    pub(crate) fn open_ask(&self) -> (u64, oneshot::Receiver<AskOutcome>) {
+        let id = self.next_ask.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.state().asks.insert(id, sender);
+        (id, receiver)
+    }
+
+    pub(crate) fn close_ask(&self, id: u64) {
+        self.state().asks.remove(&id);
+    }
+
+    /// Hands the client's answer to whoever asked. Answers to nothing are ignored.
+    pub(crate) fn resolve(&self, id: &Id, outcome: Result<&str, &str>) {
+        let ask = id.as_number().and_then(|id| self.state().asks.remove(&id));
+        if let Some(ask) = ask {
+            // The asker may have given up meanwhile.
+            let _ = ask.send(outcome.map(Into::into).map_err(Into::into));
+        }
+    }
+
+    pub(crate) fn subscribe(&self, uri: &str) -> Result<(), RpcError> {
+        let mut state = self.state();
+        if state.subscriptions.len() >= MAX_SUBSCRIPTIONS && !state.subscriptions.contains(uri) {
+            return Err(RpcError::new(
+                Code::BUSY,
+                format!("At most {MAX_SUBSCRIPTIONS} resources can be subscribed to; unsubscribe from one first."),
+            ));
+        }
+        state.subscriptions.insert(uri.into());
+        Ok(())
+    }
+
+    pub(crate) fn unsubscribe(&self, uri: &str) {
+        self.state().subscriptions.remove(uri);
+    }
+
+    pub(crate) fn is_subscribed(&self, uri: &str) -> bool {
+        self.state().subscriptions.contains(uri)
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("principal", &self.principal).finish_non_exhaustive()
+    }
+}
+
+/// The place of one call among those in flight; frees it when dropped.
+pub(crate) struct Slot {
+    ctx: Ctx,
+    in_all: Arc<AtomicUsize>,
+}
+
+impl Slot {
+    /// Takes a place, or says why there is none.
+    pub(crate) fn take(
+        ctx: &Ctx,
+        in_all: &Arc<AtomicUsize>,
+        max_per_connection: usize,
+        max_in_all: usize,
+    ) -> Result<Self, RpcError> {
+        if in_all.fetch_add(1, Ordering::Relaxed) >= max_in_all {
+            in_all.fetch_sub(1, Ordering::Relaxed);
+            return Err(busy(max_in_all, "in all"));
+        }
+        // From here on dropping it gives the place back.
+        let slot = Self { ctx: ctx.clone(), in_all: Arc::clone(in_all) };
+        let connection = ctx.connection();
+        if connection.remembers {
+            let mut state = connection.state();
+            let refusal = if state.in_flight.contains_key(ctx.id()) {
+                // Answering the second one leaves the first its own, single answer.
+                Some(RpcError::invalid_request("A request with this id is already in flight."))
+            } else if state.in_flight.len() >= max_per_connection {
+                Some(busy(max_per_connection, "on this connection"))
+            } else {
+                state.in_flight.insert(ctx.id().clone(), ctx.clone());
+                None
+            };
+            drop(state);
+            if let Some(refusal) = refusal {
+                return Err(refusal);
+            }
+        }
+        Ok(slot)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.in_all.fetch_sub(1, Ordering::Relaxed);
+        let connection = self.ctx.connection();
+        if connection.remembers {
+            let mut state = connection.state();
+            // A refused duplicate must not free the place of the call it duplicates.
+            if state.in_flight.get(self.ctx.id()).is_some_and(|held| held.is(&self.ctx)) {
+                state.in_flight.remove(self.ctx.id());
+            }
+        }
+    }
+}
+
+fn busy(limit: usize, scope: &str) -> RpcError {
+    RpcError::new(Code::BUSY, format!("The server is busy: {limit} requests are in flight {scope}; try again later."))
+}
+
+/// What a method of one era may assume of its connection.
+pub(crate) fn legacy_peer(connection: &Connection) -> Result<Arc<PeerInfo>, RpcError> {
+    connection
+        .peer()
+        .filter(|peer| peer.era == Era::Legacy)
+        .ok_or_else(|| RpcError::invalid_request("Not initialized: send \"initialize\" first."))
+}

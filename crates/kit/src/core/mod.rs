@@ -1,0 +1,23 @@
+//! The server core: one message in, its answers out.
+//!
+//! It is sans-I/O. A transport hands over a [`Connection`] and a parsed message and gets a
+//! [`Reply`]: nothing, an answer, or a [`Call`] to poll. stdio, HTTP, SSE, tests and fuzzers drive
+//! the very same code.
+
+mod call;
+mod connection;
+mod era;
+mod method;
+mod outbox;
+mod peer;
+mod server;
+
+pub use call::{Answer, Call, Event, Reply};
+pub use connection::{Connection, Unsolicited};
+pub use era::{Era, HttpSignals, LEGACY_VERSIONS, LATEST_LEGACY, MODERN_VERSION, Route, classify};
+pub use peer::PeerInfo;
+pub use server::{BuildError, CallLimits, Server, ServerBuilder};
+
+pub(crate) use outbox::Outbox;
+pub(crate) use peer::RequestMeta;
+pub(crate) use server::Inner;

@@ -1,0 +1,146 @@
+//! What is known of the client behind a request.
+
+use std::sync::Arc;
+
+use rmcp::model::{ClientCapabilities, Implementation};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::context::Level;
+use crate::wire::{Code, Id, RpcError, WireLimits};
+
+use super::era::{Era, LEGACY_VERSIONS, MODERN_VERSION};
+
+/// The client, as it introduced itself: once per session (legacy) or in this request (modern).
+///
+/// For display and capability checks only: it is unauthenticated, so nothing that matters for
+/// security may depend on it.
+#[derive(Debug, Clone)]
+pub struct PeerInfo {
+    /// Which way of talking.
+    pub era: Era,
+    /// The revision spoken.
+    pub version: &'static str,
+    /// What the client can be asked for.
+    pub capabilities: ClientCapabilities,
+    /// Name and version, when it told them.
+    pub client: Option<Implementation>,
+}
+
+/// The members of `params._meta` that the core reads; everything else there is the tool's business.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct RequestMeta<'a> {
+    #[serde(borrow, default, rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "io.modelcontextprotocol/clientCapabilities")]
+    capabilities: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "io.modelcontextprotocol/clientInfo")]
+    client: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "io.modelcontextprotocol/logLevel")]
+    log_level: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "progressToken")]
+    progress_token: Option<&'a RawValue>,
+}
+
+impl<'a> RequestMeta<'a> {
+    /// Reads `params._meta`; anything unreadable counts as absent, the typed params complain later.
+    pub(crate) fn peek(params: Option<&'a str>) -> Self {
+        #[derive(Deserialize)]
+        struct Probe<'a> {
+            #[serde(borrow, default, rename = "_meta")]
+            meta: Option<&'a RawValue>,
+        }
+        params
+            // Most legacy requests have no `_meta` at all: a byte search is cheaper than a parse.
+            .filter(|params| params.contains("\"_meta\"") || params.contains('\\'))
+            .and_then(|params| serde_json::from_str::<Probe<'a>>(params).ok())
+            .and_then(|probe| probe.meta)
+            .and_then(|meta| serde_json::from_str(meta.get()).ok())
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn claims_modern(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// The version named, when it is a string.
+    pub(crate) fn version(&self) -> Option<String> {
+        serde_json::from_str(self.version?.get()).ok()
+    }
+
+    /// The token under which the client wants to hear of progress.
+    pub(crate) fn progress_token(&self, limits: &WireLimits) -> Result<Option<Id>, RpcError> {
+        match self.progress_token {
+            None => Ok(None),
+            Some(token) => Id::from_json(token.get(), limits.id_bytes).map(Some).ok_or_else(|| {
+                RpcError::invalid_params(format!(
+                    "\"_meta.progressToken\" must be an integer or a string of at most {} bytes.",
+                    limits.id_bytes
+                ))
+            }),
+        }
+    }
+
+    /// The level from which on this request wants log messages (modern era).
+    pub(crate) fn log_level(&self) -> Result<Option<Level>, RpcError> {
+        self.log_level
+            .map(|level| serde_json::from_str(level.get()))
+            .transpose()
+            .map_err(|_| {
+                RpcError::invalid_params(
+                    "\"_meta.io.modelcontextprotocol/logLevel\" must be one of debug, info, notice, \
+                     warning, error, critical, alert and emergency.",
+                )
+            })
+    }
+
+    /// The client of a modern request, or what its envelope lacks: first that it is complete
+    /// (`-32602`), then that the version is served (`-32022`). Header checks come in between.
+    pub(crate) fn modern_peer(&self) -> Result<ModernEnvelope, RpcError> {
+        let (Some(version), Some(capabilities)) = (self.version(), self.capabilities) else {
+            return Err(RpcError::invalid_params(
+                "\"params._meta\" must hold \"io.modelcontextprotocol/protocolVersion\" (a string) and \
+                 \"io.modelcontextprotocol/clientCapabilities\" (an object).",
+            ));
+        };
+        let capabilities = serde_json::from_str(capabilities.get()).map_err(|_| {
+            RpcError::invalid_params(
+                "\"_meta.io.modelcontextprotocol/clientCapabilities\" must be an object of capabilities.",
+            )
+        })?;
+        let client = self.client.map(|client| serde_json::from_str(client.get())).transpose().map_err(|_| {
+            RpcError::invalid_params(
+                "\"_meta.io.modelcontextprotocol/clientInfo\" must be an object with \"name\" and \"version\".",
+            )
+        })?;
+        Ok(ModernEnvelope { version, capabilities, client })
+    }
+}
+
+/// A complete modern envelope whose version is still to be checked.
+pub(crate) struct ModernEnvelope {
+    pub(crate) version: String,
+    capabilities: ClientCapabilities,
+    client: Option<Implementation>,
+}
+
+impl ModernEnvelope {
+    pub(crate) fn into_peer(self) -> Result<Arc<PeerInfo>, RpcError> {
+        if self.version != MODERN_VERSION {
+            // Only what can be used in this way: a client that retried with a legacy version in
+            // `_meta` would be refused again.
+            let data = serde_json::json!({ "supported": [MODERN_VERSION], "requested": self.version });
+            let hint = match LEGACY_VERSIONS.contains(&&*self.version) {
+                true => "This protocol revision is served after \"initialize\", not per request.",
+                false => "This protocol revision is not served; \"data.supported\" lists those that are.",
+            };
+            return Err(RpcError::new(Code::UNSUPPORTED_VERSION, hint).with_data(data));
+        }
+        Ok(Arc::new(PeerInfo {
+            era: Era::Modern,
+            version: MODERN_VERSION,
+            capabilities: self.capabilities,
+            client: self.client,
+        }))
+    }
+}

@@ -1,0 +1,19 @@
+//! Bytes ⇄ messages: bounded parsing, JSON-RPC shapes and errors.
+//!
+//! Nothing here knows MCP. A body goes through three steps, each cheaper to refuse than the next:
+//! the size check of the transport, the envelope ([`message`]: method and id are read, `params`
+//! stays text), and the scan of that text ([`scan`]: depth, nodes and duplicate keys are checked
+//! while nothing is built). Only then does anyone deserialise it.
+
+mod encode;
+mod error;
+mod id;
+mod limits;
+mod message;
+mod scan;
+
+pub use encode::{error, notification, request, result};
+pub use error::{Code, RpcError};
+pub use id::Id;
+pub use limits::WireLimits;
+pub use message::{Body, Malformed, Message, Notification, Request, Response, parse};

@@ -1,0 +1,229 @@
+//! Walks JSON text and builds nothing: depth, node count and duplicate keys.
+//!
+//! The grammar is `serde_json`'s; this is only a visitor that counts. Without it a body of a
+//! megabyte of `[],` costs a hundred times its size once it is a tree.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::limits::WireLimits;
+
+/// Objects up to this size are searched linearly for duplicate keys, larger ones by hashing.
+const LINEAR_KEYS: usize = 16;
+
+/// What is wrong with a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// Not JSON; the words are the parser's, which name a place and no content.
+    Syntax(String),
+    /// Nested deeper than the limit.
+    TooDeep,
+    /// More values than the limit.
+    TooManyNodes,
+    /// An object names a key twice.
+    DuplicateKey,
+}
+
+/// What is left of the limits while one message is walked.
+pub(super) struct Budget<'de> {
+    depth: usize,
+    nodes: usize,
+    flaw: Option<Flaw>,
+    /// Keys of all objects that are open, innermost last.
+    keys: Vec<Cow<'de, str>>,
+}
+
+impl<'de> Budget<'de> {
+    pub(super) fn new(limits: &WireLimits) -> Self {
+        Self { depth: limits.depth, nodes: limits.nodes, flaw: None, keys: Vec::new() }
+    }
+
+    /// Checks one complete JSON text.
+    pub(super) fn check(&mut self, text: &'de str) -> Result<(), Flaw> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        Node(self)
+            .deserialize(&mut json)
+            .and_then(|()| json.end())
+            .map_err(|error| self.flaw.take().unwrap_or_else(|| Flaw::Syntax(error.to_string())))
+    }
+
+    fn refuse<E: de::Error>(&mut self, flaw: Flaw) -> E {
+        self.flaw = Some(flaw);
+        E::custom("")
+    }
+
+    fn enter<E: de::Error>(&mut self) -> Result<(), E> {
+        match self.depth.checked_sub(1) {
+            Some(left) => self.depth = left,
+            None => return Err(self.refuse(Flaw::TooDeep)),
+        }
+        Ok(())
+    }
+
+    fn count<E: de::Error>(&mut self) -> Result<(), E> {
+        match self.nodes.checked_sub(1) {
+            Some(left) => self.nodes = left,
+            None => return Err(self.refuse(Flaw::TooManyNodes)),
+        }
+        Ok(())
+    }
+}
+
+/// Any JSON value, counted and dropped.
+pub(super) struct Node<'b, 'de>(pub(super) &'b mut Budget<'de>);
+
+impl<'de> DeserializeSeed<'de> for Node<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.count()?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.enter()?;
+        while seq.next_element_seed(Node(self.0))?.is_some() {}
+        self.0.depth += 1;
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.enter()?;
+        let first = self.0.keys.len();
+        let mut hashed = HashSet::new();
+        while let Some(key) = map.next_key_seed(Key)? {
+            let siblings = &self.0.keys[first..];
+            let repeated = if siblings.len() < LINEAR_KEYS {
+                siblings.contains(&key)
+            } else {
+                if hashed.is_empty() {
+                    hashed.extend(siblings.iter().cloned());
+                }
+                !hashed.insert(key.clone())
+            };
+            if repeated {
+                return Err(self.0.refuse(Flaw::DuplicateKey));
+            }
+            self.0.keys.push(key);
+            map.next_value_seed(Node(self.0))?;
+        }
+        self.0.keys.truncate(first);
+        self.0.depth += 1;
+        Ok(())
+    }
+}
+
+/// An object key, borrowed unless it has escapes.
+pub(super) struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> Result<(), Flaw> {
+        Budget::new(&WireLimits { depth: 4, nodes: 40, ..WireLimits::default() }).check(text)
+    }
+
+    #[test]
+    fn depth_is_bounded_for_arrays_and_objects() {
+        assert_eq!(check("[[[[1]]]]"), Ok(()));
+        assert_eq!(check("[[[[[1]]]]]"), Err(Flaw::TooDeep));
+        assert_eq!(check(r#"{"a":{"a":{"a":{"a":1}}}}"#), Ok(()));
+        assert_eq!(check(r#"{"a":{"a":{"a":{"a":{}}}}}"#), Err(Flaw::TooDeep));
+        assert_eq!(check("[[],[[]],[[[]]]]"), Ok(()), "siblings do not add up");
+    }
+
+    #[test]
+    fn a_hundred_thousand_brackets_do_not_overflow_the_stack() {
+        assert_eq!(check(&"[".repeat(100_000)), Err(Flaw::TooDeep));
+    }
+
+    #[test]
+    fn nodes_are_bounded() {
+        assert_eq!(check(&format!("[{}0]", "0,".repeat(38))), Ok(()));
+        assert_eq!(check(&format!("[{}0]", "0,".repeat(39))), Err(Flaw::TooManyNodes));
+    }
+
+    #[test]
+    fn duplicate_keys_are_found_at_any_level_and_under_any_spelling() {
+        assert_eq!(check(r#"{"n":1,"n":2}"#), Err(Flaw::DuplicateKey));
+        assert_eq!(check(r#"{"n":1,"\u006e":2}"#), Err(Flaw::DuplicateKey));
+        assert_eq!(check(r#"{"a":{"n":1},"b":{"n":1}}"#), Ok(()));
+        assert_eq!(check(r#"{"a":[{"n":1,"m":2,"n":1}]}"#), Err(Flaw::DuplicateKey));
+    }
+
+    #[test]
+    fn large_objects_are_searched_by_hash() {
+        let object = |last: &str| {
+            let keys: String = (0..30).map(|i| format!("\"k{i}\":0,")).collect();
+            format!("{{{keys}\"{last}\":0}}")
+        };
+        assert_eq!(check(&object("other")), Ok(()));
+        assert_eq!(check(&object("k3")), Err(Flaw::DuplicateKey));
+    }
+
+    #[test]
+    fn what_is_not_json_is_a_syntax_flaw() {
+        for text in ["", "{", "nul", "[1,]", "01", "+1", "NaN", "1 2", r#""\ud800""#, "1e400"] {
+            assert!(matches!(check(text), Err(Flaw::Syntax(_))), "{text}");
+        }
+    }
+}

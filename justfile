@@ -1,0 +1,92 @@
+# The verbs of daily life. `just` alone lists them.
+
+set positional-arguments
+
+logo_dir := "src/resources/assets"
+inspector := "npx --yes --package node@22 --package @modelcontextprotocol/inspector@2 -- mcp-inspector"
+
+# List the verbs
+_default:
+    @just --list --unsorted
+
+# Serve over stdio; further arguments go to `pymcp`
+run *args:
+    cargo run --locked -- "$@"
+
+# Serve over streamable HTTP at http://127.0.0.1:PORT/mcp
+serve-http port="8000":
+    cargo run --locked -- serve --transport http --port {{ port }}
+
+# Try the server by hand in the MCP Inspector
+inspect *args:
+    cargo build --locked
+    {{ inspector }} "$@" "${CARGO_TARGET_DIR:-{{ justfile_directory() }}/target}/debug/pymcp"
+
+# Run every test
+test *args:
+    cargo test --workspace --locked "$@"
+
+# Format, lint, test and compare the generated docs: what a change must pass
+check: fmt-check lint test docs-check
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Fail if the code is not formatted
+fmt-check:
+    cargo fmt --all --check
+
+# Lint everything, tests and benches included
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Write the tables that the README takes from the code
+docs:
+    cargo run --locked --quiet -- docs
+
+# Fail if those tables are out of date, or if rustdoc warns
+docs-check:
+    cargo run --locked --quiet -- docs --check
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+# Accept what the server lists today as the new snapshots; read the diff before you commit it
+snapshots:
+    UPDATE_SNAPSHOTS=1 cargo test --locked --test it snapshots
+
+# Measure the server against the control servers
+bench *args:
+    cargo build --release --locked
+    cargo build --release --locked -p pymcp-bench-load
+    cargo run --release --locked -p pymcp-bench-load --bin load -- "$@"
+
+# Time parse, dispatch and serialise, and count their allocations
+bench-micro *args:
+    cargo bench --locked -p pymcp-kit "$@"
+
+# Fuzz one target for so many seconds (needs a nightly compiler and cargo-fuzz; `cargo +nightly fuzz list` names the targets)
+fuzz target seconds="60":
+    cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
+
+# Run the official conformance suite
+conformance *args:
+    cargo build --release --locked
+    tests/conformance/run "$@"
+
+# Let real SDK clients call everything
+clients *args:
+    cargo build --release --locked
+    tests/clients/run "$@"
+
+# Check licences, bans and sources of all dependencies
+deny:
+    cargo deny --workspace --locked check bans licenses sources
+
+# Render the logo's PNG from its SVG (Debian: librsvg2-bin, pngquant)
+logo:
+    rsvg-convert --width 512 --output {{ logo_dir }}/logo.png {{ logo_dir }}/logo.svg
+    pngquant --strip --speed 1 --force --output {{ logo_dir }}/logo.png {{ logo_dir }}/logo.png
+
+# Run what CI runs
+ci:
+    .ci/run
