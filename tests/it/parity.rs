@@ -99,17 +99,20 @@ impl<'a> Replay<'a> {
             .iter()
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
-        let mut server = StdioServer::start(&[], &env);
-        if case.handshake {
-            server.initialize(&case.protocol, &Value::Object(case.capabilities.clone()));
-        }
         let mut replay = Self {
-            server,
+            server: StdioServer::start(&[], &env),
             shared,
             memory: Memory::new(),
             last_sent: "(nothing)".to_owned(),
             held_back: None,
         };
+        if case.handshake {
+            let capabilities = Value::Object(case.capabilities.clone());
+            replay
+                .server
+                .initialize(&case.protocol, &capabilities)
+                .map_err(|reason| replay.report("handshake", &reason))?;
+        }
         for (number, step) in case.steps.iter().enumerate() {
             replay
                 .step(step)
@@ -371,5 +374,5 @@ fn every_case_is_well_formed_and_none_is_lost() {
         }
         total += cases.len();
     }
-    assert!(total >= 300, "only {total} cases");
+    assert!(total >= 376, "only {total} cases");
 }

@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
 
-pub struct Artifacts {
+pub(crate) struct Artifacts {
     release: PathBuf,
     /// An empty folder for servers to run in.
     folder: PathBuf,
@@ -19,7 +19,7 @@ pub struct Artifacts {
 
 impl Artifacts {
     /// Builds what the scenarios need, next to this very program.
-    pub fn build(scenarios: &[Scenario], as_they_are: bool) -> Result<Self> {
+    pub(crate) fn build(scenarios: &[Scenario], as_they_are: bool) -> Result<Self> {
         let program = env::current_exe()?;
         let target = program
             .ancestors()
@@ -59,27 +59,27 @@ impl Artifacts {
     }
 
     /// `pymcp` over stdio.
-    pub fn pymcp(&self) -> Command {
+    pub(crate) fn pymcp(&self) -> Command {
         self.command(Path::new("pymcp"))
     }
 
     /// `pymcp` over HTTP, on a port of its choice.
-    pub fn pymcp_http(&self) -> Command {
+    pub(crate) fn pymcp_http(&self) -> Command {
         let mut command = self.pymcp();
         command.args(["serve", "--transport", "http", "--port", "0"]);
         command
     }
 
-    pub fn control_axum(&self) -> Command {
+    pub(crate) fn control_axum(&self) -> Command {
         self.command(Path::new("control-axum"))
     }
 
-    pub fn control_rmcp(&self) -> Command {
+    pub(crate) fn control_rmcp(&self) -> Command {
         self.command(Path::new("control-rmcp"))
     }
 
     /// A server of so many tools.
-    pub fn many_tools(&self, tools: u32) -> Command {
+    pub(crate) fn many_tools(&self, tools: u32) -> Command {
         let mut command = self.command(&Path::new("examples").join("many_tools"));
         command.args(["--tools", &tools.to_string()]);
         command

@@ -12,36 +12,36 @@ use crate::Result;
 /// Far above any honest answer; a server that hangs fails the run loudly.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
     address: SocketAddr,
 }
 
 /// A request to `/mcp`; the method is always POST.
 #[derive(Clone)]
-pub struct Post {
-    pub headers: Vec<(&'static str, String)>,
-    pub body: String,
+pub(crate) struct Post {
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
 }
 
 #[derive(Debug)]
-pub struct Response {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
     /// Everything that came over the wire: status line, headers, framing, body.
-    pub wire_bytes: usize,
+    pub(crate) wire_bytes: usize,
 }
 
 impl Response {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut named = self.headers.iter().filter(|(key, _)| key == name);
         named.next().map(|(_, value)| value.as_str())
     }
 }
 
 impl Client {
-    pub fn connect(address: SocketAddr) -> Result<Self> {
+    pub(crate) fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -51,7 +51,7 @@ impl Client {
         })
     }
 
-    pub fn post(&mut self, post: &Post) -> Result<Response> {
+    pub(crate) fn post(&mut self, post: &Post) -> Result<Response> {
         let mut text = format!("POST /mcp HTTP/1.1\r\nhost: {}\r\n", self.address);
         for (name, value) in &post.headers {
             text += &format!("{name}: {value}\r\n");
@@ -124,23 +124,26 @@ fn read_line(from: &mut impl BufRead, wire_bytes: &mut usize) -> Result<String> 
 #[cfg(test)]
 mod tests {
     use super::read_response;
+    use crate::Result;
 
     #[test]
-    fn a_sized_answer_ends_where_it_says() {
+    fn a_sized_answer_ends_where_it_says() -> Result<()> {
         let wire = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b:c\r\n\r\nhiHTTP/1.1 …";
-        let response = read_response(&mut wire.as_bytes()).unwrap();
+        let response = read_response(&mut wire.as_bytes())?;
         assert_eq!((response.status, response.body.as_str()), (200, "hi"));
         assert_eq!(response.header("x-a"), Some("b:c"));
-        assert_eq!(response.wire_bytes, wire.find("HTTP/1.1 …").unwrap());
+        assert_eq!(wire.find("HTTP/1.1 …"), Some(response.wire_bytes));
+        Ok(())
     }
 
     #[test]
-    fn chunks_are_joined_and_counted() {
+    fn chunks_are_joined_and_counted() -> Result<()> {
         let wire =
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
-        let response = read_response(&mut wire.as_bytes()).unwrap();
+        let response = read_response(&mut wire.as_bytes())?;
         assert_eq!(response.body, "abcd");
         assert_eq!(response.wire_bytes, wire.len());
+        Ok(())
     }
 
     #[test]

@@ -6,29 +6,29 @@ use crate::Result;
 use crate::http::{Client, Post, Response};
 
 /// The id in every call's body. Ten digits, so that the load tool can count on without changing the length.
-pub const CALL_ID: u64 = 1_000_000_000;
+pub(crate) const CALL_ID: u64 = 1_000_000_000;
 
-pub const LEGACY: &str = "2025-11-25";
+pub(crate) const LEGACY: &str = "2025-11-25";
 const MODERN: &str = "2026-07-28";
 
 /// A request, and how its answer is known to be right.
 #[derive(Clone)]
-pub struct Call {
-    pub post: Post,
+pub(crate) struct Call {
+    pub(crate) post: Post,
     shape: Shape,
     /// What the text of the result contains.
     tells: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// One JSON object, as `application/json`.
     Json,
     /// Notifications and then the answer, as `text/event-stream`.
     Stream,
 }
 
-pub fn initialize_params() -> Value {
+pub(crate) fn initialize_params() -> Value {
     json!({
         "protocolVersion": LEGACY,
         "capabilities": { "elicitation": {}, "roots": { "listChanged": true }, "sampling": {} },
@@ -37,7 +37,7 @@ pub fn initialize_params() -> Value {
 }
 
 /// Opens a session as a client does and returns its id.
-pub fn open_session(client: &mut Client) -> Result<String> {
+pub(crate) fn open_session(client: &mut Client) -> Result<String> {
     let request =
         json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": initialize_params() });
     let response = client.post(&post(headers(LEGACY), &request))?;
@@ -55,7 +55,7 @@ pub fn open_session(client: &mut Client) -> Result<String> {
 }
 
 /// A message on a session, or without one to a server that keeps none.
-pub fn legacy(session: Option<&str>, message: &Value) -> Post {
+pub(crate) fn legacy(session: Option<&str>, message: &Value) -> Post {
     let mut headers = headers(LEGACY);
     headers.extend(session.map(|session| ("mcp-session-id", session.to_owned())));
     post(headers, message)
@@ -81,7 +81,7 @@ fn post(headers: Vec<(&'static str, String)>, message: &Value) -> Post {
     Post { headers, body }
 }
 
-pub fn tools_call(id: u64, tool: &str, arguments: &Value) -> Value {
+pub(crate) fn tools_call(id: u64, tool: &str, arguments: &Value) -> Value {
     json!({
         "jsonrpc": "2.0",
         "id": id,
@@ -91,7 +91,7 @@ pub fn tools_call(id: u64, tool: &str, arguments: &Value) -> Value {
 }
 
 impl Call {
-    pub fn greet_legacy(session: Option<&str>, shape: Shape) -> Self {
+    pub(crate) fn greet_legacy(session: Option<&str>, shape: Shape) -> Self {
         let message = tools_call(CALL_ID, "greet", &json!({ "name": "Ada" }));
         Self {
             post: legacy(session, &message),
@@ -100,7 +100,7 @@ impl Call {
         }
     }
 
-    pub fn greet_modern() -> Self {
+    pub(crate) fn greet_modern() -> Self {
         let mut message = tools_call(CALL_ID, "greet", &json!({ "name": "Ada" }));
         message["params"]["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
@@ -114,7 +114,7 @@ impl Call {
         }
     }
 
-    pub fn permutations_legacy(session: &str) -> Self {
+    pub(crate) fn permutations_legacy(session: &str) -> Self {
         let message = tools_call(CALL_ID, "permutations", &json!({ "n": 16, "k": 8 }));
         Self {
             post: legacy(Some(session), &message),
@@ -124,7 +124,7 @@ impl Call {
     }
 
     /// Makes the call once; an answer that is not as it should be is an error that shows it.
-    pub fn verify(&self, client: &mut Client) -> Result<Response> {
+    pub(crate) fn verify(&self, client: &mut Client) -> Result<Response> {
         let response = client.post(&self.post)?;
         self.check(&response)
             .map_err(|wrong| format!("{wrong}: {response:?}"))?;

@@ -9,13 +9,13 @@ use crate::Result;
 const TICK_MILLIS: u64 = 10;
 
 /// User and system time of a process, threads that ended included.
-pub fn cpu_time(pid: u32) -> Result<Duration> {
+pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
     let [user, system, ..] = cpu_ticks(&fs::read_to_string(format!("/proc/{pid}/stat"))?)?;
     Ok(Duration::from_millis(TICK_MILLIS * (user + system)))
 }
 
 /// The same with all children that it waited for.
-pub fn cpu_time_with_children(pid: u32) -> Result<Duration> {
+pub(crate) fn cpu_time_with_children(pid: u32) -> Result<Duration> {
     let ticks = cpu_ticks(&fs::read_to_string(format!("/proc/{pid}/stat"))?)?;
     let ticks: u64 = ticks.iter().sum();
     Ok(Duration::from_millis(TICK_MILLIS * ticks))
@@ -34,7 +34,7 @@ fn cpu_ticks(stat: &str) -> Result<[u64; 4]> {
 }
 
 /// CPU time that all processes together used, and that the hypervisor gave to others.
-pub fn machine_cpu_time() -> Result<Duration> {
+pub(crate) fn machine_cpu_time() -> Result<Duration> {
     parse_machine_cpu_time(&fs::read_to_string("/proc/stat")?)
 }
 
@@ -53,12 +53,12 @@ fn parse_machine_cpu_time(stat: &str) -> Result<Duration> {
 }
 
 /// Resident memory in KiB, as it is now.
-pub fn resident_kib(pid: u32) -> Result<u64> {
+pub(crate) fn resident_kib(pid: u32) -> Result<u64> {
     status_kib(pid, "VmRSS:")
 }
 
 /// The most resident memory the process ever had, in KiB.
-pub fn peak_resident_kib(pid: u32) -> Result<u64> {
+pub(crate) fn peak_resident_kib(pid: u32) -> Result<u64> {
     status_kib(pid, "VmHWM:")
 }
 
@@ -73,7 +73,7 @@ fn status_kib(pid: u32, field: &str) -> Result<u64> {
 }
 
 /// Processor, number of CPUs, kernel and load, in one line.
-pub fn machine() -> Result<String> {
+pub(crate) fn machine() -> Result<String> {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpuinfo
         .lines()
@@ -94,25 +94,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_time_is_read_behind_a_hostile_name() {
+    fn cpu_time_is_read_behind_a_hostile_name() -> Result<()> {
         let stat = "17 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 25 3 4 20 0 3 0 99";
-        assert_eq!(cpu_ticks(stat).unwrap(), [150, 25, 3, 4]);
+        assert_eq!(cpu_ticks(stat)?, [150, 25, 3, 4]);
+        Ok(())
     }
 
     #[test]
-    fn machine_time_leaves_out_idle_and_guest() {
+    fn machine_time_leaves_out_idle_and_guest() -> Result<()> {
         let stat = "cpu  1 2 4 1000 1000 8 16 32 1000 0\ncpu0 9 9 9 9 9 9 9 9 9 9\n";
-        assert_eq!(
-            parse_machine_cpu_time(stat).unwrap(),
-            Duration::from_millis(630)
-        );
+        assert_eq!(parse_machine_cpu_time(stat)?, Duration::from_millis(630));
+        Ok(())
     }
 
     #[test]
-    fn own_process_is_visible() {
+    fn own_process_is_visible() -> Result<()> {
         let pid = std::process::id();
-        assert!(resident_kib(pid).unwrap() > 0);
-        assert!(peak_resident_kib(pid).unwrap() >= resident_kib(pid).unwrap());
-        cpu_time(pid).unwrap();
+        assert!(resident_kib(pid)? > 0);
+        assert!(peak_resident_kib(pid)? >= resident_kib(pid)?);
+        cpu_time(pid)?;
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::procfs;
 use crate::rounds::{Lane, Track};
 use crate::server::Server;
 
-pub struct Report {
+pub(crate) struct Report {
     verdicts: Vec<Verdict>,
 }
 
@@ -42,30 +42,31 @@ impl fmt::Display for Verdict {
 }
 
 /// Tells a person who waits what is going on.
-pub fn progress(line: &str) -> io::Result<()> {
+pub(crate) fn progress(line: &str) -> io::Result<()> {
     writeln!(io::stderr(), "{line}")
 }
 
 impl Report {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let verdicts = Vec::new();
         Self { verdicts }
     }
 
-    pub fn heading(&mut self, text: &str) -> io::Result<()> {
-        self.line(&format!("\n## {text}\n"))
+    pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
+        self.paragraph(&format!("## {text}"))
     }
 
-    pub fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(io::stdout(), "{text}")
+    /// Text with an empty line above, as all blocks have one.
+    pub(crate) fn paragraph(&mut self, text: &str) -> io::Result<()> {
+        writeln!(io::stdout(), "\n{text}")
     }
 
-    pub fn machine(&mut self) -> crate::Result<()> {
-        Ok(self.line(&procfs::machine()?)?)
+    pub(crate) fn machine(&mut self) -> crate::Result<()> {
+        Ok(self.paragraph(&procfs::machine()?)?)
     }
 
     /// Columns as wide as their widest cell, so that the source reads as well as the page.
-    pub fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    pub(crate) fn table(&mut self, head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
         let head: Vec<String> = head.iter().map(|&cell| cell.to_owned()).collect();
         let widths: Vec<usize> = (0..head.len())
             .map(|column| {
@@ -77,20 +78,21 @@ impl Report {
             })
             .collect();
         let rule: Vec<String> = widths.iter().map(|&width| "-".repeat(width)).collect();
+        writeln!(io::stdout())?;
         for row in [&head, &rule].into_iter().chain(rows) {
             let cells: Vec<String> = row
                 .iter()
                 .zip(&widths)
                 .map(|(cell, &width)| format!("{cell:width$}"))
                 .collect();
-            self.line(&format!("| {} |", cells.join(" | ")))?;
+            writeln!(io::stdout(), "| {} |", cells.join(" | "))?;
         }
         Ok(())
     }
 
     /// Every slice's CPU per call, and how busy the rest of the machine was.
-    pub fn raw_rounds(&mut self, lanes: &[Lane<'_>], tracks: &[Track]) -> io::Result<()> {
-        self.line("\nServer CPU in µs per call, round by round:\n")?;
+    pub(crate) fn raw_rounds(&mut self, lanes: &[Lane<'_>], tracks: &[Track]) -> io::Result<()> {
+        self.paragraph("Server CPU in µs per call, round by round:")?;
         let rows: Vec<Vec<String>> = lanes
             .iter()
             .zip(tracks)
@@ -105,13 +107,13 @@ impl Report {
         self.table(&["call", "rounds"], &rows)?;
         let foreign = tracks.iter().flat_map(|track| &track.0);
         let foreign = crate::stats::Spread::of(foreign.map(|sample| sample.foreign_cpus));
-        self.line(&format!(
-            "\nCPUs busy with neither server nor load tool: {foreign:.2}"
+        self.paragraph(&format!(
+            "CPUs busy with neither server nor load tool: {foreign:.2}"
         ))
     }
 
-    pub fn memory(&mut self, when: &str, servers: &[(&str, &Server)]) -> crate::Result<()> {
-        self.line(&format!("\nResident memory, {when}:\n"))?;
+    pub(crate) fn memory(&mut self, when: &str, servers: &[(&str, &Server)]) -> crate::Result<()> {
+        self.paragraph(&format!("Resident memory, {when}:"))?;
         let mut rows = Vec::new();
         for (name, server) in servers {
             let mib = procfs::resident_kib(server.pid())? as f64 / 1024.0;
@@ -121,7 +123,7 @@ impl Report {
     }
 
     /// Notes a target; at the end it is told whether it was met.
-    pub fn target(
+    pub(crate) fn target(
         &mut self,
         what: impl Into<String>,
         measured: f64,
@@ -138,8 +140,9 @@ impl Report {
     }
 
     /// Prints all verdicts; true when no target was missed.
-    pub fn verdicts(&mut self) -> io::Result<bool> {
+    pub(crate) fn verdicts(&mut self) -> io::Result<bool> {
         self.heading("Targets")?;
+        writeln!(io::stdout())?;
         for verdict in &self.verdicts {
             writeln!(io::stdout(), "- {verdict}")?;
         }

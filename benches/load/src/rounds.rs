@@ -18,57 +18,57 @@ use crate::wrk;
 
 /// How long and how hard.
 #[derive(Args)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Rounds; each lane gets one slice in every round
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
-    pub rounds: u16,
+    pub(crate) rounds: u16,
     /// Length of a slice
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=60))]
-    pub seconds: u16,
+    pub(crate) seconds: u16,
     /// Keep-alive connections that call without pause
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub connections: u16,
+    pub(crate) connections: u16,
 }
 
 /// One kind of call to one server.
-pub struct Lane<'a> {
-    pub name: &'static str,
-    pub server: &'a Server,
-    pub call: Call,
+pub(crate) struct Lane<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) server: &'a Server,
+    pub(crate) call: Call,
 }
 
 /// What a slice showed.
 #[derive(Clone, Copy)]
-pub struct Sample {
-    pub cpu_micros: f64,
-    pub per_second: f64,
-    pub p50_millis: f64,
-    pub p99_millis: f64,
+pub(crate) struct Sample {
+    pub(crate) cpu_micros: f64,
+    pub(crate) per_second: f64,
+    pub(crate) p50_millis: f64,
+    pub(crate) p99_millis: f64,
     /// CPUs that neither the server nor this bench used.
-    pub foreign_cpus: f64,
+    pub(crate) foreign_cpus: f64,
 }
 
 /// The samples of one lane, in the order of the rounds.
-pub struct Track(pub Vec<Sample>);
+pub(crate) struct Track(pub(crate) Vec<Sample>);
 
 impl Track {
-    pub fn spread(&self, of: impl Fn(&Sample) -> f64) -> Spread {
+    pub(crate) fn spread(&self, of: impl Fn(&Sample) -> f64) -> Spread {
         Spread::of(self.0.iter().map(of))
     }
 
-    pub fn cpu(&self) -> Spread {
+    pub(crate) fn cpu(&self) -> Spread {
         self.spread(|sample| sample.cpu_micros)
     }
 
     /// CPU per call against another lane's, round by round.
-    pub fn ratio_to(&self, other: &Self) -> Spread {
+    pub(crate) fn ratio_to(&self, other: &Self) -> Spread {
         let pairs = self.0.iter().zip(&other.0);
         Spread::of(pairs.map(|(own, base)| own.cpu_micros / base.cpu_micros))
     }
 }
 
 /// Verifies each lane, warms it up, and measures all of them; one track a lane, in their order.
-pub fn run(lanes: &[Lane<'_>], plan: &Plan) -> Result<Vec<Track>> {
+pub(crate) fn run(lanes: &[Lane<'_>], plan: &Plan) -> Result<Vec<Track>> {
     let mut tracks: Vec<Track> = lanes.iter().map(|_| Track(Vec::new())).collect();
     let mut weights = Vec::new();
     let mut slices = 0;

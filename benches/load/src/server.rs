@@ -14,13 +14,13 @@ use crate::Result;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An HTTP server on a loopback port of its own choice.
-pub struct Server {
+pub(crate) struct Server {
     child: ChildGuard,
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 /// Kills and reaps on drop, so that a failed run leaves nothing behind.
-pub struct ChildGuard(pub Child);
+pub(crate) struct ChildGuard(pub(crate) Child);
 
 impl Drop for ChildGuard {
     fn drop(&mut self) {
@@ -32,7 +32,7 @@ impl Drop for ChildGuard {
 
 impl Server {
     /// Starts it and waits until it says where it listens.
-    pub fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = ChildGuard(command.stderr(Stdio::piped()).spawn()?);
         let stderr = child.0.stderr.take().ok_or("no stderr")?;
@@ -48,7 +48,7 @@ impl Server {
         }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.0.id()
     }
 }

@@ -9,14 +9,14 @@ use crate::Result;
 use crate::mcp;
 use crate::server::ChildGuard;
 
-pub struct StdioServer {
+pub(crate) struct StdioServer {
     child: ChildGuard,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl StdioServer {
-    pub fn start(mut command: Command) -> Result<Self> {
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = ChildGuard(command.stderr(Stdio::null()).spawn()?);
         let input = child.0.stdin.take();
@@ -28,17 +28,17 @@ impl StdioServer {
         })
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.0.id()
     }
 
     /// Hands out the input, for a writer that does not wait for answers.
-    pub fn take_input(&mut self) -> Result<ChildStdin> {
+    pub(crate) fn take_input(&mut self) -> Result<ChildStdin> {
         Ok(self.input.take().ok_or("the input is taken")?)
     }
 
     /// Sends `initialize`, waits for its answer and starts the session.
-    pub fn initialize(&mut self) -> Result<()> {
+    pub(crate) fn initialize(&mut self) -> Result<()> {
         let params = mcp::initialize_params();
         self.send(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }))?;
         let answer = self.next_answer()?;
@@ -54,7 +54,7 @@ impl StdioServer {
     }
 
     /// The next message that is no notification.
-    pub fn next_answer(&mut self) -> Result<Value> {
+    pub(crate) fn next_answer(&mut self) -> Result<Value> {
         let mut line = String::new();
         loop {
             line.clear();

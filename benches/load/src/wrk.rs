@@ -16,19 +16,19 @@ const HINT: &str =
 
 /// What one run of the load tool saw.
 #[derive(Debug, Deserialize)]
-pub struct Load {
-    pub requests: u64,
-    pub bytes: u64,
-    pub microseconds: u64,
+pub(crate) struct Load {
+    pub(crate) requests: u64,
+    pub(crate) bytes: u64,
+    pub(crate) microseconds: u64,
     /// Latencies in microseconds.
-    pub p50: u64,
-    pub p99: u64,
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
     not_2xx: u64,
     failed: u64,
 }
 
 /// Says how to install the tool, before minutes are spent on builds.
-pub fn require() -> Result<()> {
+pub(crate) fn require() -> Result<()> {
     let probe = Command::new("wrk")
         .arg("--version")
         .stdout(Stdio::null())
@@ -41,7 +41,7 @@ pub fn require() -> Result<()> {
 }
 
 /// Sends `post` over keep-alive connections for so long; an answer that is no success is an error.
-pub fn run(
+pub(crate) fn run(
     server: &Server,
     post: &Post,
     first_id: u64,

@@ -1,1 +1,55 @@
-//! x
+//! Everything a production MCP server needs around the protocol's types: bounded parsing, both
+//! protocol eras, components made of plain async functions, middleware, sessions and transports.
+//!
+//! # Layout
+//!
+//! | module | what it is |
+//! | --- | --- |
+//! | [`wire`] | bytes ⇄ messages, knows nothing of MCP |
+//! | [`core`] | one message in, its answers out; eras, methods, connections |
+//! | [`component`] | tools, resources, prompts; schemas; the registry |
+//! | [`Ctx`] | what a handler can do: log, progress, cancellation |
+//! | [`ask`] | asking the user or the model |
+//! | [`middleware`] | the steps around every handler, and their order |
+//! | [`session`] | legacy HTTP sessions |
+//! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
+//! | [`telemetry`] | logs on stderr |
+//! | [`testing`] | handlers and servers in memory |
+//!
+//! # A server in one screen
+//!
+//! ```
+//! use pymcp_kit::{Ctx, NoArgs, Result, Server, Tool};
+//!
+//! async fn answer(_: Ctx, _: NoArgs) -> Result<u32> {
+//!     Ok(42)
+//! }
+//!
+//! let server = Server::builder("example", "1.0.0")
+//!     .tool(Tool::new("answer", answer).description("The answer.").read_only())
+//!     .build()
+//!     .unwrap();
+//! assert_eq!(server.registry().tools().count(), 1);
+//! ```
+
+pub mod ask;
+pub mod component;
+mod context;
+pub mod core;
+mod error;
+pub mod middleware;
+mod principal;
+pub mod session;
+pub mod telemetry;
+pub mod testing;
+pub mod transport;
+pub mod wire;
+
+pub use ask::{Elicited, Sample, Sampled};
+pub use component::{CacheHint, Effect, Integer, NoArgs, Prompt, Resource, ResourceTemplate, Tool, ToolResult};
+pub use context::{Ctx, Level};
+pub use core::{BuildError, CallLimits, Server, ServerBuilder};
+pub use error::{Error, Result};
+pub use middleware::{CacheConfig, Middleware};
+pub use principal::Principal;
+pub use rmcp::model;

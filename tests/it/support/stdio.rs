@@ -128,20 +128,12 @@ impl StdioServer {
         }
     }
 
-    /// Starts the server in an empty directory and shakes hands with it.
-    pub(crate) fn connect(
-        args: &[&str],
-        env: &[(&str, &str)],
+    /// Shakes hands (`initialize` has id 1); returns the server's result, or what went wrong.
+    pub(crate) fn initialize(
+        &mut self,
         version: &str,
         capabilities: &Value,
-    ) -> Self {
-        let mut server = Self::start(args, env);
-        server.initialize(version, capabilities);
-        server
-    }
-
-    /// Sends `initialize` (id 1) and `notifications/initialized`; returns the server's result.
-    pub(crate) fn initialize(&mut self, version: &str, capabilities: &Value) -> Value {
+    ) -> Result<Value, String> {
         self.send(&json!({
             "jsonrpc": "2.0", "id": 1, "method": "initialize",
             "params": {
@@ -150,13 +142,12 @@ impl StdioServer {
                 "clientInfo": { "name": "stdio-test", "version": "1.0" },
             },
         }));
-        let answer = self.recv().value;
-        assert_eq!(
-            answer["result"]["protocolVersion"], version,
-            "handshake failed: {answer}"
-        );
+        let answer = self.next(PATIENCE).map_err(|silence| silence.to_string())?;
+        if answer.value["result"]["protocolVersion"] != version {
+            return Err(format!("not {version}: {}", answer.line));
+        }
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-        answer["result"].clone()
+        Ok(answer.value["result"].clone())
     }
 
     pub(crate) fn send(&mut self, message: &Value) {
@@ -210,10 +201,6 @@ impl StdioServer {
             "the server did not end within {PATIENCE:?}\nstderr:\n{}",
             self.stderr()
         );
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// What the server has logged so far.
@@ -272,6 +259,22 @@ fn is_json_rpc(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_answers_and_ends_with_its_input() {
+        let mut server = StdioServer::start(&[], &[]);
+        server
+            .initialize("2025-11-25", &json!({}))
+            .expect("a handshake");
+        server.send(&json!({ "jsonrpc": "2.0", "id": "x", "method": "ping" }));
+        assert_eq!(
+            server.recv().value,
+            json!({ "jsonrpc": "2.0", "id": "x", "result": {} })
+        );
+        server.close_stdin();
+        assert!(server.wait().success(), "{}", server.stderr());
+        assert!(matches!(server.next(PATIENCE), Err(Silence::Closed)));
+    }
 
     #[test]
     fn only_json_rpc_passes() {

@@ -17,8 +17,11 @@ const STREAM: usize = 7;
 
 const LEGACY: usize = 0;
 const MODERN: usize = 1;
+const ERA_OF_LANE: [usize; 8] = [
+    LEGACY, MODERN, LEGACY, MODERN, LEGACY, MODERN, LEGACY, LEGACY,
+];
 
-pub fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
+pub(crate) fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
     let axum = Server::start(artifacts.control_axum())?;
     let rmcp = Server::start(artifacts.control_rmcp())?;
     let cached = Server::start(artifacts.pymcp_http())?;
@@ -66,16 +69,15 @@ pub fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()
 }
 
 fn print(report: &mut Report, plan: &Plan, lanes: &[Lane<'_>], tracks: &[Track]) -> Result<()> {
-    report.line(&format!(
-        "\n{} rounds of {} s, {} connections; median (min–max) over the rounds:\n",
+    report.paragraph(&format!(
+        "{} rounds of {} s, {} connections; median (min–max) over the rounds:",
         plan.rounds, plan.seconds, plan.connections
     ))?;
     let rows: Vec<Vec<String>> = lanes
         .iter()
         .zip(tracks)
-        .enumerate()
-        .map(|(at, (lane, track))| {
-            let era = usize::from(AXUM[MODERN] == at || RMCP[MODERN] == at || GREET[MODERN] == at);
+        .zip(ERA_OF_LANE)
+        .map(|((lane, track), era)| {
             vec![
                 lane.name.to_owned(),
                 format!("{:.1}", track.cpu()),

@@ -15,7 +15,7 @@ use crate::report::Report;
 use crate::rounds::Plan;
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub enum Scenario {
+pub(crate) enum Scenario {
     /// Start to the first answer over stdio, idle memory, size of the binary
     Start,
     /// CPU and latency of a call, against the control servers
@@ -31,7 +31,7 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: &[Self] = &[
+    pub(crate) const ALL: &[Self] = &[
         Self::Start,
         Self::Calls,
         Self::Tools,
@@ -40,11 +40,11 @@ impl Scenario {
         Self::Pipeline,
     ];
 
-    pub fn needs_wrk(self) -> bool {
+    pub(crate) fn needs_wrk(self) -> bool {
         matches!(self, Self::Calls | Self::Tools)
     }
 
-    pub fn run(self, artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
+    pub(crate) fn run(self, artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
         match self {
             Self::Start => start::run(artifacts, report),
             Self::Calls => calls::run(artifacts, plan, report),

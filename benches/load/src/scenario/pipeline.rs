@@ -15,7 +15,7 @@ use crate::stdio::StdioServer;
 
 const CALLS: usize = 20_000;
 
-pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
+pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let mut command = artifacts.pymcp();
     // Without the cache every call runs its tool and sends a notification besides its answer.
     command.env("RESPONSE_CACHE_TTL", "0");
@@ -33,7 +33,7 @@ pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let peak = procfs::peak_resident_kib(server.pid())?;
     let rise = (peak.saturating_sub(before)) as f64 / 1024.0;
     report.heading("Pipelined stdio")?;
-    report.line(&format!(
+    report.paragraph(&format!(
         "{CALLS} calls, all answered once; RSS {:.1} MiB before, peak {:.1} MiB",
         before as f64 / 1024.0,
         peak as f64 / 1024.0

@@ -12,7 +12,7 @@ use crate::server::Server;
 
 const SESSIONS: usize = 10_000;
 
-pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
+pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let server = Server::start(artifacts.pymcp_http())?;
     let mut client = Client::connect(server.address)?;
     let first = mcp::open_session(&mut client)?;
@@ -34,7 +34,7 @@ pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let each = (after - before) as f64 / (SESSIONS - 1) as f64;
     let total = after as f64 / 1024.0;
     report.heading("Idle sessions")?;
-    report.line(&format!(
+    report.paragraph(&format!(
         "RSS {:.1} MiB with 1 session, {total:.1} MiB with {SESSIONS}: {each:.2} KiB a session",
         before as f64 / 1024.0
     ))?;

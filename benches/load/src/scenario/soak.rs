@@ -17,7 +17,7 @@ const CALLS: usize = 200_000;
 const LAPS: usize = 4;
 const WARM_UP: usize = 20_000;
 
-pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
+pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let server = Server::start(artifacts.pymcp_http())?;
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
@@ -36,7 +36,7 @@ pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let change = mib[LAPS] - mib[0];
     let laps: Vec<String> = mib.iter().map(|mib| format!("{mib:.2}")).collect();
     report.heading("Soak")?;
-    report.line(&format!(
+    report.paragraph(&format!(
         "RSS in MiB after a warm-up of {WARM_UP} calls and after each quarter of {CALLS}: {} (change {change:+.2})",
         laps.join(" ")
     ))?;

@@ -14,7 +14,7 @@ use crate::stdio::StdioServer;
 
 const STARTS: usize = 50;
 
-pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
+pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let mut millis = Vec::new();
     let mut resident = Vec::new();
     for _ in 0..STARTS {
@@ -30,10 +30,10 @@ pub fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let millis = Spread::of(millis);
     let resident = Spread::of(resident);
     report.heading("Start")?;
-    report.line(&format!(
+    report.paragraph(&format!(
         "stdio, process start to the answer of `initialize`: {millis:.2} ms, median (min–max) of {STARTS}"
     ))?;
-    report.line(&format!(
+    report.paragraph(&format!(
         "idle RSS: {resident:.2} MiB over stdio, {http:.2} MiB over HTTP; binary {binary:.2} MB"
     ))?;
     report.target("start to the first answer", millis.median, 10.0, " ms");

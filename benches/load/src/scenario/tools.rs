@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::rounds::{self, Lane, Plan};
 use crate::server::Server;
 
-pub fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
+pub(crate) fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
     let few = Server::start(artifacts.many_tools(7))?;
     let many = Server::start(artifacts.many_tools(1000))?;
     let legacy = |server: &Server| -> Result<Call> {
@@ -34,7 +34,7 @@ pub fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()
     report.raw_rounds(&lanes, &tracks)?;
     for (era, pair) in ["2025-11-25", "2026-07-28"].iter().zip(tracks.chunks(2)) {
         let ratio = pair[1].ratio_to(&pair[0]);
-        report.line(&format!("\n1,000 tools against 7, {era}: {ratio:.3}"))?;
+        report.paragraph(&format!("1,000 tools against 7, {era}: {ratio:.3}"))?;
         let percent = (ratio.median - 1.0).abs() * 100.0;
         report.target(
             format!("difference of 1,000 tools to 7, {era}"),

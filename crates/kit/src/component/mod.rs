@@ -20,10 +20,13 @@ pub use effects::{Effect, Effects};
 pub use integer::Integer;
 pub use prompt::{IntoPrompt, Prompt};
 pub use registry::Registry;
-pub use resource::{IntoContents, Resource};
+pub(crate) use registry::{Found, Lists};
+pub use resource::{IntoContents, Place, Resource};
 pub use result::{IntoToolResult, ToolResult};
 pub use template::ResourceTemplate;
+pub(crate) use tool::PreparedTool;
 pub use tool::{NoArgs, Tool};
+pub(crate) use uri_template::{has_scheme, normalize};
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::context::Ctx;
 use crate::wire::{self, Code, Id, RpcError};
 
+use super::batch::Batch;
 use super::connection::Slot;
 
 /// A finished message for the client that ends a request.
@@ -39,6 +40,43 @@ pub enum Reply {
     Answer(Answer),
     /// Poll this: it yields the request's notifications and then its answer.
     Call(Call),
+    /// Poll this: the same for a batch.
+    Batch(Batch),
+}
+
+/// A [`Call`] or a [`Batch`]: what a transport polls.
+pub enum Exchange {
+    /// One request.
+    Call(Call),
+    /// Several.
+    Batch(Batch),
+}
+
+impl Exchange {
+    /// See [`Call::poll_event`].
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        match self {
+            Self::Call(call) => call.poll_event(cx),
+            Self::Batch(batch) => batch.poll_event(cx),
+        }
+    }
+
+    /// [`Exchange::poll_event`] as a future.
+    pub async fn next_event(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+}
+
+impl Reply {
+    /// What there is to poll, if anything; else what there is to send, if anything.
+    pub fn into_exchange(self) -> Result<Exchange, Option<Answer>> {
+        match self {
+            Self::Accepted => Err(None),
+            Self::Answer(answer) => Err(Some(answer)),
+            Self::Call(call) => Ok(Exchange::Call(call)),
+            Self::Batch(batch) => Ok(Exchange::Batch(batch)),
+        }
+    }
 }
 
 /// Something a call wants sent.
@@ -96,16 +134,6 @@ impl Call {
         }
     }
 
-    /// [`Call::poll_event`] as a future.
-    pub async fn next_event(&mut self) -> Option<Event> {
-        poll_fn(|cx| self.poll_event(cx)).await
-    }
-
-    /// Whether the call is waiting for the client: holding back the client's messages now would be
-    /// a deadlock.
-    pub fn awaits_client(&self) -> bool {
-        self.ctx.is_asking()
-    }
 }
 
 impl Drop for Call {

@@ -43,6 +43,7 @@ struct State {
     asks: HashMap<u64, oneshot::Sender<AskOutcome>>,
     subscriptions: HashSet<Box<str>>,
     stream: Option<mpsc::Sender<Bytes>>,
+    answers: Option<mpsc::Sender<Bytes>>,
 }
 
 /// Notifications that belong to no request: what a GET stream or stdout carries besides answers.
@@ -107,6 +108,15 @@ impl Connection {
         Some(receiver)
     }
 
+    /// Sets where answers go when they do not go back the way the request came (legacy SSE).
+    pub(crate) fn set_answers(&self, answers: mpsc::Sender<Bytes>) {
+        self.state().answers = Some(answers);
+    }
+
+    pub(crate) fn answers(&self) -> Option<mpsc::Sender<Bytes>> {
+        self.state().answers.clone()
+    }
+
     /// Sends a notification that belongs to no request; dropped when nobody listens or the client
     /// does not read, because one slow client must never hold up another.
     pub(crate) fn push(&self, message: Bytes) {
@@ -114,11 +124,6 @@ impl Connection {
         if let Some(Err(_)) = stream.map(|stream| stream.try_send(message)) {
             tracing::debug!("dropped a notification for a client that does not read");
         }
-    }
-
-    /// Requests in flight.
-    pub fn in_flight(&self) -> usize {
-        self.state().in_flight.len()
     }
 
     /// Stops the request, if it is in flight here.
@@ -129,10 +134,31 @@ impl Connection {
         }
     }
 
-    /// Stops everything: the client is gone.
-    pub fn cancel_all(&self) {
-        let all: Vec<Ctx> = self.state().in_flight.values().cloned().collect();
+    /// Whether a handler waits for the client: holding back its messages now would be a deadlock.
+    pub fn awaits_client(&self) -> bool {
+        !self.state().asks.is_empty()
+    }
+
+    /// Ends all waiting for the client: it will not answer any more.
+    pub fn hang_up(&self) {
+        self.state().asks.clear();
+    }
+
+    /// Ends everything: the client is gone.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.asks.clear();
+        state.stream = None;
+        state.answers = None;
+        let all: Vec<Ctx> = state.in_flight.values().cloned().collect();
+        drop(state);
         all.iter().for_each(Ctx::cancel);
+    }
+
+    /// Whether something is in flight or a stream is open.
+    pub(crate) fn is_busy(&self) -> bool {
+        let state = self.state();
+        !state.in_flight.is_empty() || state.stream.as_ref().is_some_and(|stream| !stream.is_closed())
     }
 
     /// Registers a request of ours; the answer arrives at the receiver.

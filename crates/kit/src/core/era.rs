@@ -34,6 +34,10 @@ pub struct HttpSignals<'a> {
     pub version: Option<&'a str>,
     /// `Mcp-Method`.
     pub method: Option<&'a str>,
+    /// `Mcp-Name`.
+    pub name: Option<&'a str>,
+    /// One of these headers that appears twice or is no visible ASCII.
+    pub broken: Option<&'static str>,
 }
 
 /// Where a message goes.
@@ -54,7 +58,7 @@ const MODERN_ONLY: [&str; 3] = ["server/discover", "subscriptions/listen", "task
 pub(crate) fn classify_meta(
     method: &str,
     has_protocol_version_param: bool,
-    meta: &RequestMeta,
+    meta: &RequestMeta<'_>,
     http: Option<HttpSignals<'_>>,
 ) -> Route {
     if method == "initialize" && has_protocol_version_param {
@@ -81,7 +85,7 @@ pub fn classify(method: &str, params: Option<&str>, http: Option<HttpSignals<'_>
     classify_meta(method, initialize, &meta, http)
 }
 
-fn names_protocol_version(params: Option<&str>) -> bool {
+pub(super) fn names_protocol_version(params: Option<&str>) -> bool {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Probe<'a> {
@@ -101,7 +105,7 @@ mod tests {
     const OLD_META: &str = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}}"#;
 
     fn route(method: &str, params: Option<&str>, version: Option<&str>, mirrored: Option<&str>) -> &'static str {
-        match classify(method, params, Some(HttpSignals { version, method: mirrored })) {
+        match classify(method, params, Some(HttpSignals { version, method: mirrored, ..HttpSignals::default() })) {
             Route::Legacy => "legacy",
             Route::Modern => "modern",
             Route::Malformed(_) => "malformed",

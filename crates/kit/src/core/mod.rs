@@ -4,6 +4,7 @@
 //! [`Reply`]: nothing, an answer, or a [`Call`] to poll. stdio, HTTP, SSE, tests and fuzzers drive
 //! the very same code.
 
+mod batch;
 mod call;
 mod connection;
 mod era;
@@ -12,12 +13,12 @@ mod outbox;
 mod peer;
 mod server;
 
-pub use call::{Answer, Call, Event, Reply};
+pub use batch::Batch;
+pub use call::{Answer, Call, Event, Exchange, Reply};
 pub use connection::{Connection, Unsolicited};
 pub use era::{Era, HttpSignals, LEGACY_VERSIONS, LATEST_LEGACY, MODERN_VERSION, Route, classify};
 pub use peer::PeerInfo;
-pub use server::{BuildError, CallLimits, Server, ServerBuilder};
+pub use server::{BuildError, CallLimits, Inbound, Server, ServerBuilder};
 
 pub(crate) use outbox::Outbox;
-pub(crate) use peer::RequestMeta;
 pub(crate) use server::Inner;

@@ -1,0 +1,81 @@
+//! Using the client's model (sampling).
+
+// Sampling is deprecated since 2026-07-28 and removed a year later at the earliest; clients of
+// today still have it, and `Ctx` is the only way to it here.
+#![allow(deprecated)]
+
+use rmcp::model::{CreateMessageRequestParams, CreateMessageResult, Role, SamplingMessage, SamplingMessageContentBlock};
+use serde_json::json;
+
+use crate::context::Ctx;
+use crate::error::{Error, Result};
+
+/// A question to the client's model.
+#[derive(Debug, Clone)]
+pub struct Sample(CreateMessageRequestParams);
+
+impl Sample {
+    /// Asks about one text; the model may answer with up to `max_tokens` tokens.
+    pub fn text(text: impl Into<String>, max_tokens: u32) -> Self {
+        let content = SamplingMessageContentBlock::text(text);
+        Self(CreateMessageRequestParams::new(vec![SamplingMessage::new(Role::User, content)], max_tokens))
+    }
+
+    /// Asks with everything that the protocol has.
+    pub fn new(params: CreateMessageRequestParams) -> Self {
+        Self(params)
+    }
+
+    /// Tells the model what its task is.
+    pub fn system(mut self, prompt: impl Into<String>) -> Self {
+        self.0.system_prompt = Some(prompt.into());
+        self
+    }
+
+    /// How freely it may choose its words: 0 to 1.
+    pub fn temperature(mut self, temperature: f32) -> Self {
+        self.0.temperature = Some(temperature);
+        self
+    }
+}
+
+/// What the client's model answered. It is untrusted text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled(pub CreateMessageResult);
+
+impl Sampled {
+    /// The texts of the answer, a line each; `None` when it has no text.
+    pub fn text(&self) -> Option<String> {
+        let texts: Vec<&str> =
+            self.0.message.content.iter().filter_map(|block| Some(block.as_text()?.text.as_str())).collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// The name of the model.
+    pub fn model(&self) -> &str {
+        &self.0.model
+    }
+}
+
+impl Ctx {
+    /// Asks the client's model; the user of the client may look at the question and refuse.
+    ///
+    /// # Errors
+    /// The client has no model to ask, refuses, or does not answer in time; all of them are errors
+    /// that the caller of the tool can read.
+    pub async fn sample(&self, question: Sample) -> Result<Sampled> {
+        let Some(sampling) = &self.peer().capabilities.sampling else {
+            return Err(Error::missing_capability(
+                "The client does not support sampling, so its model cannot be used.",
+                json!({ "sampling": {} }),
+            ));
+        };
+        if (question.0.tools.is_some() || question.0.tool_choice.is_some()) && sampling.tools.is_none() {
+            return Err(Error::missing_capability(
+                "The client does not support tools in sampling.",
+                json!({ "sampling": { "tools": {} } }),
+            ));
+        }
+        self.ask("sampling/createMessage", &question.0).await.map(Sampled)
+    }
+}

@@ -1,0 +1,207 @@
+//! Repeats answers for the same caller and the same question, for a while.
+//!
+//! Only components that say [`cached()`](crate::Tool::cached), only successes, and never one that
+//! asked the user or the model. A repeated answer runs nothing and logs nothing to the client.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use serde_json::Value;
+
+use crate::component::Arguments;
+use crate::core::Era;
+
+use super::{Flow, Invocation, Middleware, Next, Outcome, Target};
+
+/// Bounds of the response cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheConfig {
+    /// How long an answer may be repeated; zero switches the cache off. Default 30 s.
+    pub ttl: Duration,
+    /// Bytes of all answers and their keys. Default 32 MiB.
+    pub total_bytes: u64,
+    /// Answers. Default 10,000.
+    pub entries: u64,
+    /// Bytes of one answer; larger ones are not kept. Default 1 MiB.
+    pub entry_bytes: usize,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(30), total_bytes: 32 << 20, entries: 10_000, entry_bytes: 1 << 20 }
+    }
+}
+
+pub(super) struct ResponseCache {
+    entries: Cache<Box<[u8]>, Bytes>,
+    entry_bytes: usize,
+}
+
+impl ResponseCache {
+    /// `None` when it is switched off.
+    pub(super) fn new(config: CacheConfig) -> Option<Self> {
+        if config.ttl.is_zero() {
+            return None;
+        }
+        // One weight bounds both: an entry weighs its bytes, but never so little that more than
+        // `entries` of them fit.
+        let least = config.total_bytes.div_ceil(config.entries.max(1));
+        let weigh = move |key: &[u8], value: &Bytes| -> u32 {
+            let bytes = (key.len() + value.len()) as u64;
+            bytes.max(least).try_into().unwrap_or(u32::MAX)
+        };
+        let entries = Cache::builder()
+            .max_capacity(config.total_bytes)
+            .time_to_live(config.ttl)
+            .weigher(move |key: &Box<[u8]>, value| weigh(key, value))
+            .build();
+        Some(Self { entries, entry_bytes: config.entry_bytes })
+    }
+
+    fn through<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        if !call.target.settings().is_some_and(|settings| settings.cached) {
+            return next.run(call);
+        }
+        let Some(key) = key(&call) else { return next.run(call) };
+        if let Some(json) = self.entries.get(&*key) {
+            return Box::pin(std::future::ready(Ok(Outcome::Encoded { json, is_error: false })));
+        }
+        let ctx = call.ctx.clone();
+        let work = next.run(call);
+        Box::pin(async move {
+            let outcome = work.await?;
+            if let Outcome::Encoded { json, is_error: false } = &outcome
+                && !ctx.was_interactive()
+                && json.len() <= self.entry_bytes
+            {
+                self.entries.insert(key, json.clone());
+            }
+            Ok(outcome)
+        })
+    }
+}
+
+impl Middleware for ResponseCache {
+    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        self.through(call, next)
+    }
+
+    fn on_read_resource<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        self.through(call, next)
+    }
+
+    fn on_get_prompt<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        self.through(call, next)
+    }
+}
+
+/// Principal, era, method, name and canonical arguments. Each part ends with a byte that JSON text
+/// and the parts themselves cannot hold, so no two questions share a key.
+fn key(call: &Invocation) -> Option<Box<[u8]>> {
+    const END: u8 = 0xff;
+    let mut key = Vec::with_capacity(128);
+    match call.ctx.principal().subject() {
+        Some(subject) => key.extend_from_slice(subject.as_bytes()),
+        None => key.push(0xfe),
+    }
+    key.push(END);
+    key.push(match call.ctx.era() {
+        Era::Legacy => b'l',
+        Era::Modern => b'm',
+    });
+    key.extend_from_slice(call.target.method().as_bytes());
+    key.push(END);
+    match &call.target {
+        Target::Tool(call) => {
+            key.extend_from_slice(call.name.as_bytes());
+            key.push(END);
+            canonical_arguments(&call.arguments, &mut key);
+        }
+        Target::Resource(read) => key.extend_from_slice(read.uri.as_bytes()),
+        Target::Prompt(get) => {
+            key.extend_from_slice(get.name.as_bytes());
+            key.push(END);
+            canonical_object(&get.arguments, &mut key);
+        }
+        Target::List(_) | Target::Protocol(_) => return None,
+    }
+    Some(key.into())
+}
+
+fn canonical_arguments(arguments: &Arguments, out: &mut Vec<u8>) {
+    canonical_object(&arguments.values, out);
+    let mut exact: Vec<_> = arguments.exact.iter().collect();
+    exact.sort();
+    for (name, digits) in exact {
+        out.push(0xff);
+        out.extend_from_slice(name.as_bytes());
+        out.push(0xfe);
+        out.extend_from_slice(digits.as_bytes());
+    }
+}
+
+fn canonical_object(object: &serde_json::Map<String, Value>, out: &mut Vec<u8>) {
+    let mut members: Vec<_> = object.iter().collect();
+    members.sort_by_key(|(name, _)| *name);
+    out.push(b'{');
+    for (name, value) in members {
+        // Writing to memory cannot fail.
+        let _ = serde_json::to_writer(&mut *out, name);
+        out.push(b':');
+        canonical(value, out);
+        out.push(b',');
+    }
+    out.push(b'}');
+}
+
+fn canonical(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(object) => canonical_object(object, out),
+        Value::Array(items) => {
+            out.push(b'[');
+            for item in items {
+                canonical(item, out);
+                out.push(b',');
+            }
+            out.push(b']');
+        }
+        scalar => drop(serde_json::to_writer(out, scalar)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_order_of_members_does_not_matter_and_everything_else_does() {
+        let text = |value: Value| {
+            let mut out = Vec::new();
+            canonical(&value, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(text(json!({"a": 1, "b": [{"d": 1, "c": 2}]})), text(json!({"b": [{"c": 2, "d": 1}], "a": 1})));
+        for (left, right) in [
+            (json!({"a": 1}), json!({"a": "1"})),
+            (json!({"a": null}), json!({})),
+            (json!([1, 2]), json!([2, 1])),
+            (json!({"a": {"b": 1}}), json!({"a": {}, "b": 1})),
+        ] {
+            assert_ne!(text(left), text(right));
+        }
+    }
+
+    #[test]
+    fn the_cache_is_bounded_in_entries_and_bytes() {
+        let config = CacheConfig { entries: 10, total_bytes: 1000, ..CacheConfig::default() };
+        let cache = ResponseCache::new(config).unwrap();
+        for i in 0..1000_u32 {
+            cache.entries.insert(i.to_be_bytes().into(), Bytes::from_static(b"x"));
+        }
+        cache.entries.run_pending_tasks();
+        assert!(cache.entries.entry_count() <= 10, "{}", cache.entries.entry_count());
+        assert!(ResponseCache::new(CacheConfig { ttl: Duration::ZERO, ..config }).is_none());
+    }
+}

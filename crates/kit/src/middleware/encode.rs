@@ -1,0 +1,95 @@
+//! Results become JSON, with what their era wants in every one, and within a size.
+
+use bytes::Bytes;
+use rmcp::model::{MetaObject, ResultType};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::context::{Ctx, Facts};
+use crate::core::Era;
+use crate::error::{Error, Result};
+
+use super::{Flow, Invocation, Middleware, Next, Outcome, Target, tool_error};
+
+/// The `_meta` key under which modern results name the server.
+pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+
+pub(super) struct Encode {
+    pub(super) max_bytes: usize,
+}
+
+impl Middleware for Encode {
+    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        let ctx = call.ctx.clone();
+        let tool = match &call.target {
+            Target::Tool(call) => Some(call.name.clone()),
+            _ => None,
+        };
+        let work = next.run(call);
+        Box::pin(async move {
+            let outcome = work.await?;
+            let is_error = outcome.is_error();
+            let json = encode(outcome, &ctx)?;
+            if json.len() <= self.max_bytes {
+                return Ok(Outcome::Encoded { json, is_error });
+            }
+            let sentence = format!("is larger than the {} bytes allowed.", self.max_bytes);
+            match tool {
+                Some(name) => {
+                    let outcome = tool_error(format!("The result of '{name}' {sentence}"));
+                    Ok(Outcome::Encoded { json: encode(outcome, &ctx)?, is_error: true })
+                }
+                None => Err(Error::internal(format!("The result {sentence}"))),
+            }
+        })
+    }
+}
+
+/// Writes the `result` member of the response.
+pub(crate) fn encode(outcome: Outcome, ctx: &Ctx) -> Result<Bytes> {
+    let modern = ctx.era() == Era::Modern;
+    let complete = modern.then_some(ResultType::COMPLETE);
+    match outcome {
+        Outcome::Encoded { json, .. } => Ok(json),
+        Outcome::Tool(mut result) => {
+            result.result_type = complete;
+            sign(&mut result.meta, modern, ctx.facts());
+            write(&result)
+        }
+        Outcome::Prompt(mut result) => {
+            result.result_type = complete;
+            sign(&mut result.meta, modern, ctx.facts());
+            write(&result)
+        }
+        Outcome::Resource(mut result, hint) => {
+            result.result_type = complete;
+            result.ttl_ms = modern.then(|| hint.ttl_ms());
+            result.cache_scope = modern.then(|| hint.scope());
+            sign(&mut result.meta, modern, ctx.facts());
+            write(&result)
+        }
+    }
+}
+
+fn sign(meta: &mut Option<MetaObject>, modern: bool, facts: &Facts) {
+    if modern {
+        meta.get_or_insert_default().insert(SERVER_INFO.into(), server_info(facts));
+    }
+}
+
+fn server_info(facts: &Facts) -> Value {
+    serde_json::to_value(&facts.server).unwrap_or_default()
+}
+
+/// Adds what a modern result carries to one that is JSON already; used at start only.
+pub(crate) fn complete_modern(mut result: Value, hint: crate::component::CacheHint, facts: &Facts) -> Value {
+    result["resultType"] = json!("complete");
+    result["ttlMs"] = json!(hint.ttl_ms());
+    result["cacheScope"] = json!(hint.scope());
+    result["_meta"] = json!({ SERVER_INFO: server_info(facts) });
+    result
+}
+
+fn write(result: &impl Serialize) -> Result<Bytes> {
+    Ok(serde_json::to_vec(result)?.into())
+}

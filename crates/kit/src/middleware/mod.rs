@@ -1,0 +1,281 @@
+//! What happens around every handler, the same on every transport.
+//!
+//! To add a step, implement [`Middleware`] in a file of its own and hand it to
+//! [`ServerBuilder::middleware`](crate::ServerBuilder::middleware); the built-in ones are below.
+//! Override the hook of the request kind that it is about, or [`Middleware::on_request`] for all:
+//!
+//! ```
+//! use pymcp_kit::middleware::{Flow, Middleware, Next, Invocation};
+//!
+//! struct CountCalls(std::sync::atomic::AtomicU64);
+//!
+//! impl Middleware for CountCalls {
+//!     fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+//!         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+//!         next.run(call)
+//!     }
+//! }
+//! ```
+
+mod arguments;
+mod cache;
+mod encode;
+mod metadata;
+mod panic_guard;
+mod timeout;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rmcp::model::{CallToolResult, GetPromptResult, JsonObject, ReadResourceResult};
+
+use crate::component::{Arguments, CacheHint, Found, PreparedTool, Prompt, Settings};
+use crate::context::Ctx;
+use crate::core::Inner;
+use crate::error::{Error, Result};
+use crate::wire::RpcError;
+
+pub use cache::CacheConfig;
+pub(crate) use encode::{complete_modern, encode};
+
+/// What a hook returns.
+pub type Flow<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+
+/// A step around requests. Every hook may look at the request, change it, answer it itself, or run
+/// what is left and change the outcome. A hook that is not overridden costs nothing.
+pub trait Middleware: Send + Sync + 'static {
+    /// Every request, before the hook of its kind.
+    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        next.run(call)
+    }
+
+    /// `tools/call`.
+    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        next.run(call)
+    }
+
+    /// `resources/read`.
+    fn on_read_resource<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        next.run(call)
+    }
+
+    /// `prompts/get`.
+    fn on_get_prompt<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        next.run(call)
+    }
+
+    /// `tools/list`, `resources/list`, `resources/templates/list`, `prompts/list`.
+    fn on_list<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        next.run(call)
+    }
+
+    /// What belongs to the protocol itself: `initialize`, `server/discover`, `ping`,
+    /// `logging/setLevel`, `resources/subscribe`, `resources/unsubscribe`.
+    fn on_protocol<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        next.run(call)
+    }
+}
+
+/// One request in the pipeline.
+pub struct Invocation {
+    /// Its context.
+    pub ctx: Ctx,
+    /// What it asks for.
+    pub target: Target,
+}
+
+/// What a request asks for.
+pub enum Target {
+    /// `tools/call`.
+    Tool(ToolCall),
+    /// `resources/read`.
+    Resource(ResourceRead),
+    /// `prompts/get`.
+    Prompt(PromptGet),
+    /// One of the four list methods.
+    List(List),
+    /// A method of the protocol itself.
+    Protocol(ProtocolCall),
+}
+
+/// A `tools/call`.
+pub struct ToolCall {
+    /// The name as it came.
+    pub name: String,
+    /// The arguments: as they came, until the built-in steps have put them right.
+    pub arguments: Arguments,
+    pub(crate) tool: Option<Arc<PreparedTool>>,
+}
+
+/// A `resources/read`.
+pub struct ResourceRead {
+    /// The URI, its scheme in lower case.
+    pub uri: String,
+    pub(crate) found: Option<Found>,
+}
+
+/// A `prompts/get`.
+pub struct PromptGet {
+    /// The name as it came.
+    pub name: String,
+    /// The arguments as they came.
+    pub arguments: JsonObject,
+    pub(crate) prompt: Option<Arc<Prompt>>,
+}
+
+/// The list methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum List {
+    Tools,
+    Resources,
+    Templates,
+    Prompts,
+}
+
+/// A method of the protocol itself.
+pub struct ProtocolCall {
+    /// Its name.
+    pub method: &'static str,
+    /// Runs it when nothing in front objected; gives the result as JSON.
+    pub(crate) run: Box<dyn FnOnce() -> Result<Bytes, RpcError> + Send>,
+}
+
+impl Target {
+    /// The method's name on the wire.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Tool(_) => "tools/call",
+            Self::Resource(_) => "resources/read",
+            Self::Prompt(_) => "prompts/get",
+            Self::List(List::Tools) => "tools/list",
+            Self::List(List::Resources) => "resources/list",
+            Self::List(List::Templates) => "resources/templates/list",
+            Self::List(List::Prompts) => "prompts/list",
+            Self::Protocol(call) => call.method,
+        }
+    }
+
+    /// The settings of the component it is for, when there is such a component.
+    pub fn settings(&self) -> Option<&Settings> {
+        match self {
+            Self::Tool(call) => call.tool.as_ref().map(|prepared| &prepared.tool.settings),
+            Self::Resource(read) => read.found.as_ref().map(|found| match found {
+                Found::Resource(resource) => &resource.settings,
+                Found::Template(prepared, _) => &prepared.template.settings,
+            }),
+            Self::Prompt(get) => get.prompt.as_ref().map(|prompt| &prompt.settings),
+            Self::List(_) | Self::Protocol(_) => None,
+        }
+    }
+}
+
+/// What came of a request that is not an [`Error`].
+pub enum Outcome {
+    /// Of a tool; it may be an error that the caller can mend.
+    Tool(CallToolResult),
+    /// Of a resource, with how long it may be kept.
+    Resource(ReadResourceResult, CacheHint),
+    /// Of a prompt.
+    Prompt(GetPromptResult),
+    /// Already written as the JSON of the result; `is_error` as in a tool's result.
+    Encoded {
+        /// The `result` member of the response.
+        json: Bytes,
+        /// Whether it is a tool's error.
+        is_error: bool,
+    },
+}
+
+impl Outcome {
+    /// Whether it is a tool's error result.
+    pub fn is_error(&self) -> bool {
+        match self {
+            Self::Tool(result) => result.is_error == Some(true),
+            Self::Encoded { is_error, .. } => *is_error,
+            Self::Resource(..) | Self::Prompt(_) => false,
+        }
+    }
+}
+
+/// The built-in steps and the author's, in the order in which a request passes them. This is the
+/// only place that decides it:
+///
+/// 1. the panic guard is outermost, so that nothing at all can leave a request unanswered;
+/// 2. the timeout counts everything behind it;
+/// 3. the author's steps (authorisation, limits, audit) see a request before any cache could
+///    answer it, and as the client sent it;
+/// 4. arguments are put right and checked before the cache looks at them, so that `5` and `"5"`
+///    are one entry and a wrong call is never one;
+/// 5. the cache keeps results as they go out;
+/// 6. encoding bounds their size;
+/// 7. metadata is innermost: its timing is the handler's, and a repeated answer repeats it.
+pub(crate) fn stack(
+    config: &crate::core::CallLimits,
+    cache: CacheConfig,
+    author: Vec<Arc<dyn Middleware>>,
+) -> Vec<Arc<dyn Middleware>> {
+    let mut stack: Vec<Arc<dyn Middleware>> =
+        vec![Arc::new(panic_guard::PanicGuard), Arc::new(timeout::Timeout(config.timeout))];
+    stack.extend(author);
+    stack.push(Arc::new(arguments::ArgumentCheck::default()));
+    if let Some(cache) = cache::ResponseCache::new(cache) {
+        stack.push(Arc::new(cache));
+    }
+    stack.push(Arc::new(encode::Encode { max_bytes: config.result_bytes }));
+    stack.push(Arc::new(metadata::Metadata));
+    stack
+}
+
+/// The steps that are left.
+pub struct Next<'a> {
+    inner: &'a Inner,
+    rest: &'a [Arc<dyn Middleware>],
+    /// Whether the first of `rest` has had its `on_request`.
+    inside: bool,
+}
+
+impl<'a> Next<'a> {
+    pub(crate) fn start(inner: &'a Inner) -> Self {
+        Self { inner, rest: &inner.stack, inside: false }
+    }
+
+    /// Runs the steps that are left and the handler.
+    pub fn run(self, call: Invocation) -> Flow<'a> {
+        let Some((first, rest)) = self.rest.split_first() else {
+            return self.inner.run(call);
+        };
+        if !self.inside {
+            return first.on_request(call, Self { inside: true, ..self });
+        }
+        let next = Self { rest, inside: false, ..self };
+        match call.target {
+            Target::Tool(_) => first.on_call_tool(call, next),
+            Target::Resource(_) => first.on_read_resource(call, next),
+            Target::Prompt(_) => first.on_get_prompt(call, next),
+            Target::List(_) => first.on_list(call, next),
+            Target::Protocol(_) => first.on_protocol(call, next),
+        }
+    }
+
+    /// What the server is.
+    pub(crate) fn inner(&self) -> &'a Inner {
+        self.inner
+    }
+}
+
+/// A tool's error result: one sentence that the model can read.
+pub(crate) fn tool_error(message: impl Into<String>) -> Outcome {
+    let mut result = CallToolResult::error(vec![rmcp::model::ContentBlock::text(message)]);
+    result.result_type = None;
+    Outcome::Tool(result)
+}
+
+/// Turns an error that the caller of a tool can mend into a result; leaves the others.
+pub(crate) fn soften(error: Error, era: crate::core::Era) -> Result<Outcome> {
+    match error.as_user_message(era) {
+        Some(message) => Ok(tool_error(message)),
+        None => Err(error),
+    }
+}

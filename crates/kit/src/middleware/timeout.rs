@@ -1,0 +1,52 @@
+//! No request takes for ever. Time that the client itself takes to answer a question does not
+//! count: asking has its own limit.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tokio::time::{Instant, sleep_until};
+
+use crate::error::Error;
+
+use super::{Flow, Invocation, Middleware, Next, Target, tool_error};
+
+pub(super) struct Timeout(pub(super) Duration);
+
+impl Middleware for Timeout {
+    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        let limit = call.target.settings().and_then(|settings| settings.timeout).unwrap_or(self.0);
+        let ctx = call.ctx.clone();
+        let tool = match &call.target {
+            Target::Tool(call) => Some(call.name.clone()),
+            _ => None,
+        };
+        let mut work = next.run(call);
+        Box::pin(async move {
+            // Nearly every request is ready at once, and needs no timer.
+            if let std::task::Poll::Ready(outcome) = futures_util::poll!(&mut work) {
+                return outcome;
+            }
+            let mut deadline = Instant::now() + limit;
+            loop {
+                let timer = pin!(sleep_until(deadline));
+                match select(&mut work, timer).await {
+                    Either::Left((outcome, _)) => return outcome,
+                    Either::Right(_) if ctx.is_asking() => deadline = Instant::now() + limit,
+                    Either::Right(_) => {
+                        let asked_for = ctx.take_asked_for();
+                        if asked_for.is_zero() {
+                            break;
+                        }
+                        deadline += asked_for;
+                    }
+                }
+            }
+            let sentence = |what: &str| format!("{what} took longer than the {} ms allowed.", limit.as_millis());
+            match tool {
+                Some(name) => Ok(tool_error(sentence(&format!("The tool '{name}'")))),
+                None => Err(Error::internal(sentence("The request"))),
+            }
+        })
+    }
+}

@@ -1,0 +1,195 @@
+//! What is sent back: nothing, a whole body, or server-sent events that are made while they are
+//! read, by whoever reads them. No task stands between a handler and its client.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::core::{Answer, Event, Exchange, Unsolicited};
+
+/// Bytes of events that are put in one frame when more than one is ready.
+const FRAME: usize = 64 << 10;
+
+/// The body of a response.
+pub(super) enum Body {
+    Whole(Option<Bytes>),
+    Events(Box<Events>),
+}
+
+impl Body {
+    pub(super) fn empty() -> Self {
+        Self::Whole(None)
+    }
+
+    pub(super) fn whole(bytes: Bytes) -> Self {
+        Self::Whole(Some(bytes))
+    }
+}
+
+/// Appends one message as a server-sent event. JSON on one line needs no escaping there.
+pub(super) fn write_event(out: &mut BytesMut, message: &[u8]) {
+    out.reserve(message.len() + 24);
+    out.extend_from_slice(b"event: message\ndata: ");
+    out.extend_from_slice(message);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// An exchange that, for a legacy client that goes away, is run to its end all the same:
+/// before 2026-07-28 a disconnect is no cancellation.
+pub(super) struct Kept {
+    exchange: Option<Exchange>,
+    survives: bool,
+}
+
+impl Kept {
+    pub(super) fn new(exchange: Exchange, survives: bool) -> Self {
+        Self { exchange: Some(exchange), survives }
+    }
+
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+        let event = exchange.poll_event(cx);
+        if let Poll::Ready(None | Some(Event::Answer(_))) = event {
+            self.exchange = None;
+        }
+        event
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let Some(mut exchange) = self.exchange.take().filter(|_| self.survives) else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            // Bounded like every call: by its timeout and by the calls that may be in flight.
+            runtime.spawn(async move { while exchange.next_event().await.is_some() {} });
+        }
+    }
+}
+
+/// Where events come from.
+pub(super) enum Source {
+    /// One exchange; the stream ends with its answer.
+    Exchange(Kept),
+    /// Everything that belongs to no request; ends with the client, the session or the server.
+    Unsolicited(Unsolicited),
+    /// All there is for a client of legacy SSE.
+    Session(mpsc::Receiver<Bytes>, Unsolicited, Box<dyn Send + Sync>),
+}
+
+/// A stream of server-sent events.
+pub(super) struct Events {
+    /// Ready to be sent.
+    pending: BytesMut,
+    source: Option<Source>,
+    keep_alive: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Ends streams that have no end of their own.
+    closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Events {
+    /// A stream that starts with what is `pending`.
+    pub(super) fn new(pending: BytesMut, source: Source, keep_alive: Duration) -> Self {
+        Self { pending, source: Some(source), keep_alive, timer: None, closing: None }
+    }
+
+    pub(super) fn until(mut self, closing: WaitForCancellationFutureOwned) -> Self {
+        self.closing = Some(Box::pin(closing));
+        self
+    }
+
+    pub(super) fn into_body(self) -> Body {
+        Body::Events(Box::new(self))
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Bytes, bool)>> {
+        let more = |message: Option<Bytes>| message.map(|message| (message, true));
+        match &mut self.source {
+            None => Poll::Ready(None),
+            Some(Source::Exchange(kept)) => kept.poll_event(cx).map(|event| match event {
+                Some(Event::Message(message)) => Some((message, true)),
+                Some(Event::Answer(Answer { body, .. })) => Some((body, false)),
+                None => None,
+            }),
+            Some(Source::Unsolicited(stream)) => stream.poll_recv(cx).map(more),
+            Some(Source::Session(answers, stream, _)) => match answers.poll_recv(cx) {
+                Poll::Ready(message) => Poll::Ready(more(message)),
+                Poll::Pending => stream.poll_recv(cx).map(more),
+            },
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(closing) = &mut self.closing
+            && closing.as_mut().poll(cx).is_ready()
+        {
+            self.source = None;
+        }
+        while self.pending.len() < FRAME {
+            match self.poll_message(cx) {
+                Poll::Ready(Some((message, more))) => {
+                    write_event(&mut self.pending, &message);
+                    if !more {
+                        self.source = None;
+                    }
+                }
+                Poll::Ready(None) => {
+                    self.source = None;
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if !self.pending.is_empty() {
+            self.timer = None;
+            return Poll::Ready(Some(self.pending.split().freeze()));
+        }
+        if self.source.is_none() {
+            return Poll::Ready(None);
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.keep_alive)));
+        match timer.as_mut().poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                self.timer = None;
+                Poll::Ready(Some(Bytes::from_static(b": keep-alive\n\n")))
+            }
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Events(events) => events.poll_frame(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Events(events) => events.source.is_none() && events.pending.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! MCP over HTTP: one listener, the checks every request passes, and two endpoints behind them.
+//!
+//! | file | what it does |
+//! | --- | --- |
+//! | `listener` | accepts connections, bounds them, drains them |
+//! | `ingress` | Host, Origin, CORS: before anything is read |
+//! | `streamable` | `/mcp`: POST, GET, DELETE of streamable HTTP, both eras |
+//! | `legacy_sse` | `/sse` and `/messages/` of 2024-11-05, only when asked for |
+//! | `body` | what is sent back: whole, or as server-sent events |
+//! | `reply` | statuses and headers, in one place |
+
+mod body;
+mod ingress;
+mod legacy_sse;
+mod listener;
+mod reply;
+mod streamable;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use tokio_util::sync::CancellationToken;
+
+use crate::core::{Connection, Server};
+use crate::principal::Principal;
+use crate::session::{SessionLimits, Sessions};
+
+use body::Body;
+
+pub use ingress::Origins;
+pub use listener::serve;
+
+/// Which endpoints there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoints {
+    /// Streamable HTTP at `/mcp`: both eras.
+    Streamable,
+    /// HTTP+SSE of 2024-11-05 at `/sse` and `/messages/`: deprecated, for old clients.
+    LegacySse,
+}
+
+/// How HTTP is served.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Which endpoints there are.
+    pub endpoints: Endpoints,
+    /// Names that `Host` may have: lower case, without a port (any port then) or with one.
+    pub hosts: Vec<String>,
+    /// Origins that browsers may call from; all others get `403`.
+    pub origins: Origins,
+    /// Time for the head of a request, and for which a connection may idle. Default 15 s.
+    pub header_timeout: Duration,
+    /// Time for the body of a request. Default 30 s.
+    pub body_timeout: Duration,
+    /// Connections at a time; more are closed at once. Default 1,024.
+    pub connections: usize,
+    /// Bounds of legacy sessions.
+    pub sessions: SessionLimits,
+    /// Time between comments that keep an open stream alive. Default 15 s.
+    pub keep_alive: Duration,
+    /// Time that requests in flight have at shutdown. Default 10 s.
+    pub drain: Duration,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            endpoints: Endpoints::Streamable,
+            hosts: ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into(),
+            origins: Origins::loopback(),
+            header_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(30),
+            connections: 1024,
+            sessions: SessionLimits::default(),
+            keep_alive: Duration::from_secs(15),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The server as HTTP sees it.
+struct App {
+    server: Server,
+    config: HttpConfig,
+    sessions: Sessions,
+    /// The connection of all modern requests: they stand alone.
+    stateless: Arc<Connection>,
+    /// Ends the streams that would otherwise stay open for ever.
+    closing: CancellationToken,
+}
+
+impl App {
+    fn new(server: Server, config: HttpConfig) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            sessions: Sessions::new(config.sessions),
+            config,
+            stateless: Connection::stateless(Principal::ANONYMOUS),
+            closing: CancellationToken::new(),
+        })
+    }
+
+    /// One request, from its head on.
+    async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let origin = match ingress::admit(&request, &self.config) {
+            Ok(origin) => origin,
+            Err(refusal) => return refusal,
+        };
+        let mut response = match *request.method() {
+            Method::OPTIONS => ingress::preflight(),
+            _ => Arc::clone(&self).route(request).await,
+        };
+        if let Some(origin) = origin {
+            ingress::allow(&mut response, origin, &self.config.origins);
+        }
+        response
+    }
+
+    async fn route(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        match (self.config.endpoints, request.uri().path()) {
+            (Endpoints::Streamable, "/mcp") => streamable::serve(self, request).await,
+            (Endpoints::Streamable, "/mcp/") => reply::redirect("/mcp"),
+            (Endpoints::LegacySse, "/sse") => legacy_sse::open(&self, &request),
+            (Endpoints::LegacySse, "/messages/") => legacy_sse::post(self, request).await,
+            (Endpoints::LegacySse, "/messages") => reply::redirect("/messages/"),
+            _ => reply::not_found(),
+        }
+    }
+}

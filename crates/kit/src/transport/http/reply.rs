@@ -1,0 +1,100 @@
+//! Responses: the one place where JSON-RPC errors become statuses.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
+use hyper::Response;
+
+use crate::core::{Answer, Era};
+use crate::wire::{self, Code, RpcError};
+
+use super::body::Body;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+fn response(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}
+
+/// A response without a body.
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    response(status, Body::empty())
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+    let mut response = response(status, Body::whole(body));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// Server-sent events that proxies neither keep nor hold back.
+pub(super) fn events(body: Body) -> Response<Body> {
+    let mut response = response(StatusCode::OK, body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, EVENT_STREAM);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// An answer that needs no stream. `before_call` tells an answer that was given without running
+/// anything from a handler's own: `-32602` is a bad request only in the first case.
+pub(super) fn answer(answer: Answer, era: Era, before_call: bool) -> Response<Body> {
+    let status = match answer.error {
+        None => StatusCode::OK,
+        Some(code) => status(code, era, before_call),
+    };
+    let mut response = json(status, answer.body);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn status(code: Code, era: Era, before_call: bool) -> StatusCode {
+    match code {
+        Code::PARSE | Code::INVALID_REQUEST => StatusCode::BAD_REQUEST,
+        Code::HEADER_MISMATCH | Code::MISSING_CAPABILITY | Code::UNSUPPORTED_VERSION => StatusCode::BAD_REQUEST,
+        Code::INVALID_PARAMS if before_call && era == Era::Modern => StatusCode::BAD_REQUEST,
+        Code::METHOD_NOT_FOUND if era == Era::Modern => StatusCode::NOT_FOUND,
+        Code::BUSY => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::OK,
+    }
+}
+
+/// A refusal of the HTTP request itself. It has a JSON-RPC body all the same: a client that sees
+/// none takes the server for one of another era.
+pub(super) fn refuse(status: StatusCode, why: &'static str) -> Response<Body> {
+    let code = match status {
+        StatusCode::SERVICE_UNAVAILABLE => Code::BUSY,
+        StatusCode::INTERNAL_SERVER_ERROR => Code::INTERNAL,
+        _ => Code::INVALID_REQUEST,
+    };
+    let mut response = json(status, wire::error(None, &RpcError::new(code, why)));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// A method that the path does not have.
+pub(super) fn wrong_method(allowed: &'static str) -> Response<Body> {
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "This path does not have that HTTP method.");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// No such path.
+pub(super) fn not_found() -> Response<Body> {
+    refuse(StatusCode::NOT_FOUND, "There is nothing at this path.")
+}
+
+/// The same request, at another path.
+pub(super) fn redirect(path: &'static str) -> Response<Body> {
+    let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
+    response
+}

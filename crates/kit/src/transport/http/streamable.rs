@@ -1,0 +1,296 @@
+//! The `/mcp` endpoint: streamable HTTP of both eras.
+//!
+//! A call that says nothing but its answer is a JSON response, made without a task or a channel;
+//! as soon as it says more, the response becomes a stream of events.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+
+use crate::core::{Answer, Connection, Era, Event, Exchange, HttpSignals, LEGACY_VERSIONS, MODERN_VERSION, Reply, Route};
+use crate::principal::Principal;
+use crate::session::{Refused, SessionId};
+use crate::wire::{Malformed, Message};
+
+use super::App;
+use super::body::{Body, Events, Kept, Source, write_event};
+use super::{ingress, reply};
+
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+pub(super) async fn serve(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
+    match *request.method() {
+        Method::POST => post(app, request).await,
+        Method::GET => get(&app, request.headers()),
+        Method::DELETE => delete(&app, request.headers()),
+        _ => reply::wrong_method("GET, POST, DELETE, OPTIONS"),
+    }
+}
+
+async fn post(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = match check_content(&head.headers).and_then(|()| check_accept(&head.headers)) {
+        Ok(()) => read(&head.headers, body, &app).await,
+        Err(refusal) => Err(refusal),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let signals = signals(&head.headers);
+    let parsed = match app.server.parse(&body) {
+        Ok(parsed) => parsed,
+        Err(Malformed { id, error }) => {
+            let era = if signals.version == Some(MODERN_VERSION) { Era::Modern } else { Era::Legacy };
+            return reply::answer(Answer::error(id.as_ref(), &error), era, true);
+        }
+    };
+    let inbound = match parsed {
+        crate::wire::Body::Single(message) => app.server.inspect(message, Some(signals)),
+        batch => {
+            return match session(&app, &head.headers) {
+                Ok(connection) => send(&app, app.server.receive(&connection, batch), Era::Legacy).await,
+                Err(refusal) => refusal,
+            };
+        }
+    };
+    match inbound.route() {
+        Route::Modern | Route::Malformed(_) => send(&app, app.server.handle(&app.stateless, inbound), Era::Modern).await,
+        Route::Legacy if inbound.is_initialize() && !head.headers.contains_key(SESSION) => {
+            initialize(&app, inbound).await
+        }
+        Route::Legacy => {
+            let modern = signals.version.is_some_and(|version| !LEGACY_VERSIONS.contains(&version));
+            let connection = match session(&app, &head.headers) {
+                Ok(connection) => connection,
+                // This revision has no messages from clients that are not requests; none is owed.
+                Err(_) if modern && matches!(inbound.message(), Message::Notification(_)) => {
+                    return reply::empty(StatusCode::ACCEPTED);
+                }
+                Err(refusal) => return refusal,
+            };
+            if modern {
+                return reply::refuse(StatusCode::BAD_REQUEST, "MCP-Protocol-Version is not a revision served in sessions.");
+            }
+            send(&app, app.server.handle(&connection, inbound), Era::Legacy).await
+        }
+    }
+}
+
+/// Opens a session when, and only when, the handshake succeeds.
+async fn initialize(app: &App, inbound: crate::core::Inbound<'_>) -> Response<Body> {
+    let connection = Connection::new(Principal::ANONYMOUS);
+    let reply = app.server.handle(&connection, inbound);
+    let mut response = send(app, reply, Era::Legacy).await;
+    if connection.peer().is_none() {
+        return response;
+    }
+    match app.sessions.open(connection) {
+        Ok(id) => {
+            // Hex digits are always a valid header.
+            if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+                response.headers_mut().insert(SESSION, id);
+            }
+            response
+        }
+        Err(Refused::Full) => reply::refuse(StatusCode::SERVICE_UNAVAILABLE, "There are too many sessions; try again later."),
+        Err(Refused::NoRandomness) => reply::refuse(StatusCode::INTERNAL_SERVER_ERROR, "No session id can be made."),
+    }
+}
+
+/// Sends what the core replied.
+async fn send(app: &App, reply: Reply, era: Era) -> Response<Body> {
+    match reply.into_exchange() {
+        Err(None) => reply::empty(StatusCode::ACCEPTED),
+        Err(Some(answer)) => reply::answer(answer, era, true),
+        Ok(exchange) => exchanged(app, exchange, era).await,
+    }
+}
+
+async fn exchanged(app: &App, exchange: Exchange, era: Era) -> Response<Body> {
+    let mut kept = Kept::new(exchange, era == Era::Legacy);
+    let first = match poll_fn(|cx| kept.poll_event(cx)).await {
+        Some(Event::Answer(answer)) => return reply::answer(answer, era, false),
+        Some(Event::Message(message)) => message,
+        // Cancelled: the specification wants no answer, HTTP wants a response.
+        None => return reply::empty(StatusCode::ACCEPTED),
+    };
+    let mut events = BytesMut::with_capacity(1024);
+    write_event(&mut events, &first);
+    loop {
+        let event = poll_fn(|cx| match kept.poll_event(cx) {
+            Poll::Ready(event) => Poll::Ready(Some(event)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        match event.await {
+            Some(Some(Event::Message(message))) => write_event(&mut events, &message),
+            // All is said already: no need to stream it.
+            Some(Some(Event::Answer(answer))) => {
+                write_event(&mut events, &answer.body);
+                return reply::events(Body::whole(events.freeze()));
+            }
+            Some(None) => return reply::events(Body::whole(events.freeze())),
+            None => break,
+        }
+    }
+    reply::events(Events::new(events, Source::Exchange(kept), app.config.keep_alive).into_body())
+}
+
+fn get(app: &App, headers: &HeaderMap) -> Response<Body> {
+    if !accepts(headers, "text/event-stream") {
+        return reply::refuse(StatusCode::NOT_ACCEPTABLE, "GET answers text/event-stream only; say so in Accept.");
+    }
+    if !headers.contains_key(SESSION) {
+        return reply::wrong_method("POST, OPTIONS");
+    }
+    let connection = match session(app, headers) {
+        Ok(connection) => connection,
+        Err(refusal) => return refusal,
+    };
+    match connection.open_stream() {
+        Some(stream) => {
+            let events = Events::new(BytesMut::new(), Source::Unsolicited(stream), app.config.keep_alive)
+                .until(app.closing.clone().cancelled_owned());
+            reply::events(events.into_body())
+        }
+        None => reply::refuse(StatusCode::CONFLICT, "This session has an open GET stream already."),
+    }
+}
+
+fn delete(app: &App, headers: &HeaderMap) -> Response<Body> {
+    if !headers.contains_key(SESSION) {
+        return reply::wrong_method("POST, OPTIONS");
+    }
+    let closed = session_id(headers).is_some_and(|id| app.sessions.close(id, &Principal::ANONYMOUS));
+    match closed {
+        true => reply::empty(StatusCode::OK),
+        false => unknown_session(),
+    }
+}
+
+fn session_id(headers: &HeaderMap) -> Option<SessionId> {
+    SessionId::parse(ingress::only(headers, SESSION)?.to_str().ok()?)
+}
+
+fn session(app: &App, headers: &HeaderMap) -> Result<Arc<Connection>, Response<Body>> {
+    if !headers.contains_key(SESSION) {
+        let why = "Mcp-Session-Id is missing: send \"initialize\" first and repeat the header that its answer has.";
+        return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
+    }
+    session_id(headers)
+        .and_then(|id| app.sessions.get(id, &Principal::ANONYMOUS))
+        .ok_or_else(unknown_session)
+}
+
+fn unknown_session() -> Response<Body> {
+    reply::refuse(StatusCode::NOT_FOUND, "No such session: it has ended or never was; send \"initialize\" again.")
+}
+
+fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
+    let mut signals = HttpSignals::default();
+    for (name, label, slot) in [
+        (VERSION, "MCP-Protocol-Version", &mut signals.version),
+        (METHOD, "Mcp-Method", &mut signals.method),
+        (NAME, "Mcp-Name", &mut signals.name),
+    ] {
+        if headers.contains_key(&name) {
+            *slot = ingress::only(headers, name).and_then(|value| value.to_str().ok()).map(str::trim);
+            if slot.is_none() {
+                signals.broken = Some(label);
+            }
+        }
+    }
+    signals
+}
+
+fn check_content(headers: &HeaderMap) -> Result<(), Response<Body>> {
+    let essence = |value: &HeaderValue| {
+        let text = value.to_str().ok()?;
+        Some(text.split(';').next()?.trim().to_ascii_lowercase())
+    };
+    let unsupported = |why| Err(reply::refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+    if ingress::only(headers, CONTENT_TYPE).and_then(essence).as_deref() != Some("application/json") {
+        return unsupported("Content-Type must be application/json.");
+    }
+    match headers.get(CONTENT_ENCODING) {
+        None => Ok(()),
+        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
+        Some(_) => unsupported("Content-Encoding is not supported; send the JSON as it is."),
+    }
+}
+
+/// A client has to be ready for both kinds of answer (streamable HTTP `#sending-messages`); one
+/// that does not say what it accepts accepts everything (RFC 9110 §12.5.1).
+fn check_accept(headers: &HeaderMap) -> Result<(), Response<Body>> {
+    match accepts(headers, "application/json") && accepts(headers, "text/event-stream") {
+        true => Ok(()),
+        false => {
+            let why = "Accept must include application/json and text/event-stream.";
+            Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why))
+        }
+    }
+}
+
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let mut values = headers.get_all(ACCEPT).iter().peekable();
+    if values.peek().is_none() {
+        return true;
+    }
+    let wanted_type = wanted.split('/').next().unwrap_or_default();
+    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default();
+        let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+        let matches = essence.eq_ignore_ascii_case(wanted)
+            || essence == "*/*"
+            || essence.strip_suffix("/*").is_some_and(|kind| kind.eq_ignore_ascii_case(wanted_type));
+        matches && !refused
+    })
+}
+
+/// Reads the body within its size and time. A body that came in one piece is not copied.
+pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, app: &App) -> Result<Bytes, Response<Body>> {
+    let limit = app.server.wire_limits().message_bytes;
+    let too_large = || reply::refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than allowed.");
+    let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let read = async {
+        let mut first = Bytes::new();
+        let mut rest = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else {
+                return Err(reply::refuse(StatusCode::BAD_REQUEST, "The body broke off."));
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            if first.len() + rest.len() + data.len() > limit {
+                return Err(too_large());
+            }
+            if first.is_empty() {
+                first = data;
+            } else {
+                if rest.is_empty() {
+                    rest.reserve(declared.unwrap_or_default().max(first.len() + data.len()));
+                    rest.extend_from_slice(&first);
+                }
+                rest.extend_from_slice(&data);
+            }
+        }
+        Ok(if rest.is_empty() { first } else { rest.freeze() })
+    };
+    match tokio::time::timeout(app.config.body_timeout, read).await {
+        Ok(read) => read,
+        Err(_) => Err(reply::refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.")),
+    }
+}

@@ -1,0 +1,5 @@
+//! How messages come and go: [`stdio`] and any byte stream, [`http`] with its legacy form.
+
+pub mod http;
+mod lines;
+pub mod stdio;

@@ -1,0 +1,193 @@
+//! One client over a pair of byte streams: stdin and stdout, a pipe in memory, a socket.
+//!
+//! A call that is ready at once is answered right where its line was read; only one that has to
+//! wait becomes a task. While too much waits, no more is read: the client's pipe fills up instead of
+//! our memory.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::core::{Answer, Connection, Event, Exchange, Server};
+use crate::principal::Principal;
+use crate::wire::{Malformed, RpcError};
+
+use super::lines::{Line, Lines};
+
+/// Calls that may wait before reading pauses.
+const MAX_WAITING: usize = 128;
+
+/// How long reading pauses at most: a client whose calls all hang must still be heard cancelling.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Messages of waiting calls that may queue for the writer.
+const OUTGOING: usize = 64;
+
+/// Time that calls in flight have after the end of the input.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Serves one client until its input ends and what is in flight is answered.
+///
+/// # Errors
+/// When a stream fails; a client that closes our output is no error.
+pub async fn serve<R, W>(server: Server, reader: R, writer: W) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let connection = Connection::new(Principal::ANONYMOUS);
+    let served = Session::new(server, Arc::clone(&connection), reader, writer).run().await;
+    connection.close();
+    match served {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+struct Session<R, W> {
+    server: Server,
+    connection: Arc<Connection>,
+    lines: Lines<BufReader<R>>,
+    writer: BufWriter<W>,
+    waiting: JoinSet<()>,
+    outgoing: (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>),
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
+    fn new(server: Server, connection: Arc<Connection>, reader: R, writer: W) -> Self {
+        let limit = server.wire_limits().message_bytes;
+        Self {
+            server,
+            connection,
+            lines: Lines::new(BufReader::with_capacity(64 << 10, reader), limit),
+            writer: BufWriter::with_capacity(64 << 10, writer),
+            waiting: JoinSet::new(),
+            outgoing: mpsc::channel(OUTGOING),
+        }
+    }
+
+    async fn run(mut self) -> io::Result<()> {
+        let mut unsolicited = self.connection.open_stream();
+        loop {
+            let crowded = self.waiting.len() >= MAX_WAITING && !self.connection.awaits_client();
+            // Ready input first: answers are flushed once for everything that has arrived.
+            let line = tokio::select! {
+                biased;
+                Some(message) = self.outgoing.1.recv() => {
+                    self.write(&message).await?;
+                    continue;
+                }
+                Some(message) = next(&mut unsolicited) => {
+                    self.write(&message).await?;
+                    continue;
+                }
+                Some(_) = self.waiting.join_next() => continue,
+                line = self.lines.next(), if !crowded => line?,
+                () = idle(&mut self.writer) => continue,
+                () = sleep(LONGEST_PAUSE), if crowded => self.lines.next().await?,
+            };
+            match line {
+                Some(line) => self.receive(line).await?,
+                None => break,
+            }
+        }
+        self.drain().await
+    }
+
+    async fn receive(&mut self, line: Line) -> io::Result<()> {
+        let reply = match &line {
+            Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => return Ok(()),
+            Line::Text(text) => self.server.parse(text).map(|body| self.server.receive(&self.connection, body)),
+            Line::TooLong => Err(Malformed {
+                id: None,
+                error: RpcError::invalid_request(format!(
+                    "The message is larger than the {} bytes allowed.",
+                    self.server.wire_limits().message_bytes
+                )),
+            }),
+        };
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(Malformed { id, error }) => return self.write(&Answer::error(id.as_ref(), &error).body).await,
+        };
+        match reply.into_exchange() {
+            Err(None) => Ok(()),
+            Err(Some(answer)) => self.write(&answer.body).await,
+            Ok(exchange) => self.start(exchange).await,
+        }
+    }
+
+    /// Writes what is ready now; the rest of the call becomes a task.
+    async fn start(&mut self, mut exchange: Exchange) -> io::Result<()> {
+        loop {
+            let event = poll_fn(|cx| match exchange.poll_event(cx) {
+                Poll::Ready(event) => Poll::Ready(Some(event)),
+                Poll::Pending => Poll::Ready(None),
+            });
+            match event.await {
+                Some(Some(Event::Message(message))) => self.write(&message).await?,
+                Some(Some(Event::Answer(answer))) => return self.write(&answer.body).await,
+                Some(None) => return Ok(()),
+                None => break,
+            }
+        }
+        let outgoing = self.outgoing.0.clone();
+        self.waiting.spawn(async move {
+            while let Some(event) = exchange.next_event().await {
+                let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event;
+                if outgoing.send(message).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn write(&mut self, message: &[u8]) -> io::Result<()> {
+        self.writer.write_all(message).await?;
+        self.writer.write_all(b"\n").await
+    }
+
+    /// The input has ended: nobody will answer our questions, but what was asked is answered.
+    async fn drain(mut self) -> io::Result<()> {
+        self.connection.hang_up();
+        self.writer.flush().await?;
+        let Self { ref mut waiting, outgoing: (sender, mut receiver), ref mut writer, .. } = self;
+        drop(sender);
+        let drained = timeout(DRAIN, async {
+            // Ends when the last task has dropped its sender.
+            while let Some(message) = receiver.recv().await {
+                writer.write_all(&message).await?;
+                writer.write_all(b"\n").await?;
+                writer.flush().await?;
+            }
+            io::Result::Ok(())
+        });
+        let result = drained.await.unwrap_or(Ok(()));
+        waiting.abort_all();
+        result
+    }
+}
+
+/// Completes when there was something to flush and it is flushed; never when there was nothing.
+async fn idle<W: AsyncWrite + Unpin>(writer: &mut BufWriter<W>) {
+    if writer.buffer().is_empty() || writer.flush().await.is_err() {
+        // A failed flush fails again at the next write, which reports it.
+        std::future::pending().await
+    }
+}
+
+async fn next(stream: &mut Option<mpsc::Receiver<Bytes>>) -> Option<Bytes> {
+    match stream {
+        Some(stream) => stream.recv().await,
+        None => None,
+    }
+}
