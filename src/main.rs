@@ -1,1 +1,7 @@
-fn main(){}
+//! The program `pymcp`. Everything is in [`pymcp::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pymcp::cli::main()
+}

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The largest integer that every JSON client keeps exact: 2^53 − 1 (RFC 8259 §6).
-pub const MAX_SAFE: i64 = (1 << 53) - 1;
+const MAX_SAFE: i64 = (1 << 53) - 1;
 
 /// An integer of any size.
 ///

@@ -75,6 +75,9 @@ impl CacheHint {
     /// Do not keep it.
     pub const NONE: Self = Self { ttl: Duration::ZERO, public: false };
 
+    /// Part of the program, so the same for everybody until another one is started: ten minutes.
+    pub const FIXED: Self = Self { ttl: Duration::from_secs(600), public: true };
+
     pub(crate) fn ttl_ms(self) -> u64 {
         self.ttl.as_millis().try_into().unwrap_or(u64::MAX)
     }

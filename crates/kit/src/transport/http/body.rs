@@ -79,8 +79,8 @@ pub(super) enum Source {
     Exchange(Kept),
     /// Everything that belongs to no request; ends with the client, the session or the server.
     Unsolicited(Unsolicited),
-    /// All there is for a client of legacy SSE.
-    Session(mpsc::Receiver<Bytes>, Unsolicited, Box<dyn Send + Sync>),
+    /// All there is for a client of legacy SSE; the last part ends the session when it is dropped.
+    Session(mpsc::Receiver<Bytes>, Unsolicited, #[expect(dead_code)] Box<dyn Send + Sync>),
 }
 
 /// A stream of server-sent events.

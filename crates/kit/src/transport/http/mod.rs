@@ -30,6 +30,7 @@ use crate::session::{SessionLimits, Sessions};
 use body::Body;
 
 pub use ingress::Origins;
+pub use http::uri::Authority;
 pub use listener::serve;
 
 /// Which endpoints there are.

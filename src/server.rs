@@ -1,0 +1,28 @@
+//! The table of contents: every tool, resource, prompt and middleware, one line each.
+
+use pymcp_kit::{BuildError, Server, ServerBuilder};
+
+use crate::{prompts, resources, tools};
+
+/// The server with everything it exposes and the default limits.
+pub fn builder() -> ServerBuilder {
+    Server::builder("pymcp-template", env!("CARGO_PKG_VERSION"))
+        .instructions("A simple MCP server for testing purposes.")
+        .tool(tools::greet::tool())
+        .tool(tools::generate_password::tool())
+        .tool(tools::permutations::tool())
+        .tool(tools::pirate_summary::tool())
+        .tool(tools::vonmises_random::tool())
+        .resource(resources::logo::resource())
+        .resource(resources::logo_svg::resource())
+        .template(resources::modulo10::template())
+        .prompt(prompts::code_prompt::prompt())
+}
+
+/// [`builder`], built.
+///
+/// # Errors
+/// When a component cannot be served as it is described; a test holds that there is none.
+pub fn build() -> Result<Server, BuildError> {
+    builder().build()
+}

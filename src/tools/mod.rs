@@ -1,0 +1,7 @@
+//! The tools, one a file. To add one: copy `greet.rs`, and add a line here and in `server.rs`.
+
+pub mod generate_password;
+pub mod greet;
+pub mod permutations;
+pub mod pirate_summary;
+pub mod vonmises_random;
