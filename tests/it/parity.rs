@@ -8,7 +8,7 @@
 //! - `send_latin1`: a line with one byte for each character, for what is not UTF-8.
 //! - `expect`: the next message matches the pattern (see `parity/pattern.rs`). With `"line": text` the line also holds
 //!   that text, for what a parsed number would lose; with `"optional": true` a message that does not match is left for
-//!   the next step.
+//!   the next step; some message has to come, though.
 //! - `expect_none`: no message comes before the answer to a ping.
 //! - `wait_ms`: for what only time brings about.
 //!

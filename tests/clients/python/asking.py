@@ -1,11 +1,11 @@
 """The tools that ask the user or the client's model."""
 
 import math
-from functools import partial
 from typing import Any
 
 import mcp_types as types
-from peer import Peer, Target, check, connect, refused, text
+from mcp.shared.exceptions import MCPError
+from peer import Peer, Target, check, connect, text
 
 MISSING_CAPABILITY = -32021
 TALE = "A ship left the harbour and came back with fish."
@@ -18,14 +18,21 @@ def user(action: str, **content: Any) -> Peer:
     return Peer(user=types.ElicitResult(action=action, content=content or None))
 
 
-async def vonmises(target: Target, peer: Peer, mu: float = 1.5) -> types.CallToolResult:
+async def ask(target: Target, peer: Peer, tool: str, arguments: dict[str, Any]) -> Any:
+    """The tool's result, or the protocol error that the call ends in."""
     async with connect(target, peer) as client:
-        return await client.call_tool("vonmises_random", {"mu": mu})
+        try:
+            return await client.call_tool(tool, arguments)
+        except MCPError as error:
+            return error
 
 
-async def pirate(target: Target, peer: Peer) -> types.CallToolResult:
-    async with connect(target, peer) as client:
-        return await client.call_tool("pirate_summary", {"text": TALE})
+async def vonmises(target: Target, peer: Peer) -> Any:
+    return await ask(target, peer, "vonmises_random", {"mu": 1.5})
+
+
+async def pirate(target: Target, peer: Peer) -> Any:
+    return await ask(target, peer, "pirate_summary", {"text": TALE})
 
 
 async def elicitation(target: Target) -> None:
@@ -76,12 +83,10 @@ async def not_yet(target: Target) -> None:
         (pirate, Peer(model=PIRATE), "sampling"),
     ):
         result = await call(target, peer)
-        check(
-            "a tool that asks should say that it can't", result.is_error and capability in text(result).lower(), result
-        )
+        check("a tool that asks should say that it can't", result.is_error and "client" in text(result), result)
         check.equal("questions asked all the same", peer.asked, [])
-        error = await refused(partial(call, target, Peer()))
-        check("a missing capability should be an error", error is not None)
+        error = await call(target, Peer())
+        check("a missing capability should be an error", isinstance(error, MCPError), error)
         check.equal("its code", error.code, MISSING_CAPABILITY)
         check("the capability should be named", capability in error.data["requiredCapabilities"], error.data)
 

@@ -77,8 +77,10 @@ impl Arguments {
     pub(crate) fn coerce(&mut self, plan: &Plan) {
         for (name, value) in &mut self.values {
             let Some(plan) = plan.properties.get(name) else { continue };
+            if self.exact.iter().any(|(held, _)| held == name) {
+                continue;
+            }
             if let Some(digits) = coerce(value, plan) {
-                self.exact.retain(|(held, _)| held != name);
                 self.exact.push((name.clone(), digits));
             }
         }
