@@ -29,9 +29,9 @@ pub fn template() -> ResourceTemplate {
 
 async fn modulo10(ctx: Ctx, Variables { number }: Variables) -> Result<String> {
     let (kind, signs) = if number % 2 == 1 { ("odd", ODD) } else { ("even", EVEN) };
-    let base = signs[0];
-    ctx.info(format!("{number} modulo 10 is {kind}, using character type {base} to represent the modulus.")).await;
-    Ok(signs[(number % 10 / 2) as usize].to_string())
+    let sign = signs[(number % 10 / 2) as usize];
+    ctx.info(format!("{number} modulo 10 is {kind}, using the character {sign} to represent the modulus.")).await;
+    Ok(sign.to_string())
 }
 
 #[cfg(test)]

@@ -1,5 +1,13 @@
 //! The integration tests: one binary, a module per capability, all over the real wire.
 #![allow(clippy::unwrap_used)]
 
+mod authoring;
+mod flood;
+mod http;
+mod legacy_sse;
 mod parity;
+mod sessions;
+mod snapshots;
+mod stdio;
 mod support;
+mod traps;

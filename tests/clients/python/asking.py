@@ -5,6 +5,7 @@ from typing import Any
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
+
 from peer import Peer, Target, check, connect, text
 
 MISSING_CAPABILITY = -32021

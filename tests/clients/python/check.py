@@ -7,10 +7,11 @@ import sys
 import traceback
 
 import anyio
+from mcp import Client
+
 from asking import all_questions
 from components import all_components
 from harness import Failed, http_server, require_server
-from mcp import Client
 from peer import LEGACY, MODERN, SERVER_NAME, Target, check
 
 CONVERSATION_SECONDS = 120

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import anyio
 from mcp import Client
+
 from peer import SERVER_NAME, Peer, Target, check, connect, refused, text
 
 PLAIN_TOOLS = {"greet", "generate_password", "permutations"}

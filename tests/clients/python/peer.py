@@ -9,10 +9,11 @@ from typing import Any
 
 import anyio
 import mcp_types as types
-from harness import SERVER, Failed
 from mcp import Client, StdioServerParameters
 from mcp.client.sse import sse_client
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
+
+from harness import SERVER, Failed
 
 # Both eras are checked on purpose, so being told that one of them is old is no news.
 warnings.simplefilter("ignore", MCPDeprecationWarning)

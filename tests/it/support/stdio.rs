@@ -54,6 +54,25 @@ impl fmt::Display for Silence {
     }
 }
 
+/// `pymcp`, to be started in `directory` with these settings and none of the tester's own.
+pub(crate) fn command(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pymcp"));
+    for (name, _) in std::env::vars_os() {
+        let known = name.to_string_lossy();
+        if FOREIGN_PREFIXES
+            .iter()
+            .any(|prefix| known.starts_with(prefix))
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .args(args)
+        .envs(env.iter().copied())
+        .current_dir(directory);
+    command
+}
+
 /// A running `pymcp`; killed when dropped.
 pub(crate) struct StdioServer {
     child: Child,
@@ -74,20 +93,7 @@ impl StdioServer {
 
     /// Starts the server in `directory`.
     pub(crate) fn start_in(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pymcp"));
-        for (name, _) in std::env::vars_os() {
-            let known = name.to_string_lossy();
-            if FOREIGN_PREFIXES
-                .iter()
-                .any(|prefix| known.starts_with(prefix))
-            {
-                command.env_remove(&name);
-            }
-        }
-        let mut child = command
-            .args(args)
-            .envs(env.iter().copied())
-            .current_dir(directory)
+        let mut child = command(directory, args, env)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -201,6 +207,11 @@ impl StdioServer {
             "the server did not end within {PATIENCE:?}\nstderr:\n{}",
             self.stderr()
         );
+    }
+
+    /// Its process, for signals and measurements.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What the server has logged so far.

@@ -114,14 +114,16 @@ fn single<'a>(text: &'a str, limits: &WireLimits, budget: &mut Budget<'a>) -> Re
     let id = envelope.id.and_then(|id| Id::from_json(id, limits.id_bytes));
     if let Err(error) = read {
         use serde_json::error::Category;
-        let error = match (envelope.duplicate, error.classify()) {
-            (true, _) => explain(Flaw::DuplicateKey, limits),
-            (_, Category::Data) => RpcError::invalid_request(
+        let flaw = budget.take_flaw().or(envelope.duplicate.then_some(Flaw::DuplicateKey));
+        let error = match (flaw, error.classify()) {
+            (Some(flaw), _) => explain(flaw, limits),
+            (None, Category::Data) => RpcError::invalid_request(
                 "A message is a JSON object with \"jsonrpc\": \"2.0\", and a string as \"method\".",
             ),
             _ => syntax(&error.to_string()),
         };
-        return Err(malformed(id, error));
+        // Of what is not JSON nothing is known, its id included (JSON-RPC 2.0 §5).
+        return Err(malformed(id.filter(|_| error.code != Code::PARSE), error));
     }
     if envelope.id.is_some() && id.is_none() {
         return Err(malformed(None, RpcError::invalid_request(format!(
@@ -158,6 +160,9 @@ fn explain(flaw: Flaw, limits: &WireLimits) -> RpcError {
         )),
         Flaw::DuplicateKey => {
             RpcError::invalid_request("An object in the message names the same key twice.")
+        }
+        Flaw::ReservedKey => {
+            RpcError::invalid_request("An object in the message has a key that is reserved and cannot be used.")
         }
     }
 }

@@ -75,6 +75,16 @@ fn a_readable_id_is_answered_under() {
 }
 
 #[test]
+fn what_is_wrong_in_an_ignored_member_is_said_too() {
+    let message = |member: &str| {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":2,"method":"a","x":{member}}}"#);
+        read(&text).unwrap_err().error.message
+    };
+    assert!(message(r#"{"n":1,"n":2}"#).contains("twice"));
+    assert!(message(&format!("{}{}", "[".repeat(65), "]".repeat(65))).contains("64 levels"));
+}
+
+#[test]
 fn limits_hold() {
     let limits = WireLimits { message_bytes: 100, depth: 2, method_bytes: 5, batch: 2, ..WireLimits::default() };
     let refused = |text: &str| parse(text.as_bytes(), &limits).unwrap_err().error.code;

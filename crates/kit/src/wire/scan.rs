@@ -13,6 +13,10 @@ use super::limits::WireLimits;
 /// Objects up to this size are searched linearly for duplicate keys, larger ones by hashing.
 const LINEAR_KEYS: usize = 16;
 
+/// Under this key `serde_json` reads a string as JSON text once more when it builds a tree (its
+/// `raw_value` feature does so between its own types). That text would come past this walk.
+const REPARSED: &str = "$serde_json::private::RawValue";
+
 /// What is wrong with a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
@@ -24,6 +28,8 @@ pub(super) enum Flaw {
     TooManyNodes,
     /// An object names a key twice.
     DuplicateKey,
+    /// An object has the key [`REPARSED`].
+    ReservedKey,
 }
 
 /// What is left of the limits while one message is walked.
@@ -47,6 +53,11 @@ impl<'de> Budget<'de> {
             .deserialize(&mut json)
             .and_then(|()| json.end())
             .map_err(|error| self.flaw.take().unwrap_or_else(|| Flaw::Syntax(error.to_string())))
+    }
+
+    /// What was found, when the walk was part of a larger reading that failed.
+    pub(super) fn take_flaw(&mut self) -> Option<Flaw> {
+        self.flaw.take()
     }
 
     fn refuse<E: de::Error>(&mut self, flaw: Flaw) -> E {
@@ -126,6 +137,9 @@ impl<'de> Visitor<'de> for Node<'_, 'de> {
         let first = self.0.keys.len();
         let mut hashed = HashSet::new();
         while let Some(key) = map.next_key_seed(Key)? {
+            if key == REPARSED {
+                return Err(self.0.refuse(Flaw::ReservedKey));
+            }
             let siblings = &self.0.keys[first..];
             let repeated = if siblings.len() < LINEAR_KEYS {
                 siblings.contains(&key)
@@ -208,6 +222,15 @@ mod tests {
         assert_eq!(check(r#"{"n":1,"\u006e":2}"#), Err(Flaw::DuplicateKey));
         assert_eq!(check(r#"{"a":{"n":1},"b":{"n":1}}"#), Ok(()));
         assert_eq!(check(r#"{"a":[{"n":1,"m":2,"n":1}]}"#), Err(Flaw::DuplicateKey));
+    }
+
+    #[test]
+    fn text_within_text_stays_text() {
+        let text = r#"{"a":{"$serde_json::private::RawValue":"[[[[[[1]]]]]]"}}"#;
+        let tree: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(tree, serde_json::json!({"a": [[[[[[1]]]]]]}), "why this key is refused");
+        assert_eq!(check(text), Err(Flaw::ReservedKey));
+        assert_eq!(check(r#"{"a":1,"$serde_json::private::R\u0061wValue":"1"}"#), Err(Flaw::ReservedKey));
     }
 
     #[test]

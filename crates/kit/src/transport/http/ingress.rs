@@ -103,8 +103,9 @@ pub(super) fn admit<B>(request: &Request<B>, config: &HttpConfig) -> Result<Opti
 /// `None` when it is no host at all.
 fn allows_host(host: &str, allowed: &[String]) -> Option<bool> {
     let authority: http::uri::Authority = host.parse().ok()?;
-    let port_is_fine = authority.port().is_none_or(|port| port.as_str().parse::<u16>().is_ok());
-    if host.contains('@') || !port_is_fine {
+    // A port that is no number reads as none.
+    let broken_port = authority.port().is_none() && authority.as_str().len() > authority.host().len();
+    if host.contains('@') || broken_port {
         return None;
     }
     let is = |entry: &String| entry.eq_ignore_ascii_case(authority.host()) || entry.eq_ignore_ascii_case(host);

@@ -1,0 +1,318 @@
+//! What holds for every input, tried with many: identities of the wire format, of arguments, of
+//! URI variables and of cache keys, all through what the crate offers to others.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::FutureExt;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use pymcp_kit::core::{Connection, Event};
+use pymcp_kit::wire::{self, Body, Id, Message, WireLimits};
+use pymcp_kit::{Integer, Principal, ResourceTemplate, Result, Server, Tool};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+/// A server and a client of it that has introduced itself. No handler here ever waits.
+struct Peer {
+    server: Server,
+    connection: Arc<Connection>,
+}
+
+impl Peer {
+    fn of_tool(tool: Tool) -> Self {
+        Self::new(Server::builder("test", "0.0.0").tool(tool).build().unwrap())
+    }
+
+    fn new(server: Server) -> Self {
+        let peer = Self { server, connection: Connection::new(Principal::ANONYMOUS) };
+        let client = json!({ "name": "test", "version": "0.0.0" });
+        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
+        assert!(peer.request("initialize", &params.to_string())["result"].is_object());
+        peer
+    }
+
+    /// The whole answer to a request; `params` is text, because a tree rounds long numbers.
+    fn request(&self, method: &str, params: &str) -> Value {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+        let body = self.server.parse(text.as_bytes()).unwrap();
+        let mut exchange = match self.server.receive(&self.connection, body).into_exchange() {
+            Ok(exchange) => exchange,
+            Err(answer) => return serde_json::from_slice(&answer.unwrap().body).unwrap(),
+        };
+        loop {
+            match exchange.next_event().now_or_never().unwrap().unwrap() {
+                Event::Message(_) => {}
+                Event::Answer(answer) => return serde_json::from_slice(&answer.body).unwrap(),
+            }
+        }
+    }
+
+    /// The structured content of a call of the tool `t`; `None` when the arguments are refused.
+    fn call(&self, arguments: &str) -> Option<Value> {
+        let mut answer = self.request("tools/call", &format!(r#"{{"name":"t","arguments":{arguments}}}"#));
+        let mut result = answer["result"].take();
+        assert!(result.is_object(), "{answer}");
+        (result["isError"] != true).then(|| result["structuredContent"].take())
+    }
+}
+
+/// Any JSON, with the numbers that every reader keeps.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        quarters().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 32, 5, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Value::from),
+            vec((any::<String>(), inner), 0..5).prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+/// Doubles that need no rounding to be written and read.
+fn quarters() -> impl Strategy<Value = f64> {
+    any::<i32>().prop_map(|n| f64::from(n) / 4.0)
+}
+
+/// What a client might write where something else is wanted.
+fn any_argument() -> impl Strategy<Value = Value> {
+    let text = prop_oneof![" ?[-+]?[0-9_]{1,25}(\\.0*)?", "[-+.0-9e]{1,8}", "(?i)true|yes|on|off|n|0|1|maybe", "\\PC{0,5}"];
+    let leaf = prop_oneof![
+        text.prop_map(Value::from),
+        quarters().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-3..3).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+        Just(json!(1e300)),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Value::from),
+            vec((member(), inner), 0..3).prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+fn member() -> impl Strategy<Value = String> {
+    prop_oneof!["integer", "small", "number", "flag", "text", "list", "nested", "either", "unknown"]
+}
+
+/// An integer as it is written, up to so many digits.
+fn any_digits(max: usize) -> impl Strategy<Value = String> {
+    prop_oneof![any::<i64>().prop_map(|n| n.to_string()), format!("-?[1-9][0-9]{{0,{}}}", max - 1)]
+}
+
+fn any_id() -> impl Strategy<Value = Id> {
+    let text = prop_oneof![any_digits(255), "\\PC{0,30}".prop_map(|text| json!(text).to_string())];
+    text.prop_map(|text| Id::from_json(&text, 256).unwrap())
+}
+
+fn read(text: &[u8]) -> Message<'_> {
+    match wire::parse(text, &WireLimits::default()) {
+        Ok(Body::Single(message)) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Lenient {
+    integer: Option<i64>,
+    #[schemars(range(min = -2, max = 100))]
+    small: Option<i8>,
+    number: Option<f64>,
+    flag: Option<bool>,
+    text: Option<String>,
+    list: Option<Vec<i32>>,
+    nested: Option<Nested>,
+    either: Option<Either>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+struct Nested {
+    integer: Option<u64>,
+    flag: Option<bool>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum Either {
+    Integer(i64),
+    Flag(bool),
+}
+
+fn lenient() -> Tool {
+    Tool::new("t", async |_, arguments: Lenient| Ok(arguments))
+}
+
+proptest! {
+    #[test]
+    fn messages_are_read_as_they_were_written(id in any_id(), method in "\\PC{1,20}", tree in any_json()) {
+        let text = tree.to_string();
+        let request = wire::request(&id, &method, &tree);
+        let Message::Request(request) = read(&request) else { panic!("a request") };
+        prop_assert_eq!((&request.id, &*request.method, request.params), (&id, &*method, Some(&*text)));
+
+        let notification = wire::notification(&method, &tree);
+        let Message::Notification(notification) = read(&notification) else { panic!("a notification") };
+        prop_assert_eq!((&*notification.method, notification.params), (&*method, Some(&*text)));
+
+        let response = wire::result(&id, text.as_bytes());
+        let Message::Response(response) = read(&response) else { panic!("a response") };
+        prop_assert_eq!((response.id, response.outcome), (id, Ok(&*text)));
+    }
+
+    #[test]
+    fn a_string_is_one_id_however_it_is_escaped(text in "\\PC{0,20}") {
+        let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let id = Id::from_json(&json!(text).to_string(), 256).unwrap();
+        prop_assert_eq!(Id::from_json(&format!("\"{escaped}\""), 256), Some(id.clone()));
+        prop_assert_eq!(serde_json::from_str::<String>(id.as_json()).unwrap(), text);
+    }
+
+    #[test]
+    fn integers_arrive_and_leave_exactly(
+        a in any_digits(300),
+        b in prop::option::of(any_digits(4300)),
+        c in prop::option::of(any_digits(300)),
+    ) {
+        #[derive(Deserialize, JsonSchema)]
+        struct Args {
+            a: Integer,
+            b: Option<Integer>,
+            /// A number beside them, which has no digits to keep.
+            c: Option<f64>,
+        }
+        async fn echo(_: pymcp_kit::Ctx, args: Args) -> Result<(Integer, Option<Integer>, bool)> {
+            Ok((args.a, args.b, args.c.is_some()))
+        }
+        let (quoted, number) = (json!(b), c.as_deref().unwrap_or("null"));
+        let peer = Peer::of_tool(Tool::new("t", echo));
+        let result = peer.call(&format!(r#"{{"a":{a},"b":{quoted},"c":{number}}}"#)).unwrap();
+        prop_assert_eq!(&result["result"], &json!([written(&a), b.as_deref().map(written), c.is_some()]));
+    }
+
+    #[test]
+    fn what_fits_the_schema_is_left_alone(members in vec((member(), any_argument()), 0..5)) {
+        let tool = lenient();
+        let schema = Value::Object((*tool.definition().input_schema).clone());
+        let arguments: Map<String, Value> = members.into_iter().filter(|(name, _)| name != "unknown").collect();
+        let arguments = Value::Object(arguments);
+        let read = serde_json::from_value::<Lenient>(arguments.clone()).ok();
+        let fits = jsonschema::draft202012::new(&schema).unwrap().is_valid(&arguments);
+        if let Some(read) = read.filter(|_| fits) {
+            let result = Peer::of_tool(tool).call(&arguments.to_string());
+            prop_assert_eq!(result, Some(serde_json::to_value(read).unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_was_put_right_stays_as_it_is(members in vec((member(), any_argument()), 0..5)) {
+        let arguments = Value::Object(members.into_iter().collect());
+        let peer = Peer::of_tool(lenient());
+        if let Some(once) = peer.call(&arguments.to_string()) {
+            prop_assert_eq!(peer.call(&once.to_string()), Some(once));
+        }
+    }
+
+    #[test]
+    fn the_cache_knows_a_question_whatever_the_order_of_its_members(x in any_json(), y in any_json()) {
+        let peer = counter();
+        let ask = |arguments: &Value| peer.call(&arguments.to_string()).unwrap();
+        let (question, other) = (json!({ "x": x, "y": y }), json!({ "x": y, "y": x }));
+        let answer = ask(&question);
+        prop_assert_eq!(ask(&backwards(&question)), answer.clone());
+        prop_assert_eq!(ask(&other) == answer, question == other);
+    }
+
+    #[test]
+    fn the_cache_tells_questions_apart(x in any_json(), y in any_json()) {
+        let peer = counter();
+        let ask = |x: &Value| peer.call(&json!({ "x": x }).to_string()).unwrap();
+        prop_assert_eq!(ask(&x) == ask(&y), x == y);
+    }
+
+    #[test]
+    fn variables_of_a_uri_arrive_as_they_were(
+        one in any::<String>(), rest in any::<String>(), query in any::<Option<String>>(), upper in any::<bool>(),
+    ) {
+        prop_assume!(!one.is_empty() && !rest.is_empty());
+        #[derive(Deserialize, JsonSchema, Serialize)]
+        struct Variables {
+            one: String,
+            rest: String,
+            query: Option<String>,
+        }
+        let template = ResourceTemplate::new("x://{one}/at/{+rest}{?query}", "t", async |_, variables: Variables| {
+            Ok(serde_json::to_string(&variables)?)
+        });
+        let peer = Peer::new(Server::builder("test", "0.0.0").template(template).build().unwrap());
+        let mut uri = format!("x://{}/at/{}", encoded(&one, upper), encoded(&rest, upper));
+        if let Some(query) = &query {
+            uri.push_str(&format!("?other=1&query={}", encoded(query, upper)));
+        }
+        prop_assume!(uri.len() <= 8192);
+        let answer = peer.request("resources/read", &json!({ "uri": uri }).to_string());
+        let text = answer["result"]["contents"][0]["text"].as_str().unwrap();
+        prop_assert_eq!(serde_json::from_str::<Value>(text).unwrap(), json!(Variables { one, rest, query }));
+    }
+}
+
+/// How an integer leaves: as a number as far as every client reads it exactly, as text beyond.
+fn written(digits: &str) -> Value {
+    match digits.parse::<i64>() {
+        Ok(n) if n.unsigned_abs() < 1 << 53 => json!(n),
+        _ => json!(digits),
+    }
+}
+
+/// A cached tool that answers how often it ran.
+fn counter() -> Peer {
+    #[derive(Deserialize, JsonSchema)]
+    struct Args {
+        #[serde(rename = "x")]
+        _x: Option<Value>,
+        #[serde(rename = "y")]
+        _y: Option<Value>,
+    }
+    let runs = Arc::new(AtomicU64::new(0));
+    Peer::of_tool(
+        Tool::new("t", move |_, _: Args| {
+            let run = runs.fetch_add(1, Ordering::Relaxed);
+            async move { Ok(run) }
+        })
+        .cached(),
+    )
+}
+
+/// The same tree with the members of all its objects in the opposite order.
+fn backwards(tree: &Value) -> Value {
+    match tree {
+        Value::Object(object) => {
+            Value::Object(object.iter().rev().map(|(name, value)| (name.clone(), backwards(value))).collect())
+        }
+        Value::Array(items) => items.iter().map(backwards).collect(),
+        scalar => scalar.clone(),
+    }
+}
+
+fn encoded(text: &str, upper: bool) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ if upper => format!("%{byte:02X}"),
+            _ => format!("%{byte:02x}"),
+        })
+        .collect()
+}

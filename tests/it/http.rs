@@ -1,0 +1,9 @@
+//! Streamable HTTP, in raw bytes.
+
+mod calls;
+mod edge;
+mod framing;
+mod limits;
+mod mirrored;
+mod shutdown;
+mod statuses;

@@ -1,0 +1,74 @@
+//! Server-sent events, read one by one while the server still writes.
+
+use std::io::{BufRead, BufReader};
+
+use serde_json::Value;
+
+use super::client::Streamed;
+
+/// One event.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) data: String,
+}
+
+/// A stream of events. Dropping it closes the connection.
+pub(crate) struct Events(BufReader<Streamed>);
+
+impl Events {
+    pub(super) fn new(body: Streamed) -> Self {
+        Self(BufReader::new(body))
+    }
+
+    /// The next event; comments are skipped. `None` when the stream has ended as it should.
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        let (mut name, mut data) = (String::new(), String::new());
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).expect("an event, or the end of the stream, in time");
+            match line.trim_end_matches('\n').split_once(": ") {
+                Some(("event", value)) => value.clone_into(&mut name),
+                Some(("data", value)) => value.clone_into(&mut data),
+                Some(("", _)) => {}
+                Some(_) => panic!("an unknown field: {line:?}"),
+                None if line.is_empty() && data.is_empty() => return None,
+                None if line == "\n" && data.is_empty() => {}
+                None if line == "\n" => return Some(Event { name, data }),
+                None => panic!("no event: {line:?} after {data:?}"),
+            }
+        }
+    }
+
+    /// The message in the next event.
+    pub(crate) fn message(&mut self) -> Value {
+        let event = self.next().expect("an event before the end of the stream");
+        assert_eq!(event.name, "message");
+        serde_json::from_str(&event.data).unwrap_or_else(|error| panic!("{error}: {event:?}"))
+    }
+
+    /// Reads up to the message with this method.
+    pub(crate) fn until(&mut self, method: &str) -> Value {
+        loop {
+            let message = self.message();
+            if message["method"] == method {
+                return message;
+            }
+        }
+    }
+
+    /// Reads up to the answer; what comes before is dropped.
+    pub(crate) fn answer(&mut self) -> Value {
+        loop {
+            let message = self.message();
+            if message.get("method").is_none() {
+                return message;
+            }
+        }
+    }
+
+    /// Reads the end of the stream.
+    pub(crate) fn end(mut self) {
+        assert_eq!(self.next(), None);
+    }
+}
