@@ -96,13 +96,21 @@ fn refuse(error: &clap::Error) -> ExitCode {
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
             let argument = text(ContextKind::InvalidArg).unwrap_or_default();
             let flag = argument.split_whitespace().next().unwrap_or_default();
+            let setting = settings::variable_of(flag).map_or(flag.to_owned(), |name| format!("{name} ({flag})"));
             let allowed = match error.get(ContextKind::ValidValue) {
+                // The flag stands alone.
+                Some(ContextValue::Strings(values)) if values.is_empty() => {
+                    return fail(USAGE, &format!("{setting} needs a value."));
+                }
                 Some(ContextValue::Strings(values)) => format!("one of {}", values.join(", ")),
                 _ => std::error::Error::source(error).map(ToString::to_string).unwrap_or_default(),
             };
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
-            let setting = settings::variable_of(flag).map_or(flag.to_owned(), |name| format!("{name} ({flag})"));
             fail(USAGE, &format!("{setting} is '{value}', but must be {allowed}."))
+        }
+        // Clap does not say of what; on the command line the reader sees it.
+        ErrorKind::InvalidUtf8 if let Some(name) = settings::unreadable_variable() => {
+            fail(USAGE, &format!("{name} is not valid UTF-8."))
         }
         _ => {
             let _ = error.print();

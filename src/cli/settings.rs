@@ -4,7 +4,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use clap::builder::PossibleValue;
 use clap::{Args, CommandFactory as _, ValueEnum};
 use pymcp_kit::transport::http::Origins;
 use tracing::level_filters::LevelFilter;
@@ -13,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// How clients connect: stdio, http (also called streamable-http), or sse (deprecated).
-    #[arg(long, env = "MCP_SERVER_TRANSPORT", default_value = "stdio", value_name = "NAME")]
+    #[arg(long, env = "MCP_SERVER_TRANSPORT", default_value = "stdio", value_name = "NAME", value_parser = transport)]
     pub transport: Transport,
 
     /// Name or address to listen on.
@@ -62,6 +61,14 @@ pub(super) fn variable_of(flag: &str) -> Option<String> {
     Some(argument.get_env()?.to_string_lossy().into_owned())
 }
 
+/// An environment variable of a setting whose value is no text.
+pub(super) fn unreadable_variable() -> Option<String> {
+    let command = super::Cli::command();
+    let mut variables = command.get_arguments().filter_map(|argument| argument.get_env());
+    let found = variables.find(|name| matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))))?;
+    Some(found.to_string_lossy().into_owned())
+}
+
 /// How clients connect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -71,20 +78,6 @@ pub enum Transport {
     Http,
     /// HTTP+SSE of 2024-11-05 at `/sse`; deprecated.
     Sse,
-}
-
-impl ValueEnum for Transport {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Stdio, Self::Http, Self::Sse]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Self::Stdio => PossibleValue::new("stdio"),
-            Self::Http => PossibleValue::new("http").alias("streamable-http"),
-            Self::Sse => PossibleValue::new("sse"),
-        })
-    }
 }
 
 /// Severities, as the Python original names them.
@@ -116,6 +109,15 @@ impl From<LogLevel> for LevelFilter {
 /// Host names, lower case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hosts(pub Vec<String>);
+
+fn transport(text: &str) -> Result<Transport, String> {
+    match text {
+        "stdio" => Ok(Transport::Stdio),
+        "http" | "streamable-http" => Ok(Transport::Http),
+        "sse" => Ok(Transport::Sse),
+        _ => Err("one of stdio, http, streamable-http and sse".into()),
+    }
+}
 
 fn host(text: &str) -> Result<String, String> {
     let plain = text.trim();

@@ -43,13 +43,12 @@ pub fn tool() -> Tool {
 
 async fn generate_password(ctx: Ctx, args: Args) -> Result<ToolResult> {
     let classes = classes(args.use_special_chars);
-    let alphabet = classes.concat();
-    let password = draw_valid(args.length, &alphabet, &classes)?;
+    let password = draw_valid(args.length, &classes)?;
     ctx.info("Generated password meets complexity requirements.").await;
     let result = json!({ "result": password });
     let about = json!({
         "length_satisfied": password.len() == args.length,
-        "character_set": String::from_utf8_lossy(&alphabet),
+        "character_set": String::from_utf8_lossy(&alphabet(&classes)),
         // Rejected drafts are an implementation detail that would only help a guesser.
         "generation_attempts": 1,
     });
@@ -58,21 +57,31 @@ async fn generate_password(ctx: Ctx, args: Args) -> Result<ToolResult> {
         .meta("generate_password", about))
 }
 
-/// The classes of which a password has at least one character each.
-fn classes(special: bool) -> Vec<&'static [u8]> {
-    let mut classes = vec![LOWER, UPPER, DIGITS];
+/// Characters, and how many of them a password has at least.
+type Class = (&'static [u8], usize);
+
+fn classes(special: bool) -> Vec<Class> {
+    let mut classes = vec![(LOWER, 1), (UPPER, 1), (DIGITS, 2)];
     if special {
-        classes.push(SPECIAL);
+        classes.push((SPECIAL, 1));
     }
     classes
 }
 
-/// Draws whole passwords until one has every class. Rejecting keeps all valid ones equally likely,
-/// which placing one character of each class first and shuffling would not.
-fn draw_valid(length: usize, alphabet: &[u8], classes: &[&[u8]]) -> Result<String> {
+fn alphabet(classes: &[Class]) -> Vec<u8> {
+    classes.iter().flat_map(|(characters, _)| *characters).copied().collect()
+}
+
+/// Draws whole passwords until one has enough of every class. Rejecting keeps all valid ones equally
+/// likely, which placing the required characters first and shuffling would not.
+fn draw_valid(length: usize, classes: &[Class]) -> Result<String> {
+    let alphabet = alphabet(classes);
+    let enough = |draft: &str, (characters, least): &Class| {
+        draft.bytes().filter(|byte| characters.contains(byte)).count() >= *least
+    };
     loop {
-        let draft = draw(length, alphabet)?;
-        if classes.iter().all(|class| draft.bytes().any(|byte| class.contains(&byte))) {
+        let draft = draw(length, &alphabet)?;
+        if classes.iter().all(|class| enough(&draft, class)) {
             return Ok(draft);
         }
     }
@@ -106,8 +115,8 @@ mod tests {
                 let result = probe.run(generate_password(probe.ctx(), args)).await.unwrap();
                 let password = result.structured.unwrap()["result"].as_str().unwrap().to_owned();
                 assert_eq!(password.len(), length);
-                for class in classes(special) {
-                    assert!(password.bytes().any(|byte| class.contains(&byte)));
+                for (characters, least) in classes(special) {
+                    assert!(password.bytes().filter(|byte| characters.contains(byte)).count() >= least);
                 }
                 let said = format!("{:?}", probe.messages());
                 assert!(!said.contains(&password));
@@ -118,7 +127,7 @@ mod tests {
     /// χ² over the characters of many drafts: 61 degrees of freedom, so above 125 once in 10⁵ runs.
     #[test]
     fn characters_are_equally_likely() {
-        let alphabet = classes(false).concat();
+        let alphabet = alphabet(&classes(false));
         let mut counts = [0_u32; 256];
         let drafts = 4_000;
         for _ in 0..drafts {
@@ -133,17 +142,17 @@ mod tests {
     /// With a tiny alphabet all valid passwords can be counted: each must come about as often.
     #[test]
     fn valid_passwords_are_equally_likely() {
-        let classes: [&[u8]; 2] = [b"ab", b"1"];
-        let alphabet = classes.concat();
+        let classes: [Class; 2] = [(b"ab", 1), (b"12", 2)];
         let mut counts = std::collections::HashMap::<String, f64>::new();
-        let draws = 18_000;
+        let draws = 64_000;
         for _ in 0..draws {
-            *counts.entry(draw_valid(3, &alphabet, &classes).unwrap()).or_default() += 1.0;
+            *counts.entry(draw_valid(4, &classes).unwrap()).or_default() += 1.0;
         }
-        // 3³ − 2³ (no digit) − 1 (digits only) = 18.
-        assert_eq!(counts.len(), 18);
-        let expected = f64::from(draws) / 18.0;
+        // Of 4⁴: 2⁴ without a digit, 4 · 2 · 2³ with one, 2⁴ of digits only.
+        assert_eq!(counts.len(), 256 - 16 - 64 - 16);
+        let expected = f64::from(draws) / 160.0;
         let chi2: f64 = counts.values().map(|count| (count - expected).powi(2) / expected).sum();
-        assert!(chi2 < 60.0, "{chi2}");
+        // 159 degrees of freedom: above 250 once in 10⁵ runs.
+        assert!(chi2 < 250.0, "{chi2}");
     }
 }

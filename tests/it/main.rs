@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod authoring;
+mod cli;
 mod flood;
 mod http;
 mod legacy_sse;

@@ -109,7 +109,8 @@ fn member() -> impl Strategy<Value = String> {
 
 /// An integer as it is written, up to so many digits.
 fn any_digits(max: usize) -> impl Strategy<Value = String> {
-    prop_oneof![any::<i64>().prop_map(|n| n.to_string()), format!("-?[1-9][0-9]{{0,{}}}", max - 1)]
+    let long = proptest::string::string_regex(&format!("-?[1-9][0-9]{{0,{}}}", max - 1)).unwrap();
+    prop_oneof![any::<i64>().prop_map(|n| n.to_string()), long]
 }
 
 fn any_id() -> impl Strategy<Value = Id> {

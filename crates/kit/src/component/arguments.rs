@@ -39,24 +39,26 @@ impl Arguments {
         let rounded = |name: &String, value: &Value| {
             is_rounded(value) && plan.properties.get(name).is_some_and(|plan| plan.integer)
         };
-        if arguments.values.iter().any(|(name, value)| rounded(name, value)) {
-            arguments.recover_digits(params);
+        let names: Vec<String> =
+            arguments.values.iter().filter(|(name, value)| rounded(name, value)).map(|(name, _)| name.clone()).collect();
+        if !names.is_empty() {
+            arguments.recover_digits(names, params);
         }
         arguments
     }
 
-    fn recover_digits(&mut self, params: &str) {
+    fn recover_digits(&mut self, names: Vec<String>, params: &str) {
         #[derive(serde::Deserialize)]
         struct Params<'a> {
             #[serde(borrow)]
             arguments: HashMap<String, &'a RawValue>,
         }
         let Ok(params) = serde_json::from_str::<Params<'_>>(params) else { return };
-        for (name, value) in &self.values {
-            let literal = params.arguments.get(name).map(|raw| raw.get()).unwrap_or_default();
+        for name in names {
+            let literal = params.arguments.get(&name).map(|raw| raw.get()).unwrap_or_default();
             let digits = literal.strip_prefix('-').unwrap_or(literal);
-            if is_rounded(value) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-                self.exact.push((name.clone(), literal.to_owned()));
+            if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+                self.exact.push((name, literal.to_owned()));
             }
         }
     }

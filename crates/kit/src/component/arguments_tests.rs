@@ -84,6 +84,17 @@ fn integers_beyond_64_bits_keep_their_digits() {
 }
 
 #[test]
+fn a_number_beside_a_long_integer_stays_a_number() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}, "x": {"type": "number"}}});
+    let plan = Plan::of(schema.as_object().unwrap());
+    let digits = "9".repeat(30);
+    let params = format!(r#"{{"arguments":{{"n":{digits},"x":{digits}}}}}"#);
+    let values: Value = serde_json::from_str(&params).unwrap();
+    let arguments = Arguments::read(values["arguments"].as_object().unwrap().clone(), &plan, &params);
+    assert_eq!(arguments.exact, [("n".to_owned(), digits)]);
+}
+
+#[test]
 fn unknown_arguments_are_named_and_gone() {
     let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}});
     let plan = Plan::of(schema.as_object().unwrap());

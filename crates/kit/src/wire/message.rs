@@ -112,6 +112,10 @@ fn single<'a>(text: &'a str, limits: &WireLimits, budget: &mut Budget<'a>) -> Re
         .deserialize(&mut json)
         .and_then(|()| json.end());
     let id = envelope.id.and_then(|id| Id::from_json(id, limits.id_bytes));
+    // The id of a response is one of ours: the client would take an error under it for the answer to
+    // a request of its own.
+    let answerable = envelope.method.is_some() || (envelope.result.is_none() && envelope.error.is_none());
+    let malformed = |id: Option<Id>, error| malformed(id.filter(|_| answerable), error);
     if let Err(error) = read {
         use serde_json::error::Category;
         let flaw = budget.take_flaw().or(envelope.duplicate.then_some(Flaw::DuplicateKey));

@@ -65,7 +65,6 @@ fn a_readable_id_is_answered_under() {
         r#"{"id":2,"method":"ping"}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":5}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":"a","result":{}}"#,
-        r#"{"jsonrpc":"2.0","id":2,"result":{},"error":{}}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":"a","method":"b"}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":"a","params":{"n":1,"n":2}}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":"a","x":1,"x":2}"#,
@@ -82,6 +81,17 @@ fn what_is_wrong_in_an_ignored_member_is_said_too() {
     };
     assert!(message(r#"{"n":1,"n":2}"#).contains("twice"));
     assert!(message(&format!("{}{}", "[".repeat(65), "]".repeat(65))).contains("64 levels"));
+}
+
+#[test]
+fn a_malformed_response_is_not_answered_under_its_id() {
+    for text in [
+        r#"{"jsonrpc":"2.0","id":2,"result":{},"error":{}}"#,
+        r#"{"jsonrpc":"1.0","id":2,"result":{}}"#,
+        r#"{"jsonrpc":"2.0","id":2,"result":{"n":1,"n":2}}"#,
+    ] {
+        assert_eq!(code(text), (None, Code::INVALID_REQUEST), "{text}");
+    }
 }
 
 #[test]

@@ -214,19 +214,24 @@ fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
 }
 
 fn check_content(headers: &HeaderMap) -> Result<(), Response<Body>> {
-    let essence = |value: &HeaderValue| {
-        let text = value.to_str().ok()?;
-        Some(text.split(';').next()?.trim().to_ascii_lowercase())
-    };
     let unsupported = |why| Err(reply::refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-    if ingress::only(headers, CONTENT_TYPE).and_then(essence).as_deref() != Some("application/json") {
-        return unsupported("Content-Type must be application/json.");
+    if !ingress::only(headers, CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_json) {
+        return unsupported("Content-Type must be application/json, in UTF-8.");
     }
     match headers.get(CONTENT_ENCODING) {
         None => Ok(()),
         Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
         Some(_) => unsupported("Content-Encoding is not supported; send the JSON as it is."),
     }
+}
+
+/// JSON is UTF-8 (RFC 8259 §8.1); a client that announces something else is not read as if it were.
+fn is_json(content_type: &str) -> bool {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    is && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    })
 }
 
 /// A client has to be ready for both kinds of answer (streamable HTTP `#sending-messages`); one
@@ -269,19 +274,21 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, app: &App) -> 
     let read = async {
         let mut first = Bytes::new();
         let mut rest = BytesMut::new();
+        let mut total = 0;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else {
                 return Err(reply::refuse(StatusCode::BAD_REQUEST, "The body broke off."));
             };
             let Ok(data) = frame.into_data() else { continue };
-            if first.len() + rest.len() + data.len() > limit {
+            total += data.len();
+            if total > limit {
                 return Err(too_large());
             }
             if first.is_empty() {
                 first = data;
             } else {
                 if rest.is_empty() {
-                    rest.reserve(declared.unwrap_or_default().max(first.len() + data.len()));
+                    rest.reserve(declared.unwrap_or_default().max(total));
                     rest.extend_from_slice(&first);
                 }
                 rest.extend_from_slice(&data);
