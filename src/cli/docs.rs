@@ -26,15 +26,21 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let current = std::fs::read_to_string(&args.file)
         .map_err(|error| Failure::other(format!("{path} cannot be read: {error}.")))?;
     let mut updated = current.clone();
-    for (name, text) in [("components", components(server.registry())), ("settings", settings())] {
-        updated = replace(&updated, name, &text)
-            .ok_or_else(|| Failure::other(format!("{path} has no <!-- {name} --> … <!-- /{name} --> markers.")))?;
+    for (name, text) in [
+        ("components", components(server.registry())),
+        ("settings", settings()),
+    ] {
+        updated = replace(&updated, name, &text).ok_or_else(|| {
+            Failure::other(format!(
+                "{path} has no <!-- {name} --> … <!-- /{name} --> markers."
+            ))
+        })?;
     }
     match (updated == current, args.check) {
         (true, _) => Ok(()),
-        (false, true) => {
-            Err(Failure::other(format!("{path} is out of date; run `pymcp docs` and commit what it writes.")))
-        }
+        (false, true) => Err(Failure::other(format!(
+            "{path} is out of date; run `pymcp docs` and commit what it writes."
+        ))),
         (false, false) => std::fs::write(&args.file, updated)
             .map_err(|error| Failure::other(format!("{path} cannot be written: {error}."))),
     }
@@ -49,7 +55,8 @@ fn replace(document: &str, name: &str, text: &str) -> Option<String> {
 }
 
 fn components(registry: &Registry) -> String {
-    let mut table = String::from("| kind | name | what it does | arguments |\n| --- | --- | --- | --- |\n");
+    let mut table =
+        String::from("| kind | name | what it does | arguments |\n| --- | --- | --- | --- |\n");
     let mut row = |kind: &str, name: &str, description: Option<&str>, arguments: String| {
         let description = cell(description.unwrap_or_default());
         // Writing to a string cannot fail.
@@ -57,46 +64,98 @@ fn components(registry: &Registry) -> String {
     };
     for tool in registry.tools() {
         let definition = tool.definition();
-        let properties = definition.input_schema.get("properties").and_then(|properties| properties.as_object());
-        let names = properties.into_iter().flat_map(|properties| properties.keys());
-        row("tool", tool.name(), definition.description.as_deref(), list(names));
+        let properties = definition
+            .input_schema
+            .get("properties")
+            .and_then(|properties| properties.as_object());
+        let names = properties
+            .into_iter()
+            .flat_map(|properties| properties.keys());
+        row(
+            "tool",
+            tool.name(),
+            definition.description.as_deref(),
+            list(names),
+        );
     }
     for resource in registry.resources() {
-        row("resource", resource.uri(), resource.definition().description.as_deref(), String::new());
+        row(
+            "resource",
+            resource.uri(),
+            resource.definition().description.as_deref(),
+            String::new(),
+        );
     }
     for template in registry.templates() {
-        row("template", template.uri_template(), template.definition().description.as_deref(), String::new());
+        row(
+            "template",
+            template.uri_template(),
+            template.definition().description.as_deref(),
+            String::new(),
+        );
     }
     for prompt in registry.prompts() {
-        let names = prompt.definition().arguments.iter().flatten().map(|argument| &argument.name);
-        row("prompt", prompt.name(), prompt.definition().description.as_deref(), list(names));
+        let names = prompt
+            .definition()
+            .arguments
+            .iter()
+            .flatten()
+            .map(|argument| &argument.name);
+        row(
+            "prompt",
+            prompt.name(),
+            prompt.definition().description.as_deref(),
+            list(names),
+        );
     }
     table
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn settings() -> String {
-    let mut table = String::from("| flag | variable | default | what it is |\n| --- | --- | --- | --- |\n");
+    let mut table =
+        String::from("| flag | variable | default | what it is |\n| --- | --- | --- | --- |\n");
     let command = Cli::command();
     for argument in command.get_arguments() {
-        let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else { continue };
-        let default: Vec<_> = argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+        let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else {
+            continue;
+        };
+        let default: Vec<_> = argument
+            .get_default_values()
+            .iter()
+            .map(|value| value.to_string_lossy())
+            .collect();
         let default = match default.concat() {
             none if none.is_empty() => "none".to_owned(),
             some => format!("`{some}`"),
         };
-        let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(table, "| `--{flag}` | `{}` | {default} | {} |", variable.to_string_lossy(), cell(&help));
+        let help = argument
+            .get_long_help()
+            .or(argument.get_help())
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let _ = writeln!(
+            table,
+            "| `--{flag}` | `{}` | {default} | {} |",
+            variable.to_string_lossy(),
+            cell(&help)
+        );
     }
     table
 }
 
 /// Text for one cell of a table.
 fn cell(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace('|', "\\|")
 }
 
 #[cfg(test)]
@@ -106,7 +165,10 @@ mod tests {
     #[test]
     fn only_what_is_between_the_markers_changes() {
         let document = "a\n<!-- x -->\nold\n<!-- /x -->\nb";
-        assert_eq!(replace(document, "x", "new\n").unwrap(), "a\n<!-- x -->\nnew\n<!-- /x -->\nb");
+        assert_eq!(
+            replace(document, "x", "new\n").unwrap(),
+            "a\n<!-- x -->\nnew\n<!-- /x -->\nb"
+        );
         assert_eq!(replace(document, "y", ""), None);
     }
 
@@ -114,11 +176,21 @@ mod tests {
     fn the_tables_name_everything() {
         let server = crate::server::build().unwrap();
         let table = components(server.registry());
-        for name in ["`greet`", "`data://modulo10/{number}`", "`code_prompt`", "`length`"] {
+        for name in [
+            "`greet`",
+            "`data://modulo10/{number}`",
+            "`code_prompt`",
+            "`length`",
+        ] {
             assert!(table.contains(name), "{name}");
         }
         let table = settings();
-        for name in ["FASTMCP_PORT", "RESPONSE_CACHE_TTL", "ASGI_CORS_ALLOWED_ORIGINS", "PYMCP_LOG_LEVEL"] {
+        for name in [
+            "FASTMCP_PORT",
+            "RESPONSE_CACHE_TTL",
+            "ASGI_CORS_ALLOWED_ORIGINS",
+            "PYMCP_LOG_LEVEL",
+        ] {
             assert!(table.contains(name), "{name}");
         }
     }

@@ -40,7 +40,10 @@ pub fn main() -> ExitCode {
     if let Err(sentence) = load_env_file() {
         return fail(USAGE, &sentence);
     }
-    let cli = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+    {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
@@ -64,12 +67,18 @@ struct Failure {
 impl Failure {
     /// A setting that cannot be used.
     fn usage(sentence: impl Into<String>) -> Self {
-        Self { code: USAGE, sentence: sentence.into() }
+        Self {
+            code: USAGE,
+            sentence: sentence.into(),
+        }
     }
 
     /// Anything else.
     fn other(sentence: impl Into<String>) -> Self {
-        Self { code: 1, sentence: sentence.into() }
+        Self {
+            code: 1,
+            sentence: sentence.into(),
+        }
     }
 }
 
@@ -80,7 +89,9 @@ fn load_env_file() -> Result<(), String> {
         Err(error) if error.not_found() => Ok(()),
         Err(dotenvy::Error::LineParse(_, column)) => {
             // The line itself may hold a secret.
-            Err(format!(".env has a line that is not NAME=VALUE (near its character {column})."))
+            Err(format!(
+                ".env has a line that is not NAME=VALUE (near its character {column})."
+            ))
         }
         Err(error) => Err(format!(".env cannot be read: {error}.")),
     }
@@ -96,17 +107,23 @@ fn refuse(error: &clap::Error) -> ExitCode {
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
             let argument = text(ContextKind::InvalidArg).unwrap_or_default();
             let flag = argument.split_whitespace().next().unwrap_or_default();
-            let setting = settings::variable_of(flag).map_or(flag.to_owned(), |name| format!("{name} ({flag})"));
+            let setting = settings::variable_of(flag)
+                .map_or(flag.to_owned(), |name| format!("{name} ({flag})"));
             let allowed = match error.get(ContextKind::ValidValue) {
                 // The flag stands alone.
                 Some(ContextValue::Strings(values)) if values.is_empty() => {
                     return fail(USAGE, &format!("{setting} needs a value."));
                 }
                 Some(ContextValue::Strings(values)) => format!("one of {}", values.join(", ")),
-                _ => std::error::Error::source(error).map(ToString::to_string).unwrap_or_default(),
+                _ => std::error::Error::source(error)
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
             };
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
-            fail(USAGE, &format!("{setting} is '{value}', but must be {allowed}."))
+            fail(
+                USAGE,
+                &format!("{setting} is '{value}', but must be {allowed}."),
+            )
         }
         // Clap does not say of what; on the command line the reader sees it.
         ErrorKind::InvalidUtf8 if let Some(name) = settings::unreadable_variable() => {

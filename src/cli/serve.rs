@@ -10,8 +10,8 @@ use pymcp_kit::{CacheConfig, CallLimits, Server, telemetry};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use super::settings::{Settings, Transport};
 use super::Failure;
+use super::settings::{Settings, Transport};
 
 /// What a person reads who starts the program in a terminal.
 const HINT: &str = "\
@@ -24,7 +24,8 @@ Press Ctrl-C to stop.";
 pub(super) fn run(settings: Settings) -> Result<(), Failure> {
     telemetry::init(settings.log_level.into());
     let server = build(&settings)?;
-    let runtime = Runtime::new().map_err(|error| Failure::other(format!("The runtime cannot start: {error}.")))?;
+    let runtime = Runtime::new()
+        .map_err(|error| Failure::other(format!("The runtime cannot start: {error}.")))?;
     let served = runtime.block_on(async {
         match settings.transport {
             Transport::Stdio => serve_stdio(server).await,
@@ -39,7 +40,10 @@ pub(super) fn run(settings: Settings) -> Result<(), Failure> {
 
 fn build(settings: &Settings) -> Result<Server, Failure> {
     crate::server::builder()
-        .cache(CacheConfig { ttl: settings.response_cache_ttl, ..CacheConfig::default() })
+        .cache(CacheConfig {
+            ttl: settings.response_cache_ttl,
+            ..CacheConfig::default()
+        })
         .call_limits(CallLimits {
             timeout: settings.request_timeout,
             ask_timeout: settings.ask_timeout,
@@ -62,7 +66,11 @@ async fn serve_stdio(server: Server) -> Result<(), Failure> {
     }
 }
 
-async fn serve_http(server: Server, settings: &Settings, endpoints: Endpoints) -> Result<(), Failure> {
+async fn serve_http(
+    server: Server,
+    settings: &Settings,
+    endpoints: Endpoints,
+) -> Result<(), Failure> {
     let mut stopped = signals()?;
     let address = resolve(settings).await?;
     if !address.ip().is_loopback() && !settings.allow_unauthenticated {
@@ -72,19 +80,35 @@ async fn serve_http(server: Server, settings: &Settings, endpoints: Endpoints) -
             settings.host
         )));
     }
-    let mut config = HttpConfig { endpoints, origins: settings.cors_origins.clone(), ..HttpConfig::default() };
-    config.hosts.extend(settings.allowed_hosts.0.iter().cloned());
+    let mut config = HttpConfig {
+        endpoints,
+        origins: settings.cors_origins.clone(),
+        ..HttpConfig::default()
+    };
+    config
+        .hosts
+        .extend(settings.allowed_hosts.0.iter().cloned());
     if config.origins.allow_any() {
-        tracing::warn!("ASGI_CORS_ALLOWED_ORIGINS is '*': every web page its users open may call this server");
+        tracing::warn!(
+            "ASGI_CORS_ALLOWED_ORIGINS is '*': every web page its users open may call this server"
+        );
     }
     if endpoints == Endpoints::LegacySse {
-        tracing::warn!("the transport sse is deprecated by the protocol; use http where the client can");
+        tracing::warn!(
+            "the transport sse is deprecated by the protocol; use http where the client can"
+        );
     }
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::other(format!("Cannot listen on {address}: {error}.")))?;
-    let bound = listener.local_addr().map_err(|error| Failure::other(error.to_string()))?;
-    let path = if endpoints == Endpoints::LegacySse { "sse" } else { "mcp" };
+    let bound = listener
+        .local_addr()
+        .map_err(|error| Failure::other(error.to_string()))?;
+    let path = if endpoints == Endpoints::LegacySse {
+        "sse"
+    } else {
+        "mcp"
+    };
     // Not a log message: it has to be there at any log level, for people and for programs.
     say(&format!("pymcp: listening on http://{bound}/{path}"));
     http::serve(listener, server, config, stopped.next()).await;
@@ -102,7 +126,9 @@ async fn resolve(settings: &Settings) -> Result<SocketAddr, Failure> {
             settings.host
         ))
     };
-    let found = tokio::net::lookup_host((settings.host.as_str(), settings.port)).await.map_err(|_| unknown())?;
+    let found = tokio::net::lookup_host((settings.host.as_str(), settings.port))
+        .await
+        .map_err(|_| unknown())?;
     let mut addresses: Vec<SocketAddr> = found.collect();
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.first().copied().ok_or_else(unknown)
@@ -117,8 +143,13 @@ fn say(text: &str) {
 #[cfg(unix)]
 fn signals() -> Result<Signals, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|error| Failure::other(format!("Cannot listen for signals: {error}.")));
-    Ok(Signals(listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?))
+    let listen = |kind| {
+        signal(kind).map_err(|error| Failure::other(format!("Cannot listen for signals: {error}.")))
+    };
+    Ok(Signals(
+        listen(SignalKind::interrupt())?,
+        listen(SignalKind::terminate())?,
+    ))
 }
 
 #[cfg(unix)]

@@ -28,7 +28,12 @@ pub struct Settings {
     pub response_cache_ttl: Duration,
 
     /// Least severe messages to log on stderr.
-    #[arg(long, env = "PYMCP_LOG_LEVEL", default_value = "INFO", value_name = "LEVEL")]
+    #[arg(
+        long,
+        env = "PYMCP_LOG_LEVEL",
+        default_value = "INFO",
+        value_name = "LEVEL"
+    )]
     pub log_level: LogLevel,
 
     /// Origins of web pages that may call over HTTP, comma-separated: `loopback` (pages of this
@@ -57,15 +62,20 @@ pub struct Settings {
 pub(super) fn variable_of(flag: &str) -> Option<String> {
     let command = super::Cli::command();
     let long = flag.trim_start_matches('-');
-    let argument = command.get_arguments().find(|argument| argument.get_long() == Some(long))?;
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_long() == Some(long))?;
     Some(argument.get_env()?.to_string_lossy().into_owned())
 }
 
 /// An environment variable of a setting whose value is no text.
 pub(super) fn unreadable_variable() -> Option<String> {
     let command = super::Cli::command();
-    let mut variables = command.get_arguments().filter_map(|argument| argument.get_env());
-    let found = variables.find(|name| matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))))?;
+    let mut variables = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_env());
+    let found = variables
+        .find(|name| matches!(std::env::var(name), Err(std::env::VarError::NotUnicode(_))))?;
     Some(found.to_string_lossy().into_owned())
 }
 
@@ -121,7 +131,11 @@ fn transport(text: &str) -> Result<Transport, String> {
 
 fn host(text: &str) -> Result<String, String> {
     let plain = text.trim();
-    let name = !plain.is_empty() && plain.len() <= 253 && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    let name = !plain.is_empty()
+        && plain.len() <= 253
+        && plain
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
     match name || plain.parse::<IpAddr>().is_ok() {
         true => Ok(plain.to_owned()),
         false => Err("a host name or an IP address".into()),
@@ -129,7 +143,10 @@ fn host(text: &str) -> Result<String, String> {
 }
 
 fn hosts(text: &str) -> Result<Hosts, String> {
-    let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    let entries = text
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty());
     let read = |entry: &str| match entry.parse::<pymcp_kit::transport::http::Authority>() {
         Ok(_) if !entry.contains('@') => Ok(entry.to_ascii_lowercase()),
         _ => Err("a comma-separated list of host names, with or without ports".to_owned()),
@@ -138,7 +155,9 @@ fn hosts(text: &str) -> Result<Hosts, String> {
 }
 
 fn port(text: &str) -> Result<u16, String> {
-    text.trim().parse().map_err(|_| "a whole number from 0 to 65535".into())
+    text.trim()
+        .parse()
+        .map_err(|_| "a whole number from 0 to 65535".into())
 }
 
 fn ttl(text: &str) -> Result<Duration, String> {
@@ -157,8 +176,9 @@ fn bounded(text: &str, least: u64, most: u64) -> Result<Duration, String> {
 }
 
 fn origins(text: &str) -> Result<Origins, String> {
-    Origins::parse(text)
-        .map_err(|_| "a comma-separated list of loopback, * and origins such as https://app.example".into())
+    Origins::parse(text).map_err(|_| {
+        "a comma-separated list of loopback, * and origins such as https://app.example".into()
+    })
 }
 
 fn flag(text: &str) -> Result<bool, String> {

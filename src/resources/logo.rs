@@ -13,8 +13,12 @@ const PNG: &[u8] = include_bytes!("assets/logo.png");
 
 /// The hash in hex, and the resource's text.
 static LOGO: LazyLock<(String, String)> = LazyLock::new(|| {
-    let hash: String = Sha3_512::digest(PNG).iter().map(|byte| format!("{byte:02x}")).collect();
-    let text = json!({ "data": STANDARD.encode(PNG), "hash": hash, "hash_algorithm": "sha3_512" }).to_string();
+    let hash: String = Sha3_512::digest(PNG)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let text = json!({ "data": STANDARD.encode(PNG), "hash": hash, "hash_algorithm": "sha3_512" })
+        .to_string();
     (hash, text)
 });
 
@@ -32,7 +36,11 @@ pub fn resource() -> Resource {
 async fn logo(ctx: Ctx) -> Result<&'static str> {
     let (hash, text) = &*LOGO;
     ctx.info("Reading the PNG logo for PyMCP.").await;
-    ctx.info(format!("Read {} bytes from the logo file. SHA3-512: {hash}", PNG.len())).await;
+    ctx.info(format!(
+        "Read {} bytes from the logo file. SHA3-512: {hash}",
+        PNG.len()
+    ))
+    .await;
     Ok(text)
 }
 
@@ -46,7 +54,8 @@ mod tests {
     #[tokio::test]
     async fn the_data_is_the_picture_and_the_hash_is_its_own() {
         let mut probe = Probe::new();
-        let logo: Value = serde_json::from_str(probe.run(logo(probe.ctx())).await.unwrap()).unwrap();
+        let logo: Value =
+            serde_json::from_str(probe.run(logo(probe.ctx())).await.unwrap()).unwrap();
         let data = STANDARD.decode(logo["data"].as_str().unwrap()).unwrap();
         assert!(data.starts_with(b"\x89PNG\r\n\x1a\n"));
         assert_eq!(data, PNG);

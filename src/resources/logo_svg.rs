@@ -18,7 +18,8 @@ pub fn resource() -> Resource {
 
 async fn logo_svg(ctx: Ctx) -> Result<&'static str> {
     ctx.info("Reading the SVG logo for PyMCP.").await;
-    ctx.info(format!("Read {} bytes from the SVG logo file.", SVG.len())).await;
+    ctx.info(format!("Read {} bytes from the SVG logo file.", SVG.len()))
+        .await;
     Ok(SVG)
 }
 

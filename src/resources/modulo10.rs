@@ -28,9 +28,16 @@ pub fn template() -> ResourceTemplate {
 }
 
 async fn modulo10(ctx: Ctx, Variables { number }: Variables) -> Result<String> {
-    let (kind, signs) = if number % 2 == 1 { ("odd", ODD) } else { ("even", EVEN) };
+    let (kind, signs) = if number % 2 == 1 {
+        ("odd", ODD)
+    } else {
+        ("even", EVEN)
+    };
     let sign = signs[(number % 10 / 2) as usize];
-    ctx.info(format!("{number} modulo 10 is {kind}, using the character {sign} to represent the modulus.")).await;
+    ctx.info(format!(
+        "{number} modulo 10 is {kind}, using the character {sign} to represent the modulus."
+    ))
+    .await;
     Ok(sign.to_string())
 }
 
@@ -45,7 +52,10 @@ mod tests {
         let expected = ["⓪", "❶", "②", "❸", "④", "❺", "⑥", "❼", "⑧", "❾"];
         for number in 1..=1000 {
             let mut probe = Probe::new();
-            let sign = probe.run(modulo10(probe.ctx(), Variables { number })).await.unwrap();
+            let sign = probe
+                .run(modulo10(probe.ctx(), Variables { number }))
+                .await
+                .unwrap();
             assert_eq!(sign, expected[(number % 10) as usize], "{number}");
         }
     }

@@ -24,7 +24,10 @@ pub struct Args {
 
 impl Default for Args {
     fn default() -> Self {
-        Self { length: 12, use_special_chars: false }
+        Self {
+            length: 12,
+            use_special_chars: false,
+        }
     }
 }
 
@@ -44,7 +47,8 @@ pub fn tool() -> Tool {
 async fn generate_password(ctx: Ctx, args: Args) -> Result<ToolResult> {
     let classes = classes(args.use_special_chars);
     let password = draw_valid(args.length, &classes)?;
-    ctx.info("Generated password meets complexity requirements.").await;
+    ctx.info("Generated password meets complexity requirements.")
+        .await;
     let result = json!({ "result": password });
     let about = json!({
         "length_satisfied": password.len() == args.length,
@@ -52,9 +56,11 @@ async fn generate_password(ctx: Ctx, args: Args) -> Result<ToolResult> {
         // Rejected drafts are an implementation detail that would only help a guesser.
         "generation_attempts": 1,
     });
-    Ok(ToolResult::content([ContentBlock::text(result.to_string())])
-        .structured(result)
-        .meta("generate_password", about))
+    Ok(
+        ToolResult::content([ContentBlock::text(result.to_string())])
+            .structured(result)
+            .meta("generate_password", about),
+    )
 }
 
 /// Characters, and how many of them a password has at least.
@@ -69,7 +75,11 @@ fn classes(special: bool) -> Vec<Class> {
 }
 
 fn alphabet(classes: &[Class]) -> Vec<u8> {
-    classes.iter().flat_map(|(characters, _)| *characters).copied().collect()
+    classes
+        .iter()
+        .flat_map(|(characters, _)| *characters)
+        .copied()
+        .collect()
 }
 
 /// Draws whole passwords until one has enough of every class. Rejecting keeps all valid ones equally
@@ -77,7 +87,11 @@ fn alphabet(classes: &[Class]) -> Vec<u8> {
 fn draw_valid(length: usize, classes: &[Class]) -> Result<String> {
     let alphabet = alphabet(classes);
     let enough = |draft: &str, (characters, least): &Class| {
-        draft.bytes().filter(|byte| characters.contains(byte)).count() >= *least
+        draft
+            .bytes()
+            .filter(|byte| characters.contains(byte))
+            .count()
+            >= *least
     };
     loop {
         let draft = draw(length, &alphabet)?;
@@ -94,8 +108,15 @@ fn draw(length: usize, alphabet: &[u8]) -> Result<String> {
     let mut random = [0; 64];
     while draft.len() < length {
         getrandom::fill(&mut random)?;
-        let fair_bytes = random.iter().map(|&byte| usize::from(byte)).filter(|&byte| byte < fair);
-        draft.extend(fair_bytes.take(length - draft.len()).map(|byte| char::from(alphabet[byte % alphabet.len()])));
+        let fair_bytes = random
+            .iter()
+            .map(|&byte| usize::from(byte))
+            .filter(|&byte| byte < fair);
+        draft.extend(
+            fair_bytes
+                .take(length - draft.len())
+                .map(|byte| char::from(alphabet[byte % alphabet.len()])),
+        );
     }
     Ok(draft)
 }
@@ -111,12 +132,27 @@ mod tests {
         for special in [false, true] {
             for length in [8, 12, 64] {
                 let mut probe = Probe::new();
-                let args = Args { length, use_special_chars: special };
-                let result = probe.run(generate_password(probe.ctx(), args)).await.unwrap();
-                let password = result.structured.unwrap()["result"].as_str().unwrap().to_owned();
+                let args = Args {
+                    length,
+                    use_special_chars: special,
+                };
+                let result = probe
+                    .run(generate_password(probe.ctx(), args))
+                    .await
+                    .unwrap();
+                let password = result.structured.unwrap()["result"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
                 assert_eq!(password.len(), length);
                 for (characters, least) in classes(special) {
-                    assert!(password.bytes().filter(|byte| characters.contains(byte)).count() >= least);
+                    assert!(
+                        password
+                            .bytes()
+                            .filter(|byte| characters.contains(byte))
+                            .count()
+                            >= least
+                    );
                 }
                 let said = format!("{:?}", probe.messages());
                 assert!(!said.contains(&password));
@@ -131,11 +167,16 @@ mod tests {
         let mut counts = [0_u32; 256];
         let drafts = 4_000;
         for _ in 0..drafts {
-            draw(62, &alphabet).unwrap().bytes().for_each(|byte| counts[usize::from(byte)] += 1);
+            draw(62, &alphabet)
+                .unwrap()
+                .bytes()
+                .for_each(|byte| counts[usize::from(byte)] += 1);
         }
         let expected = f64::from(drafts);
-        let chi2: f64 =
-            alphabet.iter().map(|&byte| (f64::from(counts[usize::from(byte)]) - expected).powi(2) / expected).sum();
+        let chi2: f64 = alphabet
+            .iter()
+            .map(|&byte| (f64::from(counts[usize::from(byte)]) - expected).powi(2) / expected)
+            .sum();
         assert!(chi2 < 125.0, "{chi2}");
     }
 
@@ -151,7 +192,10 @@ mod tests {
         // Of 4⁴: 2⁴ without a digit, 4 · 2 · 2³ with one, 2⁴ of digits only.
         assert_eq!(counts.len(), 256 - 16 - 64 - 16);
         let expected = f64::from(draws) / 160.0;
-        let chi2: f64 = counts.values().map(|count| (count - expected).powi(2) / expected).sum();
+        let chi2: f64 = counts
+            .values()
+            .map(|count| (count - expected).powi(2) / expected)
+            .sum();
         // 159 degrees of freedom: above 250 once in 10⁵ runs.
         assert!(chi2 < 250.0, "{chi2}");
     }

@@ -32,11 +32,15 @@ async fn greet(ctx: Ctx, args: Args) -> Result<String> {
             format!("Hello, {name}!")
         }
         None => {
-            ctx.warning("No name provided, using default greeting.").await;
+            ctx.warning("No name provided, using default greeting.")
+                .await;
             "Hello World!".to_owned()
         }
     };
-    let (server, now) = (ctx.server(), Utc::now().to_rfc3339_opts(SecondsFormat::Micros, false));
+    let (server, now) = (
+        ctx.server(),
+        Utc::now().to_rfc3339_opts(SecondsFormat::Micros, false),
+    );
     Ok(format!(
         "{hello} Welcome to the {} {} server! The current date time in UTC is {now}. This response may be cached.",
         server.name, server.version
@@ -52,11 +56,27 @@ mod tests {
     #[tokio::test]
     async fn greets_by_name_or_the_whole_world() {
         let mut probe = Probe::new();
-        let named = Args { name: Some("Ada".into()) };
-        assert!(probe.run(greet(probe.ctx(), named)).await.unwrap().starts_with("Hello, Ada! Welcome to the test"));
+        let named = Args {
+            name: Some("Ada".into()),
+        };
+        assert!(
+            probe
+                .run(greet(probe.ctx(), named))
+                .await
+                .unwrap()
+                .starts_with("Hello, Ada! Welcome to the test")
+        );
         for nobody in [None, Some(""), Some(" \u{a0}\u{2003}")] {
-            let args = Args { name: nobody.map(Into::into) };
-            assert!(probe.run(greet(probe.ctx(), args)).await.unwrap().starts_with("Hello World!"));
+            let args = Args {
+                name: nobody.map(Into::into),
+            };
+            assert!(
+                probe
+                    .run(greet(probe.ctx(), args))
+                    .await
+                    .unwrap()
+                    .starts_with("Hello World!")
+            );
         }
         let levels: Vec<_> = probe.logs().into_iter().map(|(level, _)| level).collect();
         assert_eq!(levels, ["info", "warning", "warning", "warning"]);

@@ -87,9 +87,15 @@ mod tests {
 
     async fn run(n: &str, k: Option<&str>) -> Result<String> {
         let integer = |digits: &str| Integer(digits.parse().unwrap());
-        let args = Args { n: integer(n), k: k.map(integer) };
+        let args = Args {
+            n: integer(n),
+            k: k.map(integer),
+        };
         let mut probe = Probe::new();
-        Ok(probe.run(permutations(probe.ctx(), args)).await?.to_string())
+        Ok(probe
+            .run(permutations(probe.ctx(), args))
+            .await?
+            .to_string())
     }
 
     #[tokio::test]
@@ -125,7 +131,10 @@ mod tests {
     #[tokio::test]
     async fn k_beyond_n_is_refused_with_both_numbers() {
         let refused = format!("{:?}", run("5", Some("9")).await.unwrap_err());
-        assert!(refused.contains("k (9)") && refused.contains("n (5)"), "{refused}");
+        assert!(
+            refused.contains("k (9)") && refused.contains("n (5)"),
+            "{refused}"
+        );
     }
 
     /// The slowest requests there are. The bound is the promise (50 ms) with room for a busy machine
@@ -145,7 +154,12 @@ mod tests {
         ] {
             let started = Instant::now();
             let _ = run(n, k).await;
-            assert!(started.elapsed() < Duration::from_secs(1), "{} {:?}", n.len(), k.map(str::len));
+            assert!(
+                started.elapsed() < Duration::from_secs(1),
+                "{} {:?}",
+                n.len(),
+                k.map(str::len)
+            );
         }
     }
 }

@@ -31,7 +31,8 @@ pub fn tool() -> Tool {
 }
 
 async fn pirate_summary(ctx: Ctx, args: Args) -> Result<Option<String>> {
-    ctx.info("Summarising text in pirate style using client LLM sampling.").await;
+    ctx.info("Summarising text in pirate style using client LLM sampling.")
+        .await;
     let question = Sample::text(args.text, 1024).system(TASK).temperature(0.9);
     Ok(ctx.sample(question).await?.text())
 }
@@ -44,19 +45,29 @@ mod tests {
     use super::*;
 
     async fn summarise(content: Value) -> Result<Option<String>> {
-        let mut probe = Probe::with_capabilities(json!({ "sampling": {} }), move |method, params| {
-            assert_eq!(method, "sampling/createMessage");
-            assert_eq!(params["systemPrompt"], TASK);
-            assert_eq!(params["maxTokens"], 1024);
-            assert_eq!(params["messages"][0]["content"]["text"], "text");
-            json!({ "role": "assistant", "model": "m", "content": content })
-        });
-        probe.run(pirate_summary(probe.ctx(), Args { text: "text".into() })).await
+        let mut probe =
+            Probe::with_capabilities(json!({ "sampling": {} }), move |method, params| {
+                assert_eq!(method, "sampling/createMessage");
+                assert_eq!(params["systemPrompt"], TASK);
+                assert_eq!(params["maxTokens"], 1024);
+                assert_eq!(params["messages"][0]["content"]["text"], "text");
+                json!({ "role": "assistant", "model": "m", "content": content })
+            });
+        probe
+            .run(pirate_summary(
+                probe.ctx(),
+                Args {
+                    text: "text".into(),
+                },
+            ))
+            .await
     }
 
     #[tokio::test]
     async fn the_models_text_is_the_summary() {
-        let one = summarise(json!({ "type": "text", "text": "Arr!" })).await.unwrap();
+        let one = summarise(json!({ "type": "text", "text": "Arr!" }))
+            .await
+            .unwrap();
         assert_eq!(one.as_deref(), Some("Arr!"));
         let two = json!([{ "type": "text", "text": "Arr" }, { "type": "text", "text": "matey" }]);
         assert_eq!(summarise(two).await.unwrap().as_deref(), Some("Arr\nmatey"));
@@ -68,6 +79,16 @@ mod tests {
     async fn a_malformed_answer_and_a_client_without_a_model_are_errors() {
         assert!(summarise(json!(5)).await.is_err());
         let mut probe = Probe::new();
-        assert!(probe.run(pirate_summary(probe.ctx(), Args { text: "text".into() })).await.is_err());
+        assert!(
+            probe
+                .run(pirate_summary(
+                    probe.ctx(),
+                    Args {
+                        text: "text".into()
+                    }
+                ))
+                .await
+                .is_err()
+        );
     }
 }

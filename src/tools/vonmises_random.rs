@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Args {
     /// The mean angle mu (μ), expressed in radians between 0 and 2π
-    #[schemars(range(min = 0, max = 6.283185307179586))]
+    #[schemars(range(min = 0, max = TAU))]
     mu: f64,
 }
 
@@ -31,25 +31,29 @@ pub fn tool() -> Tool {
 }
 
 async fn vonmises_random(ctx: Ctx, args: Args) -> Result<f64> {
-    ctx.info("Requesting the user for the value of kappa for von Mises distribution.").await;
-    let question =
-        "Please provide the value of kappa (κ) for the von Mises distribution. It should be a positive number.";
+    ctx.info("Requesting the user for the value of kappa for von Mises distribution.")
+        .await;
+    let question = "Please provide the value of kappa (κ) for the von Mises distribution. It should be a positive number.";
     let kappa = match ctx.elicit::<f64>(question).await? {
         Elicited::Accepted(kappa) => {
             ctx.warning(format!("Received kappa: {kappa:?}")).await;
             kappa
         }
         Elicited::Declined => {
-            ctx.warning("User declined to provide kappa. Using default value of 1.0.").await;
+            ctx.warning("User declined to provide kappa. Using default value of 1.0.")
+                .await;
             1.0
         }
         Elicited::Cancelled => {
-            ctx.warning("User cancelled the operation. The random number will NOT be generated.").await;
+            ctx.warning("User cancelled the operation. The random number will NOT be generated.")
+                .await;
             return Err(Error::user("Operation cancelled by the user."));
         }
     };
     if !kappa.is_finite() || kappa < 0.0 {
-        return Err(Error::user("kappa (κ) must be a finite number that is not negative."));
+        return Err(Error::user(
+            "kappa (κ) must be a finite number that is not negative.",
+        ));
     }
     let mut failed = None;
     let drawn = sample(args.mu, kappa, || match uniform() {

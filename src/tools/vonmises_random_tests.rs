@@ -25,7 +25,10 @@ fn moments(mu: f64, kappa: f64) -> (f64, f64) {
         sin += angle.sin();
         cos += angle.cos();
     }
-    (sin.atan2(cos).rem_euclid(TAU), sin.hypot(cos) / f64::from(draws))
+    (
+        sin.atan2(cos).rem_euclid(TAU),
+        sin.hypot(cos) / f64::from(draws),
+    )
 }
 
 /// I₁(κ)/I₀(κ), the expected length, by the integrals themselves.
@@ -47,7 +50,10 @@ fn the_distribution_is_von_mises() {
         let (direction, length) = moments(1.5, kappa);
         let expected = expected_length(kappa);
         // Five standard errors of the mean of 40,000 cosines.
-        assert!((length - expected).abs() < 0.02, "κ {kappa}: {length} for {expected}");
+        assert!(
+            (length - expected).abs() < 0.02,
+            "κ {kappa}: {length} for {expected}"
+        );
         if kappa >= 0.5 {
             assert!((direction - 1.5).abs() < 0.05, "κ {kappa}: {direction}");
         }
@@ -67,9 +73,15 @@ fn huge_kappa_is_normal_and_then_mu_itself() {
     for kappa in [1e7, 1e12] {
         let mut uniform = seeded(3);
         let draws = 20_000;
-        let variance: f64 =
-            (0..draws).map(|_| (sample(1.5, kappa, &mut uniform) - 1.5).powi(2)).sum::<f64>() / f64::from(draws);
-        assert!((variance * kappa - 1.0).abs() < 0.05, "κ {kappa}: {}", variance * kappa);
+        let variance: f64 = (0..draws)
+            .map(|_| (sample(1.5, kappa, &mut uniform) - 1.5).powi(2))
+            .sum::<f64>()
+            / f64::from(draws);
+        assert!(
+            (variance * kappa - 1.0).abs() < 0.05,
+            "κ {kappa}: {}",
+            variance * kappa
+        );
     }
     assert_eq!(sample(1.5, f64::MAX, seeded(3)), 1.5);
 }
@@ -79,25 +91,41 @@ fn both_sides_of_each_switch_agree() {
     for switch in [1e-6, 1e6] {
         let (_, below) = moments(3.0, switch * 0.999);
         let (_, above) = moments(3.0, switch * 1.001);
-        assert!((below - above).abs() < 0.02, "{switch}: {below} and {above}");
+        assert!(
+            (below - above).abs() < 0.02,
+            "{switch}: {below} and {above}"
+        );
     }
 }
 
 async fn run(answer: Value) -> (Result<f64>, Vec<String>) {
-    let mut probe = Probe::with_capabilities(json!({ "elicitation": {} }), move |method, params| {
-        assert_eq!(method, "elicitation/create");
-        assert_eq!(params["requestedSchema"]["properties"]["value"]["type"], "number");
-        answer.clone()
-    });
-    let result = probe.run(vonmises_random(probe.ctx(), Args { mu: 1.5 })).await;
+    let mut probe =
+        Probe::with_capabilities(json!({ "elicitation": {} }), move |method, params| {
+            assert_eq!(method, "elicitation/create");
+            assert_eq!(
+                params["requestedSchema"]["properties"]["value"]["type"],
+                "number"
+            );
+            answer.clone()
+        });
+    let result = probe
+        .run(vonmises_random(probe.ctx(), Args { mu: 1.5 }))
+        .await;
     let logs = probe.logs().into_iter().map(|(level, _)| level).collect();
     (result, logs)
 }
 
 #[tokio::test]
 async fn the_users_answer_decides() {
-    for accepted in [json!(2.0), json!("2.5"), json!(true), json!(0), json!(1e308)] {
-        let (result, logs) = run(json!({ "action": "accept", "content": { "value": accepted } })).await;
+    for accepted in [
+        json!(2.0),
+        json!("2.5"),
+        json!(true),
+        json!(0),
+        json!(1e308),
+    ] {
+        let (result, logs) =
+            run(json!({ "action": "accept", "content": { "value": accepted } })).await;
         assert!((0.0..TAU).contains(&result.unwrap()));
         assert_eq!(logs, ["info", "warning"]);
     }
@@ -108,7 +136,13 @@ async fn the_users_answer_decides() {
 
 #[tokio::test]
 async fn answers_that_are_no_kappa_are_refused() {
-    for content in [json!({ "value": -1.0 }), json!({ "value": "nan" }), json!({ "value": "inf" }), json!({}), json!(2.0)] {
+    for content in [
+        json!({ "value": -1.0 }),
+        json!({ "value": "nan" }),
+        json!({ "value": "inf" }),
+        json!({}),
+        json!(2.0),
+    ] {
         let (result, _) = run(json!({ "action": "accept", "content": content })).await;
         assert!(result.is_err());
     }

@@ -18,11 +18,19 @@ async fn the_example_lists_its_tool_and_runs_it() {
     let tools = tools["result"]["tools"].as_array().unwrap();
     assert_eq!(tools.len(), 1, "{tools:?}");
     assert_eq!(tools[0]["name"], "shout");
-    assert_eq!(tools[0]["inputSchema"]["properties"]["text"]["description"], "What to shout.");
+    assert_eq!(
+        tools[0]["inputSchema"]["properties"]["text"]["description"],
+        "What to shout."
+    );
 
-    let shouted = client.ask(&call(2, "shout", json!({ "text": "ahoy", "times": "3" }))).await;
+    let shouted = client
+        .ask(&call(2, "shout", json!({ "text": "ahoy", "times": "3" })))
+        .await;
     assert_eq!(text(&shouted), "AHOY AHOY AHOY!");
-    assert_eq!(shouted["result"]["structuredContent"]["result"], "AHOY AHOY AHOY!");
+    assert_eq!(
+        shouted["result"]["structuredContent"]["result"],
+        "AHOY AHOY AHOY!"
+    );
 }
 
 /// What the author gets without writing it: checked arguments, and errors that a caller can mend.
@@ -39,14 +47,22 @@ async fn the_example_refuses_what_its_types_refuse() {
         assert!(error_text(&answer).contains(named), "{arguments}: {answer}");
     }
     let nothing = client.ask(&call(2, "shout", json!({ "text": " " }))).await;
-    assert_eq!(error_text(&nothing), "There is nothing to shout; give some text.");
+    assert_eq!(
+        error_text(&nothing),
+        "There is nothing to shout; give some text."
+    );
 }
 
 /// A server takes the tool of the example with a single line.
 #[tokio::test]
 async fn the_example_fits_into_the_server_with_one_line() {
-    let server = pymcp::server::builder().tool(copy_me::tool()).build().unwrap();
+    let server = pymcp::server::builder()
+        .tool(copy_me::tool())
+        .build()
+        .unwrap();
     let mut client = Memory::connect(&server).await;
-    let shouted = client.ask(&call(1, "shout", json!({ "text": "ahoy" }))).await;
+    let shouted = client
+        .ask(&call(1, "shout", json!({ "text": "ahoy" })))
+        .await;
     assert_eq!(text(&shouted), "AHOY!");
 }

@@ -10,9 +10,30 @@ use crate::support::stdio::StdioServer;
 
 /// Flag, variable, values that are refused, and what its sentence says is allowed.
 const REFUSED: [(&str, &str, &[&str], &str); 10] = [
-    ("--transport", "MCP_SERVER_TRANSPORT", &["", "HTTP", "websocket", "stdio "], "one of stdio, http, sse"),
-    ("--host", "FASTMCP_HOST", &["", "a b", "localhost:80", "http://localhost", "me@localhost"], "a host name or an IP address"),
-    ("--port", "FASTMCP_PORT", &["", "70000", "-1", "x", "80.0"], "a whole number from 0 to 65535"),
+    (
+        "--transport",
+        "MCP_SERVER_TRANSPORT",
+        &["", "HTTP", "websocket", "stdio "],
+        "one of stdio, http, streamable-http and sse",
+    ),
+    (
+        "--host",
+        "FASTMCP_HOST",
+        &[
+            "",
+            "a b",
+            "localhost:80",
+            "http://localhost",
+            "me@localhost",
+        ],
+        "a host name or an IP address",
+    ),
+    (
+        "--port",
+        "FASTMCP_PORT",
+        &["", "70000", "-1", "x", "80.0"],
+        "a whole number from 0 to 65535",
+    ),
     (
         "--response-cache-ttl",
         "RESPONSE_CACHE_TTL",
@@ -28,7 +49,14 @@ const REFUSED: [(&str, &str, &[&str], &str); 10] = [
     (
         "--cors-origins",
         "ASGI_CORS_ALLOWED_ORIGINS",
-        &["app.example", "ftp://app.example", "https://", "https://me@app.example", "[\"*\"]", "https://a.example;b"],
+        &[
+            "app.example",
+            "ftp://app.example",
+            "https://",
+            "https://me@app.example",
+            "[\"*\"]",
+            "https://a.example;b",
+        ],
         "a comma-separated list of loopback, * and origins such as https://app.example",
     ),
     (
@@ -37,23 +65,58 @@ const REFUSED: [(&str, &str, &[&str], &str); 10] = [
         &["a b", "me@app.example", "http://app.example"],
         "a comma-separated list of host names, with or without ports",
     ),
-    ("--request-timeout", "PYMCP_REQUEST_TIMEOUT", &["", "0", "3601", "1s"], "a whole number of seconds from 1 to 3600"),
-    ("--ask-timeout", "PYMCP_ASK_TIMEOUT", &["", "0", "3601", "-5"], "a whole number of seconds from 1 to 3600"),
-    ("--allow-unauthenticated", "PYMCP_ALLOW_UNAUTHENTICATED", &["", "maybe", "2"], "true or false"),
+    (
+        "--request-timeout",
+        "PYMCP_REQUEST_TIMEOUT",
+        &["", "0", "3601", "1s"],
+        "a whole number of seconds from 1 to 3600",
+    ),
+    (
+        "--ask-timeout",
+        "PYMCP_ASK_TIMEOUT",
+        &["", "0", "3601", "-5"],
+        "a whole number of seconds from 1 to 3600",
+    ),
+    (
+        "--allow-unauthenticated",
+        "PYMCP_ALLOW_UNAUTHENTICATED",
+        &["", "maybe", "2"],
+        "true or false",
+    ),
 ];
 
 /// Values at the edges, which are taken.
 const ACCEPTED: [(&str, &[&str]); 10] = [
     ("MCP_SERVER_TRANSPORT", &["stdio"]),
-    ("FASTMCP_HOST", &["localhost", " 127.0.0.1 ", "::1", "my-host.example"]),
+    (
+        "FASTMCP_HOST",
+        &["localhost", " 127.0.0.1 ", "::1", "my-host.example"],
+    ),
     ("FASTMCP_PORT", &["0", "65535", " 8000 "]),
     ("RESPONSE_CACHE_TTL", &["0", "86400", " 5 "]),
-    ("PYMCP_LOG_LEVEL", &["NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]),
-    ("ASGI_CORS_ALLOWED_ORIGINS", &["", "*", "loopback", " https://a.example , http://b.example:8080 "]),
-    ("PYMCP_ALLOWED_HOSTS", &["", "app.example", "app.example:8080, 192.0.2.1"]),
+    (
+        "PYMCP_LOG_LEVEL",
+        &["NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    ),
+    (
+        "ASGI_CORS_ALLOWED_ORIGINS",
+        &[
+            "",
+            "*",
+            "loopback",
+            " https://a.example , http://b.example:8080 ",
+        ],
+    ),
+    (
+        "PYMCP_ALLOWED_HOSTS",
+        &["", "app.example", "app.example:8080, 192.0.2.1"],
+    ),
     ("PYMCP_REQUEST_TIMEOUT", &["1", "3600"]),
     ("PYMCP_ASK_TIMEOUT", &["1", "3600"]),
-    ("PYMCP_ALLOW_UNAUTHENTICATED", &["true", "0", " Yes ", "off"]),
+    (
+        "PYMCP_ALLOW_UNAUTHENTICATED",
+        &["true", "0", " Yes ", "off"],
+    ),
 ];
 
 fn run_in(directory: &Path, env: &[(&str, &str)]) -> Finished {
@@ -64,7 +127,10 @@ fn run_in(directory: &Path, env: &[(&str, &str)]) -> Finished {
 #[track_caller]
 fn assert_refused(run: &Finished, code: i32, words: &[&str]) {
     assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{run:?}");
-    let sentence = run.stderr.strip_prefix("pymcp: ").and_then(|rest| rest.strip_suffix(".\n"));
+    let sentence = run
+        .stderr
+        .strip_prefix("pymcp: ")
+        .and_then(|rest| rest.strip_suffix(".\n"));
     let sentence = sentence.unwrap_or_else(|| panic!("no sentence: {run:?}"));
     assert!(!sentence.contains('\n'), "more than a line: {run:?}");
     for word in words {
@@ -108,7 +174,12 @@ fn the_help_names_every_setting_and_the_tables_here_do_too() {
     let here = tempfile::tempdir().unwrap();
     let help = run(here.path(), &["--help"], &[]);
     assert_eq!((help.code, &*help.stderr), (Some(0), ""));
-    let mut found: Vec<_> = help.stdout.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).collect();
+    let mut found: Vec<_> = help
+        .stdout
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(['=', ']']).next())
+        .collect();
     let mut refused: Vec<_> = REFUSED.iter().map(|row| row.1).collect();
     let mut accepted: Vec<_> = ACCEPTED.iter().map(|row| row.0).collect();
     for names in [&mut found, &mut refused, &mut accepted] {
@@ -125,7 +196,10 @@ fn the_help_names_every_setting_and_the_tables_here_do_too() {
 fn the_version_is_the_package_s() {
     let here = tempfile::tempdir().unwrap();
     let version = run(here.path(), &["--version"], &[]);
-    assert_eq!(version.stdout, format!("pymcp {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        version.stdout,
+        format!("pymcp {}\n", env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(version.code, Some(0));
 }
 
@@ -141,7 +215,11 @@ fn what_is_no_setting_is_refused() {
         assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
         assert!(run.stderr.contains(named), "{run:?}");
     }
-    assert_refused(&run(here.path(), &["--port"], &[]), 2, &["FASTMCP_PORT", "--port", "needs a value"]);
+    assert_refused(
+        &run(here.path(), &["--port"], &[]),
+        2,
+        &["FASTMCP_PORT", "--port", "needs a value"],
+    );
 }
 
 #[cfg(unix)]
@@ -152,10 +230,16 @@ fn a_value_that_is_no_text_is_refused() {
 
     let here = tempfile::tempdir().unwrap();
     let mut command = crate::support::stdio::command(here.path(), &[], &[]);
-    let output = command.env("FASTMCP_PORT", OsStr::from_bytes(b"\xff80")).stdin(std::process::Stdio::null()).output();
+    let output = command
+        .env("FASTMCP_PORT", OsStr::from_bytes(b"\xff80"))
+        .stdin(std::process::Stdio::null())
+        .output();
     let output = output.unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "pymcp: FASTMCP_PORT is not valid UTF-8.\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "pymcp: FASTMCP_PORT is not valid UTF-8.\n"
+    );
 }
 
 // ----------------------------------------------------------------------------------- where settings come from
@@ -163,12 +247,24 @@ fn a_value_that_is_no_text_is_refused() {
 #[test]
 fn the_file_is_read_the_environment_wins_and_the_flag_wins_over_both() {
     let here = tempfile::tempdir().unwrap();
-    fs::write(here.path().join(".env"), "# A comment.\n\nRESPONSE_CACHE_TTL=\"from the file\"\n").unwrap();
+    fs::write(
+        here.path().join(".env"),
+        "# A comment.\n\nRESPONSE_CACHE_TTL=\"from the file\"\n",
+    )
+    .unwrap();
     let words = ["RESPONSE_CACHE_TTL", "'from the file'"];
     assert_refused(&run_in(here.path(), &[]), 2, &words);
-    assert_refused(&run_in(here.path(), &[("RESPONSE_CACHE_TTL", "from outside")]), 2, &["'from outside'"]);
+    assert_refused(
+        &run_in(here.path(), &[("RESPONSE_CACHE_TTL", "from outside")]),
+        2,
+        &["'from outside'"],
+    );
     let both = [("RESPONSE_CACHE_TTL", "from outside")];
-    assert_refused(&run(here.path(), &["--response-cache-ttl", "flag"], &both), 2, &["'flag'"]);
+    assert_refused(
+        &run(here.path(), &["--response-cache-ttl", "flag"], &both),
+        2,
+        &["'flag'"],
+    );
     assert_accepted(&run_in(here.path(), &[("RESPONSE_CACHE_TTL", "5")]));
     assert_accepted(&run(here.path(), &["--response-cache-ttl", "5"], &both));
     // Only the working directory's own file counts.
@@ -181,7 +277,13 @@ fn the_file_is_read_the_environment_wins_and_the_flag_wins_over_both() {
 fn a_broken_file_is_refused_without_repeating_it() {
     let here = tempfile::tempdir().unwrap();
     let file = here.path().join(".env");
-    for broken in ["API_KEY hunter2\n", "hunter2\n", "A=1\nAPI_KEY='hunter2\n", "1=hunter2 x\n", "A=\"hunter2\\q\"\n"] {
+    for broken in [
+        "API_KEY hunter2\n",
+        "hunter2\n",
+        "A=1\nAPI_KEY='hunter2\n",
+        "1=hunter2 x\n",
+        "A=\"hunter2\\q\"\n",
+    ] {
         fs::write(&file, broken).unwrap();
         let run = run_in(here.path(), &[]);
         assert_refused(&run, 2, &[".env"]);
@@ -201,13 +303,34 @@ fn hosts_beyond_this_machine_need_to_be_asked_for() {
     let here = tempfile::tempdir().unwrap();
     let serve = ["serve", "--transport", "http", "--port", "0"];
     for host in ["0.0.0.0", "::", "192.0.2.1"] {
-        let words = ["FASTMCP_HOST", "--host", &format!("'{host}'"), "--allow-unauthenticated"];
-        assert_refused(&run(here.path(), &serve, &[("FASTMCP_HOST", host)]), 2, &words);
+        let words = [
+            "FASTMCP_HOST",
+            "--host",
+            &format!("'{host}'"),
+            "--allow-unauthenticated",
+        ];
+        assert_refused(
+            &run(here.path(), &serve, &[("FASTMCP_HOST", host)]),
+            2,
+            &words,
+        );
     }
     // An address of nobody (RFC 5737): the flag lets it through to where it cannot be bound.
-    let asked_for = [&serve[..], &["--host", "192.0.2.1", "--allow-unauthenticated"]].concat();
-    assert_refused(&run(here.path(), &asked_for, &[]), 1, &["Cannot listen on 192.0.2.1"]);
-    assert_refused(&run(here.path(), &serve, &[("FASTMCP_HOST", "256.1.1.1")]), 2, &["FASTMCP_HOST", "'256.1.1.1'"]);
+    let asked_for = [
+        &serve[..],
+        &["--host", "192.0.2.1", "--allow-unauthenticated"],
+    ]
+    .concat();
+    assert_refused(
+        &run(here.path(), &asked_for, &[]),
+        1,
+        &["Cannot listen on 192.0.2.1"],
+    );
+    assert_refused(
+        &run(here.path(), &serve, &[("FASTMCP_HOST", "256.1.1.1")]),
+        2,
+        &["FASTMCP_HOST", "'256.1.1.1'"],
+    );
 }
 
 #[test]
@@ -218,7 +341,11 @@ fn a_port_in_use_is_said_so() {
     let port = address.port().to_string();
     for transport in ["http", "sse"] {
         let arguments = ["serve", "--transport", transport, "--host", "127.0.0.1"];
-        let run = run(here.path(), &arguments, &[("FASTMCP_PORT", &port), ("PYMCP_LOG_LEVEL", "ERROR")]);
+        let run = run(
+            here.path(),
+            &arguments,
+            &[("FASTMCP_PORT", &port), ("PYMCP_LOG_LEVEL", "ERROR")],
+        );
         assert_refused(&run, 1, &[&format!("Cannot listen on {address}"), "in use"]);
     }
 }
@@ -229,13 +356,17 @@ fn what_is_risky_or_on_its_way_out_is_warned_about() {
     const DEPRECATED: &str = "the transport sse is deprecated";
     let plain = HttpServer::start(&[], &[]).stderr();
     assert!(!plain.contains("WARN"), "{plain}");
-    let open = HttpServer::start(&[], &[("ASGI_CORS_ALLOWED_ORIGINS", "https://a.example,*")]).stderr();
+    let open =
+        HttpServer::start(&[], &[("ASGI_CORS_ALLOWED_ORIGINS", "https://a.example,*")]).stderr();
     assert!(open.contains("WARN") && open.contains(EVERY_PAGE), "{open}");
     let old = HttpServer::over("sse", &[], &[]).stderr();
     assert!(old.contains("WARN") && old.contains(DEPRECATED), "{old}");
     // People and programs look for the address, whatever is logged.
     let silent = HttpServer::start(&["--cors-origins", "*"], &[("PYMCP_LOG_LEVEL", "CRITICAL")]);
-    assert_eq!(silent.stderr(), format!("pymcp: listening on http://{}/mcp\n", silent.address()));
+    assert_eq!(
+        silent.stderr(),
+        format!("pymcp: listening on http://{}/mcp\n", silent.address())
+    );
 }
 
 #[cfg(unix)]
@@ -257,10 +388,18 @@ fn a_person_in_a_terminal_is_told_what_it_waits_for_and_a_client_is_not() {
     const HINT: &str = "waiting for an MCP client";
     let here = tempfile::tempdir().unwrap();
     let mut terminal = Command::new("script");
-    terminal.args(["-qec", env!("CARGO_BIN_EXE_pymcp"), "/dev/null"]).current_dir(here.path());
-    let shown = terminal.stdin(Stdio::null()).output().expect("script, of util-linux");
+    terminal
+        .args(["-qec", env!("CARGO_BIN_EXE_pymcp"), "/dev/null"])
+        .current_dir(here.path());
+    let shown = terminal
+        .stdin(Stdio::null())
+        .output()
+        .expect("script, of util-linux");
     let text = String::from_utf8_lossy(&shown.stdout);
-    assert!(shown.status.success() && text.contains(HINT) && text.contains("mcpServers"), "{text}");
+    assert!(
+        shown.status.success() && text.contains(HINT) && text.contains("mcpServers"),
+        "{text}"
+    );
 
     let mut server = StdioServer::start(&[], &[]);
     server.close_stdin();
@@ -278,17 +417,35 @@ fn stale_docs_are_noticed_and_written_anew() {
     let docs = |arguments: &[&str]| run(here.path(), &[&["docs"], arguments].concat(), &[]);
     assert_refused(&docs(&["--check"]), 1, &["README.md", "cannot be read"]);
 
-    fs::write(&readme, "# Mine\n<!-- components -->\n<!-- /components -->\n").unwrap();
+    fs::write(
+        &readme,
+        "# Mine\n<!-- components -->\n<!-- /components -->\n",
+    )
+    .unwrap();
     assert_refused(&docs(&[]), 1, &["README.md", "<!-- settings -->"]);
 
     let stale = "# Mine\n<!-- components -->\nold\n<!-- /components -->\nkept\n<!-- settings -->\n<!-- /settings -->\nend";
     fs::write(&readme, stale).unwrap();
-    assert_refused(&docs(&["--check"]), 1, &["README.md", "out of date", "`pymcp docs`"]);
-    assert_eq!(fs::read_to_string(&readme).unwrap(), stale, "--check writes nothing");
+    assert_refused(
+        &docs(&["--check"]),
+        1,
+        &["README.md", "out of date", "`pymcp docs`"],
+    );
+    assert_eq!(
+        fs::read_to_string(&readme).unwrap(),
+        stale,
+        "--check writes nothing"
+    );
     assert_accepted(&docs(&[]));
     assert_accepted(&docs(&["--check"]));
     let written = fs::read_to_string(&readme).unwrap();
-    for part in ["# Mine\n", "| tool | `greet` |", "\nkept\n", "`FASTMCP_PORT`", "\nend"] {
+    for part in [
+        "# Mine\n",
+        "| tool | `greet` |",
+        "\nkept\n",
+        "`FASTMCP_PORT`",
+        "\nend",
+    ] {
         assert!(written.contains(part), "{part}: {written}");
     }
     assert!(!written.contains("old"));

@@ -19,7 +19,11 @@ struct Raw(Child);
 impl Raw {
     fn start() -> Self {
         let mut command = command(&std::env::temp_dir(), &[], &[]);
-        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
         Self(child.expect("the pymcp binary starts"))
     }
 }
@@ -33,9 +37,13 @@ impl Drop for Raw {
 
 fn hello() -> Value {
     let client_info = json!({ "name": "flood-test", "version": "1.0" });
-    request("hello", "initialize", json!({
-        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client_info,
-    }))
+    request(
+        "hello",
+        "initialize",
+        json!({
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client_info,
+        }),
+    )
 }
 
 #[cfg(target_os = "linux")]
@@ -49,25 +57,45 @@ fn twenty_thousand_pipelined_calls_are_answered_once_each_in_bounded_memory() {
     let mut stdin = server.0.stdin.take().unwrap();
     let stdout = server.0.stdout.take().unwrap();
     let pid = server.0.id();
-    let permutations = |id: usize| format!("{}\n", call(id, "permutations", json!({ "n": id % 50 + 1 })));
+    let permutations = |id: usize| {
+        format!(
+            "{}\n",
+            call(id, "permutations", json!({ "n": id % 50 + 1 }))
+        )
+    };
 
     // The reader takes only as many lines as it is given leave for.
     let (leave, wanted) = channel::<usize>();
     let (sender, lines) = channel::<Value>();
     thread::spawn(move || {
         let mut stdout = BufReader::new(stdout).lines();
-        for line in wanted.iter().flat_map(|count| 0..count).map(|_| stdout.next()) {
+        for line in wanted
+            .iter()
+            .flat_map(|count| 0..count)
+            .map(|_| stdout.next())
+        {
             let Some(Ok(line)) = line else { break };
             let _ = sender.send(serde_json::from_str(&line).expect("JSON"));
         }
     });
     let read = |count: usize| -> Vec<Value> {
         leave.send(count).unwrap();
-        (0..count).map(|_| lines.recv_timeout(PATIENCE).expect("an answer in time")).collect()
+        (0..count)
+            .map(|_| lines.recv_timeout(PATIENCE).expect("an answer in time"))
+            .collect()
     };
 
-    stdin.write_all(format!("{}\n", hello()).as_bytes()).unwrap();
-    stdin.write_all((0..WARM_UP).map(permutations).collect::<String>().as_bytes()).unwrap();
+    stdin
+        .write_all(format!("{}\n", hello()).as_bytes())
+        .unwrap();
+    stdin
+        .write_all(
+            (0..WARM_UP)
+                .map(permutations)
+                .collect::<String>()
+                .as_bytes(),
+        )
+        .unwrap();
     read(1 + WARM_UP);
     let before = peak_memory(pid);
 
@@ -91,11 +119,17 @@ fn twenty_thousand_pipelined_calls_are_answered_once_each_in_bounded_memory() {
             seen = (now, Instant::now());
         }
     }
-    assert!(seen.0 < CALLS, "all calls were taken in while no answer was read");
+    assert!(
+        seen.0 < CALLS,
+        "all calls were taken in while no answer was read"
+    );
 
     let mut answered = vec![0; CALLS];
     for answer in read(CALLS) {
-        assert!(answer["result"]["structuredContent"]["result"] != Value::Null, "{answer}");
+        assert!(
+            answer["result"]["structuredContent"]["result"] != Value::Null,
+            "{answer}"
+        );
         answered[answer["id"].as_u64().unwrap() as usize] += 1;
     }
     assert!(answered.iter().all(|&times| times == 1));
@@ -105,14 +139,19 @@ fn twenty_thousand_pipelined_calls_are_answered_once_each_in_bounded_memory() {
     drop(writer.join().unwrap());
     assert!(server.0.wait().unwrap().success());
     leave.send(1).unwrap();
-    assert!(lines.recv_timeout(PATIENCE).is_err(), "there was more than one answer to something");
+    assert!(
+        lines.recv_timeout(PATIENCE).is_err(),
+        "there was more than one answer to something"
+    );
 }
 
 #[test]
 fn a_client_that_closes_its_end_of_stdout_ends_the_server() {
     let mut server = Raw::start();
     let mut stdin = server.0.stdin.take().unwrap();
-    stdin.write_all(format!("{}\n", hello()).as_bytes()).unwrap();
+    stdin
+        .write_all(format!("{}\n", hello()).as_bytes())
+        .unwrap();
     let mut stdout = BufReader::new(server.0.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
     drop(stdout);
@@ -122,7 +161,9 @@ fn a_client_that_closes_its_end_of_stdout_ends_the_server() {
     let status = loop {
         match server.0.try_wait().unwrap() {
             Some(status) => break status,
-            None if Instant::now() > deadline => panic!("the server did not end within {PATIENCE:?}"),
+            None if Instant::now() > deadline => {
+                panic!("the server did not end within {PATIENCE:?}")
+            }
             None => thread::sleep(Duration::from_millis(2)),
         }
     };

@@ -12,3 +12,4 @@ mod snapshots;
 mod stdio;
 mod support;
 mod traps;
+mod weaknesses;

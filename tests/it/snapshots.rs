@@ -35,7 +35,9 @@ async fn list(client: &mut Memory, kind: (&str, &str, &str), newest: bool) -> Ve
     }
     let answer = client.ask(&list).await;
     let definitions = answer["result"][kind.2].as_array();
-    definitions.unwrap_or_else(|| panic!("no list: {answer}")).clone()
+    definitions
+        .unwrap_or_else(|| panic!("no list: {answer}"))
+        .clone()
 }
 
 fn name(definition: &Value) -> &str {
@@ -49,7 +51,9 @@ async fn every_definition_is_the_one_on_file() {
     let mut listed = BTreeMap::new();
     for kind in KINDS {
         for definition in list(&mut client, kind, false).await {
-            let file = folder.join(kind.0).join(format!("{}.json", name(&definition)));
+            let file = folder
+                .join(kind.0)
+                .join(format!("{}.json", name(&definition)));
             listed.insert(file, format!("{definition:#}\n"));
         }
     }
@@ -65,12 +69,22 @@ async fn every_definition_is_the_one_on_file() {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
-    entries(folder).flat_map(|kind| entries(&kind).collect::<Vec<_>>()).collect()
+    let entries = |folder: &Path| {
+        fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path())
+    };
+    entries(folder)
+        .flat_map(|kind| entries(&kind).collect::<Vec<_>>())
+        .collect()
 }
 
 fn update(folder: &Path, listed: &BTreeMap<PathBuf, String>) {
-    for stale in files(folder).iter().filter(|file| !listed.contains_key(*file)) {
+    for stale in files(folder)
+        .iter()
+        .filter(|file| !listed.contains_key(*file))
+    {
         fs::remove_file(stale).unwrap();
     }
     for (file, definition) in listed {
@@ -80,16 +94,26 @@ fn update(folder: &Path, listed: &BTreeMap<PathBuf, String>) {
 }
 
 fn compare(folder: &Path, listed: &BTreeMap<PathBuf, String>) -> Vec<String> {
-    let show = |file: &Path| file.strip_prefix(folder).unwrap_or(file).display().to_string();
+    let show = |file: &Path| {
+        file.strip_prefix(folder)
+            .unwrap_or(file)
+            .display()
+            .to_string()
+    };
     let mut complaints = Vec::new();
     for (file, definition) in listed {
         match fs::read_to_string(file) {
             Ok(known) if known == *definition => {}
-            Ok(known) => complaints.push(format!("{} changed, from\n{known}to\n{definition}", show(file))),
+            Ok(known) => complaints.push(format!(
+                "{} changed, from\n{known}to\n{definition}",
+                show(file)
+            )),
             Err(_) => complaints.push(format!("{} is missing:\n{definition}", show(file))),
         }
     }
-    let stale = files(folder).into_iter().filter(|file| !listed.contains_key(file));
+    let stale = files(folder)
+        .into_iter()
+        .filter(|file| !listed.contains_key(file));
     complaints.extend(stale.map(|file| format!("{} is of no component", show(&file))));
     complaints
 }
@@ -98,7 +122,11 @@ fn compare(folder: &Path, listed: &BTreeMap<PathBuf, String>) -> Vec<String> {
 fn a_change_a_missing_file_and_a_stale_one_are_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join("tools").join(name);
-    let listed = BTreeMap::from([(at("same"), "1\n".into()), (at("changed"), "2\n".into()), (at("new"), "3\n".into())]);
+    let listed = BTreeMap::from([
+        (at("same"), "1\n".into()),
+        (at("changed"), "2\n".into()),
+        (at("new"), "3\n".into()),
+    ]);
     fs::create_dir(folder.path().join("tools")).unwrap();
     for (name, text) in [("same", "1\n"), ("changed", "1\n"), ("stale", "4\n")] {
         fs::write(at(name), text).unwrap();
@@ -106,7 +134,10 @@ fn a_change_a_missing_file_and_a_stale_one_are_noticed() {
     let complaints = compare(folder.path(), &listed);
     assert_eq!(complaints.len(), 3, "{complaints:?}");
     for (complaint, name) in complaints.iter().zip(["changed", "new", "stale"]) {
-        assert!(complaint.starts_with(&format!("tools/{name}")), "{complaint}");
+        assert!(
+            complaint.starts_with(&format!("tools/{name}")),
+            "{complaint}"
+        );
     }
     update(folder.path(), &listed);
     assert_eq!(compare(folder.path(), &listed), [String::new(); 0]);
@@ -129,7 +160,11 @@ async fn every_definition_keeps_the_rules() {
     for kind in KINDS {
         for definition in list(&mut client, kind, false).await {
             let broken = broken_rules(kind.0, &definition);
-            complaints.extend(broken.iter().map(|rule| format!("{} {}: {rule}", kind.0, name(&definition))));
+            complaints.extend(
+                broken
+                    .iter()
+                    .map(|rule| format!("{} {}: {rule}", kind.0, name(&definition))),
+            );
         }
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
@@ -146,25 +181,49 @@ fn broken_rules(kind: &str, definition: &Value) -> Vec<String> {
     let says = |member: &Value| member.as_str().is_some_and(|text| !text.trim().is_empty());
     // What the strictest of the large model providers takes.
     let is_name = regex_lite::Regex::new("^[a-zA-Z0-9_-]{1,64}$").unwrap();
-    rule(is_name.is_match(name), "the name has characters that not every client takes");
+    rule(
+        is_name.is_match(name),
+        "the name has characters that not every client takes",
+    );
     rule(says(&definition["title"]), "no title");
     rule(says(&definition["description"]), "no description");
-    let tags = definition["_meta"]["fastmcp"]["tags"].as_array().map_or(0, Vec::len);
-    rule((tags == 0) == WITHOUT_TAGS.contains(&name), "tags, or an exception, but not both");
+    let tags = definition["_meta"]["fastmcp"]["tags"]
+        .as_array()
+        .map_or(0, Vec::len);
+    rule(
+        (tags == 0) == WITHOUT_TAGS.contains(&name),
+        "tags, or an exception, but not both",
+    );
     match kind {
         "tools" => {
-            for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
-                rule(definition["annotations"][hint].is_boolean(), &format!("no {hint}"));
+            for hint in [
+                "readOnlyHint",
+                "destructiveHint",
+                "idempotentHint",
+                "openWorldHint",
+            ] {
+                rule(
+                    definition["annotations"][hint].is_boolean(),
+                    &format!("no {hint}"),
+                );
             }
             let schema = &definition["inputSchema"];
             rule(schema["type"] == "object", "the input is no object");
             rule(schema["additionalProperties"] == false, "the input is open");
             let exception = WITHOUT_OUTPUT_SCHEMA.contains(&name);
-            rule(definition["outputSchema"].is_object() != exception, "an output schema, or an exception, but not both");
+            rule(
+                definition["outputSchema"].is_object() != exception,
+                "an output schema, or an exception, but not both",
+            );
             for schema in ["inputSchema", "outputSchema"].map(|member| &definition[member]) {
-                let combined = ["anyOf", "oneOf", "allOf", "not", "if"].iter().find(|word| schema.get(word).is_some());
+                let combined = ["anyOf", "oneOf", "allOf", "not", "if"]
+                    .iter()
+                    .find(|word| schema.get(word).is_some());
                 rule(combined.is_none(), "a combinator at the top of a schema");
-                rule(!mentions_reference(schema), "a $ref, which not every client follows");
+                rule(
+                    !mentions_reference(schema),
+                    "a $ref, which not every client follows",
+                );
             }
             for argument in undescribed(schema) {
                 rule(false, &format!("the argument {argument} is not described"));
@@ -172,7 +231,10 @@ fn broken_rules(kind: &str, definition: &Value) -> Vec<String> {
         }
         "prompts" => {
             for argument in definition["arguments"].as_array().into_iter().flatten() {
-                rule(says(&argument["description"]), &format!("the argument {} is not described", argument["name"]));
+                rule(
+                    says(&argument["description"]),
+                    &format!("the argument {} is not described", argument["name"]),
+                );
             }
         }
         _ => rule(says(&definition["mimeType"]), "no media type"),
@@ -182,7 +244,9 @@ fn broken_rules(kind: &str, definition: &Value) -> Vec<String> {
 
 fn mentions_reference(schema: &Value) -> bool {
     match schema {
-        Value::Object(members) => members.contains_key("$ref") || members.values().any(mentions_reference),
+        Value::Object(members) => {
+            members.contains_key("$ref") || members.values().any(mentions_reference)
+        }
         Value::Array(items) => items.iter().any(mentions_reference),
         _ => false,
     }
@@ -193,11 +257,18 @@ fn undescribed(schema: &Value) -> Vec<String> {
     let properties = schema["properties"].as_object().into_iter().flatten();
     let mut names = Vec::new();
     for (name, property) in properties {
-        if property["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
+        if property["description"]
+            .as_str()
+            .is_none_or(|text| text.trim().is_empty())
+        {
             names.push(name.clone());
         }
         for part in [property, &property["items"]] {
-            names.extend(undescribed(part).into_iter().map(|inner| format!("{name}.{inner}")));
+            names.extend(
+                undescribed(part)
+                    .into_iter()
+                    .map(|inner| format!("{name}.{inner}")),
+            );
         }
     }
     names
@@ -215,12 +286,33 @@ fn every_rule_can_be_broken() {
     });
     let broken = broken_rules("tools", &tool);
     for word in [
-        "name", "title", "description", "tags", "destructiveHint", "idempotentHint", "openWorldHint", "no object", "open",
-        "output schema", "combinator", "$ref", "argument x is", "argument x.y",
+        "name",
+        "title",
+        "description",
+        "tags",
+        "destructiveHint",
+        "idempotentHint",
+        "openWorldHint",
+        "no object",
+        "open",
+        "output schema",
+        "combinator",
+        "$ref",
+        "argument x is",
+        "argument x.y",
     ] {
-        assert!(broken.iter().any(|rule| rule.contains(word)), "{word}: {broken:?}");
+        assert!(
+            broken.iter().any(|rule| rule.contains(word)),
+            "{word}: {broken:?}"
+        );
     }
     let prompt = json!({ "name": "p", "arguments": [{ "name": "x" }] });
-    assert!(broken_rules("prompts", &prompt).iter().any(|rule| rule.contains("\"x\"")));
-    assert!(broken_rules("resources", &json!({ "name": "r" })).contains(&"no media type".to_owned()));
+    assert!(
+        broken_rules("prompts", &prompt)
+            .iter()
+            .any(|rule| rule.contains("\"x\""))
+    );
+    assert!(
+        broken_rules("resources", &json!({ "name": "r" })).contains(&"no media type".to_owned())
+    );
 }

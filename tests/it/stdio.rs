@@ -22,7 +22,10 @@ fn connected(version: &str, capabilities: Value) -> StdioServer {
 /// Shows that nothing is owed: the next message is the answer to this ping.
 fn assert_silent(server: &mut StdioServer) {
     server.send(&json!({ "jsonrpc": "2.0", "id": "fence", "method": "ping" }));
-    assert_eq!(server.recv().value, json!({ "jsonrpc": "2.0", "id": "fence", "result": {} }));
+    assert_eq!(
+        server.recv().value,
+        json!({ "jsonrpc": "2.0", "id": "fence", "result": {} })
+    );
 }
 
 fn assert_ends(mut server: StdioServer) {
@@ -56,7 +59,10 @@ fn the_last_line_needs_no_newline() {
     let mut server = StdioServer::start(&[], &[]);
     server.send_bytes(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
     server.close_stdin();
-    assert_eq!(server.recv().value, json!({ "jsonrpc": "2.0", "id": 1, "result": {} }));
+    assert_eq!(
+        server.recv().value,
+        json!({ "jsonrpc": "2.0", "id": 1, "result": {} })
+    );
     assert_ends(server);
 }
 
@@ -82,9 +88,21 @@ fn signals_end_it_at_once_while_stdin_is_open() {
             }
             let started = Instant::now();
             signal(server.pid(), name);
-            assert_eq!(server.wait().code(), Some(0), "SIG{name}: {}", server.stderr());
-            assert!(started.elapsed() < AT_ONCE, "SIG{name}: {:?}", started.elapsed());
-            assert!(matches!(server.next(PATIENCE), Err(Silence::Closed)), "it said something");
+            assert_eq!(
+                server.wait().code(),
+                Some(0),
+                "SIG{name}: {}",
+                server.stderr()
+            );
+            assert!(
+                started.elapsed() < AT_ONCE,
+                "SIG{name}: {:?}",
+                started.elapsed()
+            );
+            assert!(
+                matches!(server.next(PATIENCE), Err(Silence::Closed)),
+                "it said something"
+            );
         }
     }
 }
@@ -104,14 +122,19 @@ fn a_line_beyond_the_limit_is_refused_and_the_next_one_served() {
     let mut server = connected("2025-11-25", json!({}));
     let most = 1 << 20;
     // An argument that nobody knows is taken out, so the answer stays short.
-    let padded = |padding: String| call(1, "permutations", json!({ "n": 5, "x": padding })).to_string();
+    let padded =
+        |padding: String| call(1, "permutations", json!({ "n": 5, "x": padding })).to_string();
     let empty = padded(String::new()).len();
     for length in [most - 1, most, most + 1, most + 2, 5 * most] {
         server.send_line(padded("x".repeat(length - empty)).as_bytes());
         let reply = server.recv().value;
         match length <= most {
             true => assert_eq!((&reply["id"], text(&reply)), (&json!(1), "120"), "{length}"),
-            false => assert_eq!((&reply["id"], error(&reply).0), (&Value::Null, -32600), "{length}"),
+            false => assert_eq!(
+                (&reply["id"], error(&reply).0),
+                (&Value::Null, -32600),
+                "{length}"
+            ),
         }
         assert_silent(&mut server);
     }
@@ -147,10 +170,19 @@ fn lines_that_are_no_json_are_answered_and_the_next_one_served() {
 fn before_initialize_only_ping_is_served() {
     let mut server = StdioServer::start(&[], &[]);
     assert_silent(&mut server);
-    for (id, method) in [(1, "tools/list"), (2, "tools/call"), (3, "logging/setLevel"), (4, "no/such")] {
+    for (id, method) in [
+        (1, "tools/list"),
+        (2, "tools/call"),
+        (3, "logging/setLevel"),
+        (4, "no/such"),
+    ] {
         server.send(&request(id, method, json!({})));
         let reply = server.recv().value;
-        assert_eq!((&reply["id"], error(&reply).0), (&json!(id), -32600), "{method}");
+        assert_eq!(
+            (&reply["id"], error(&reply).0),
+            (&json!(id), -32600),
+            "{method}"
+        );
         assert!(error(&reply).1.contains("initialize"), "{reply}");
     }
     server.initialize("2025-11-25", &json!({})).unwrap();
@@ -177,10 +209,17 @@ fn a_second_initialize_starts_over() {
 fn an_id_in_flight_cannot_be_used_twice() {
     let mut server = connected("2025-11-25", asks_user());
     let question = ask_user(&mut server, json!(7));
-    for duplicate in [call(7, "vonmises_random", json!({ "mu": 1.0 })), request(7, "ping", json!({}))] {
+    for duplicate in [
+        call(7, "vonmises_random", json!({ "mu": 1.0 })),
+        request(7, "ping", json!({})),
+    ] {
         server.send(&duplicate);
         let reply = server.recv().value;
-        assert_eq!((&reply["id"], error(&reply).0), (&json!(7), -32600), "{reply}");
+        assert_eq!(
+            (&reply["id"], error(&reply).0),
+            (&json!(7), -32600),
+            "{reply}"
+        );
     }
     // The text "7" is another id than the number.
     let other = ask_user(&mut server, json!("7"));
@@ -189,7 +228,10 @@ fn an_id_in_flight_cannot_be_used_twice() {
         assert_eq!(server.recv().value["params"]["level"], "warning");
         let reply = server.recv().value;
         assert_eq!(reply["id"], id);
-        assert!(reply["result"]["structuredContent"]["result"].is_f64(), "{reply}");
+        assert!(
+            reply["result"]["structuredContent"]["result"].is_f64(),
+            "{reply}"
+        );
     }
     // It is free again.
     ask_user(&mut server, json!(7));
@@ -199,12 +241,19 @@ fn an_id_in_flight_cannot_be_used_twice() {
 fn a_cancelled_question_is_never_answered_and_the_server_lives_on() {
     let mut server = connected("2025-11-25", asks_user());
     let question = ask_user(&mut server, json!(2));
-    server.send(&notification("notifications/cancelled", json!({ "requestId": 2, "reason": "gone" })));
+    server.send(&notification(
+        "notifications/cancelled",
+        json!({ "requestId": 2, "reason": "gone" }),
+    ));
     assert_silent(&mut server);
     server.send(&answer(&question, kappa(json!(2.0))));
     assert_silent(&mut server);
     // Cancelling what is not there is nothing to talk about.
-    for params in [json!({ "requestId": 2 }), json!({ "requestId": null }), json!({})] {
+    for params in [
+        json!({ "requestId": 2 }),
+        json!({ "requestId": null }),
+        json!({}),
+    ] {
         server.send(&notification("notifications/cancelled", params));
     }
     assert_silent(&mut server);
@@ -217,27 +266,52 @@ fn the_user_and_the_model_can_be_asked() {
     for version in ["2025-06-18", "2025-11-25"] {
         let mut server = connected(version, json!({ "elicitation": {}, "sampling": {} }));
         let question = ask_user(&mut server, json!(2));
-        assert_eq!(question["params"]["requestedSchema"]["properties"]["value"]["type"], "number");
+        assert_eq!(
+            question["params"]["requestedSchema"]["properties"]["value"]["type"],
+            "number"
+        );
         server.send(&answer(&question, kappa(json!("2.5"))));
-        assert_eq!(server.recv().value["params"]["data"]["msg"], "Received kappa: 2.5");
-        let drawn = server.recv().value["result"]["structuredContent"]["result"].as_f64().unwrap();
+        assert_eq!(
+            server.recv().value["params"]["data"]["msg"],
+            "Received kappa: 2.5"
+        );
+        let drawn = server.recv().value["result"]["structuredContent"]["result"]
+            .as_f64()
+            .unwrap();
         assert!((0.0..std::f64::consts::TAU).contains(&drawn));
 
         let question = ask_user(&mut server, json!(3));
         server.send(&answer(&question, json!({ "action": "cancel" })));
         assert_eq!(server.recv().value["params"]["level"], "warning");
-        assert_eq!(error_text(&server.recv().value), "Operation cancelled by the user.");
+        assert_eq!(
+            error_text(&server.recv().value),
+            "Operation cancelled by the user."
+        );
 
-        server.send(&call(4, "pirate_summary", json!({ "text": "The sea is wide." })));
+        server.send(&call(
+            4,
+            "pirate_summary",
+            json!({ "text": "The sea is wide." }),
+        ));
         assert_eq!(server.recv().value["method"], "notifications/message");
         let question = server.recv().value;
         assert_eq!(question["method"], "sampling/createMessage");
-        assert_eq!(question["params"]["messages"][0]["content"]["text"], "The sea is wide.");
+        assert_eq!(
+            question["params"]["messages"][0]["content"]["text"],
+            "The sea is wide."
+        );
         let said = json!({ "type": "text", "text": "Arr, wide she be!" });
-        server.send(&answer(&question, json!({ "role": "assistant", "model": "m", "content": said })));
+        server.send(&answer(
+            &question,
+            json!({ "role": "assistant", "model": "m", "content": said }),
+        ));
         assert_eq!(text(&server.recv().value), "Arr, wide she be!");
 
-        server.send(&call(5, "pirate_summary", json!({ "text": "The sea is wide." })));
+        server.send(&call(
+            5,
+            "pirate_summary",
+            json!({ "text": "The sea is wide." }),
+        ));
         server.recv();
         let question = server.recv().value;
         let refusal = json!({ "code": -1, "message": "User rejected sampling request" });
@@ -267,7 +341,13 @@ fn both_eras_are_served_on_one_connection() {
     assert_eq!(new["result"]["resultType"], "complete");
     server.send(&modern(request(3, "server/discover", json!({})), json!({})));
     let versions = server.recv().value["result"]["supportedVersions"].clone();
-    let all = json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]);
+    let all = json!([
+        "2026-07-28",
+        "2025-11-25",
+        "2025-06-18",
+        "2025-03-26",
+        "2024-11-05"
+    ]);
     assert_eq!(versions, all);
     assert_ends(server);
 }
@@ -284,7 +364,10 @@ fn a_modern_request_that_needs_an_answer_is_told_so() {
         server.send(&with(json!({})));
         let reply = server.recv().value;
         assert_eq!(error(&reply).0, -32021, "{reply}");
-        assert!(reply["error"]["data"]["requiredCapabilities"][capability].is_object(), "{reply}");
+        assert!(
+            reply["error"]["data"]["requiredCapabilities"][capability].is_object(),
+            "{reply}"
+        );
         server.send(&with(json!({ capability: {} })));
         let reply = server.recv().value;
         assert!(error_text(&reply).contains("initialize"), "{reply}");
@@ -297,7 +380,7 @@ fn a_modern_request_that_needs_an_answer_is_told_so() {
 fn a_legacy_client_chooses_the_level_of_its_logs() {
     let mut server = connected("2025-11-25", json!({}));
     // Names of one's own, because a cached answer logs nothing.
-    let mut greet = |server: &mut StdioServer, name: &str| {
+    let greet = |server: &mut StdioServer, name: &str| {
         server.send(&call(2, "greet", json!({ "name": name })));
         let first = server.recv().value;
         match first["method"].as_str() {
@@ -317,7 +400,11 @@ fn a_legacy_client_chooses_the_level_of_its_logs() {
     ] {
         server.send(&request(3, "logging/setLevel", json!({ "level": level })));
         assert_eq!(server.recv().value["result"], json!({}));
-        assert_eq!(greet(&mut server, name).as_deref(), heard, "{level} {name:?}");
+        assert_eq!(
+            greet(&mut server, name).as_deref(),
+            heard,
+            "{level} {name:?}"
+        );
     }
     server.send(&request(4, "logging/setLevel", json!({ "level": "loud" })));
     assert_eq!(error(&server.recv().value).0, -32602);
@@ -340,7 +427,11 @@ fn a_modern_client_hears_logs_only_as_each_request_asks() {
         }
         server.send(&greet);
         let mut reply = server.recv().value;
-        assert_eq!(reply["method"] == "notifications/message", heard, "{level:?} {name:?}");
+        assert_eq!(
+            reply["method"] == "notifications/message",
+            heard,
+            "{level:?} {name:?}"
+        );
         if heard {
             reply = server.recv().value;
         }
@@ -371,7 +462,11 @@ fn batches_are_served_in_the_one_revision_that_has_them() {
     assert_eq!(notified, 1, "the greeting logs");
     let by_id = |id: Value| {
         let mut found = answers.iter().filter(|answer| answer["id"] == id);
-        (found.next().unwrap_or_else(|| panic!("{id}: {answers:?}")), assert!(found.next().is_none())).0
+        (
+            found.next().unwrap_or_else(|| panic!("{id}: {answers:?}")),
+            assert!(found.next().is_none()),
+        )
+            .0
     };
     assert_eq!(answers.len(), 5, "{answers:?}");
     assert_eq!(by_id(json!(1))["result"], json!({}));
@@ -380,7 +475,10 @@ fn batches_are_served_in_the_one_revision_that_has_them() {
     assert_eq!(error(by_id(json!(4))).0, -32600);
     assert!(text(by_id(json!(5))).starts_with("Hello, Ada!"));
     // Of notifications alone nothing comes back.
-    server.send(&json!([notification("notifications/initialized", json!({}))]));
+    server.send(&json!([notification(
+        "notifications/initialized",
+        json!({})
+    )]));
     assert_silent(&mut server);
     assert_ends(server);
 
@@ -388,7 +486,11 @@ fn batches_are_served_in_the_one_revision_that_has_them() {
         let mut server = connected(version, json!({}));
         server.send(&batch);
         let reply = server.recv().value;
-        assert_eq!((error(&reply).0, &reply["id"]), (-32600, &Value::Null), "{version}");
+        assert_eq!(
+            (error(&reply).0, &reply["id"]),
+            (-32600, &Value::Null),
+            "{version}"
+        );
         assert_silent(&mut server);
     }
 }

@@ -24,9 +24,18 @@ const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","param
 macro_rules! requests {
     ($method:literal, $params:literal) => {
         [
-            concat!(r#"{"jsonrpc":"2.0","id":1,"method":""#, $method, r#"","params":{"#, $params, r#""_meta":{"progressToken":1}}}"#),
             concat!(
-                r#"{"jsonrpc":"2.0","id":1,"method":""#, $method, r#"","params":{"#, $params,
+                r#"{"jsonrpc":"2.0","id":1,"method":""#,
+                $method,
+                r#"","params":{"#,
+                $params,
+                r#""_meta":{"progressToken":1}}}"#
+            ),
+            concat!(
+                r#"{"jsonrpc":"2.0","id":1,"method":""#,
+                $method,
+                r#"","params":{"#,
+                $params,
                 r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
                 r#""io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"},"#,
                 r#""io.modelcontextprotocol/clientCapabilities":{}}}}"#
@@ -35,7 +44,10 @@ macro_rules! requests {
     };
 }
 
-const CALL: [&str; 2] = requests!("tools/call", r#""name":"greet","arguments":{"name":"Ada"},"#);
+const CALL: [&str; 2] = requests!(
+    "tools/call",
+    r#""name":"greet","arguments":{"name":"Ada"},"#
+);
 const LIST: [&str; 2] = requests!("tools/list", "");
 
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +66,11 @@ struct Args {
 
 async fn greet(ctx: Ctx, args: Args) -> Result<String> {
     let name = args.name.as_deref().unwrap_or("World");
-    Ok(format!("Hello, {name}! Welcome to the {} {} server!", ctx.server().name, ctx.server().version))
+    Ok(format!(
+        "Hello, {name}! Welcome to the {} {} server!",
+        ctx.server().name,
+        ctx.server().version
+    ))
 }
 
 async fn number(_: Ctx, _: NoArgs) -> Result<u32> {
@@ -70,8 +86,9 @@ struct Peer {
 impl Peer {
     #[allow(clippy::unwrap_used)] // a bench that cannot be set up has to stop
     fn new(tools: usize, cache: CacheConfig, era: Era) -> Self {
-        let mut builder =
-            Server::builder("bench", "1.0.0").cache(cache).tool(Tool::new("greet", greet).read_only().cached());
+        let mut builder = Server::builder("bench", "1.0.0")
+            .cache(cache)
+            .tool(Tool::new("greet", greet).read_only().cached());
         for i in 1..tools {
             builder = builder.tool(Tool::new(format!("number_{i}").leak(), number).read_only());
         }
@@ -79,7 +96,10 @@ impl Peer {
             Legacy => Connection::new(Principal::ANONYMOUS),
             Modern => Connection::stateless(Principal::ANONYMOUS),
         };
-        let peer = Self { server: builder.build().unwrap(), connection };
+        let peer = Self {
+            server: builder.build().unwrap(),
+            connection,
+        };
         if let Legacy = era {
             peer.serve(INITIALIZE);
         }
@@ -90,7 +110,12 @@ impl Peer {
     #[allow(clippy::unwrap_used)] // nothing here waits, and everything is answered
     fn serve(&self, request: &str) -> Bytes {
         let body = self.server.parse(request.as_bytes()).unwrap();
-        let mut exchange = self.server.receive(&self.connection, body).into_exchange().ok().unwrap();
+        let mut exchange = self
+            .server
+            .receive(&self.connection, body)
+            .into_exchange()
+            .ok()
+            .unwrap();
         loop {
             if let Event::Answer(answer) = exchange.next_event().now_or_never().unwrap().unwrap() {
                 assert_eq!(answer.error, None);
@@ -101,7 +126,10 @@ impl Peer {
 }
 
 fn off() -> CacheConfig {
-    CacheConfig { ttl: std::time::Duration::ZERO, ..CacheConfig::default() }
+    CacheConfig {
+        ttl: std::time::Duration::ZERO,
+        ..CacheConfig::default()
+    }
 }
 
 #[divan::bench(args = [Legacy, Modern])]
@@ -123,7 +151,11 @@ mod serve {
 
     #[divan::bench(args = [Legacy, Modern], consts = TOOLS)]
     fn cached<const N: usize>(bencher: Bencher<'_, '_>, era: Era) {
-        run(bencher, &Peer::new(N, CacheConfig::default(), era), CALL[era as usize]);
+        run(
+            bencher,
+            &Peer::new(N, CacheConfig::default(), era),
+            CALL[era as usize],
+        );
     }
 
     #[divan::bench(args = [Legacy, Modern], consts = TOOLS)]

@@ -19,7 +19,10 @@ struct Args {
 async fn greet(ctx: Ctx, args: Args) -> Result<String> {
     let name = args.name.as_deref().unwrap_or("World");
     ctx.info(format!("Greeting {name}.")).await;
-    Ok(format!("Hello, {name}! Welcome to the {} server!", ctx.server().name))
+    Ok(format!(
+        "Hello, {name}! Welcome to the {} server!",
+        ctx.server().name
+    ))
 }
 
 async fn number(_: Ctx, _: NoArgs) -> Result<u32> {
@@ -27,8 +30,12 @@ async fn number(_: Ctx, _: NoArgs) -> Result<u32> {
 }
 
 fn server(tools: usize) -> Result<Server, Box<dyn Error>> {
-    let mut builder = Server::builder("many-tools", "1.0.0")
-        .tool(Tool::new("greet", greet).description("Greets the caller.").read_only().cached());
+    let mut builder = Server::builder("many-tools", "1.0.0").tool(
+        Tool::new("greet", greet)
+            .description("Greets the caller.")
+            .read_only()
+            .cached(),
+    );
     for i in 1..tools {
         // Names live as long as the program, which is as long as the server.
         let name: &'static str = format!("number_{i}").leak();
@@ -46,7 +53,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let server = server(tools)?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    writeln!(std::io::stderr(), "pymcp: listening on http://{}/mcp", listener.local_addr()?)?;
-    http::serve(listener, server, HttpConfig::default(), async { tokio::signal::ctrl_c().await }).await;
+    writeln!(
+        std::io::stderr(),
+        "pymcp: listening on http://{}/mcp",
+        listener.local_addr()?
+    )?;
+    http::serve(listener, server, HttpConfig::default(), async {
+        tokio::signal::ctrl_c().await
+    })
+    .await;
     Ok(())
 }

@@ -69,7 +69,14 @@ pub(crate) struct CtxParts {
 
 impl Ctx {
     pub(crate) fn new(parts: CtxParts) -> Self {
-        let CtxParts { facts, connection, peer, id, progress_token, log_level } = parts;
+        let CtxParts {
+            facts,
+            connection,
+            peer,
+            id,
+            progress_token,
+            log_level,
+        } = parts;
         Self(Arc::new(Shared {
             facts,
             connection,
@@ -110,7 +117,10 @@ impl Ctx {
             return;
         }
         let params = json!({ "level": level, "data": { "msg": message.into(), "extra": null } });
-        self.0.outbox.send(wire::notification("notifications/message", &params)).await;
+        self.0
+            .outbox
+            .send(wire::notification("notifications/message", &params))
+            .await;
     }
 
     /// [`Ctx::log`] at [`Level::Info`].
@@ -134,9 +144,15 @@ impl Ctx {
     /// Reports progress, if the client asked for it. `progress` must grow from call to call; a
     /// value that does not, or is not finite, is dropped (specification `patterns/progress`).
     pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        let Some(token) = &self.0.progress_token else { return };
+        let Some(token) = &self.0.progress_token else {
+            return;
+        };
         {
-            let mut last = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self
+                .0
+                .progress
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if !progress.is_finite() || progress <= *last {
                 return;
             }
@@ -152,8 +168,16 @@ impl Ctx {
             #[serde(skip_serializing_if = "Option::is_none")]
             message: Option<&'a str>,
         }
-        let params = Params { progress_token: token, progress, total, message };
-        self.0.outbox.send(wire::notification("notifications/progress", &params)).await;
+        let params = Params {
+            progress_token: token,
+            progress,
+            total,
+            message,
+        };
+        self.0
+            .outbox
+            .send(wire::notification("notifications/progress", &params))
+            .await;
     }
 
     /// Whether the client cancelled, left, or the time is up. The handler itself is dropped then;
@@ -201,7 +225,10 @@ impl Ctx {
     pub(crate) fn start_asking(&self) -> Asking<'_> {
         self.0.asked.store(true, Ordering::Relaxed);
         self.0.asking.fetch_add(1, Ordering::Relaxed);
-        Asking { ctx: self, since: Instant::now() }
+        Asking {
+            ctx: self,
+            since: Instant::now(),
+        }
     }
 
     pub(crate) fn is_asking(&self) -> bool {
@@ -215,7 +242,13 @@ impl Ctx {
 
     /// How long the client took to answer, since this was last called.
     pub(crate) fn take_asked_for(&self) -> Duration {
-        std::mem::take(&mut *self.0.asked_for.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(
+            &mut *self
+                .0
+                .asked_for
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 }
 
@@ -228,12 +261,18 @@ impl Drop for Asking<'_> {
     fn drop(&mut self) {
         let shared = &self.ctx.0;
         shared.asking.fetch_sub(1, Ordering::Relaxed);
-        *shared.asked_for.lock().unwrap_or_else(PoisonError::into_inner) += self.since.elapsed();
+        *shared
+            .asked_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) += self.since.elapsed();
     }
 }
 
 impl std::fmt::Debug for Ctx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ctx").field("id", self.id()).field("principal", self.principal()).finish_non_exhaustive()
+        f.debug_struct("Ctx")
+            .field("id", self.id())
+            .field("principal", self.principal())
+            .finish_non_exhaustive()
     }
 }

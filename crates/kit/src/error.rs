@@ -29,8 +29,13 @@ pub struct Error(Kind);
 enum Kind {
     User(Cow<'static, str>),
     Rpc(RpcError),
-    ResourceNotFound { uri: String },
-    MissingCapability { message: Cow<'static, str>, required: Value },
+    ResourceNotFound {
+        uri: String,
+    },
+    MissingCapability {
+        message: Cow<'static, str>,
+        required: Value,
+    },
     Internal(String),
 }
 
@@ -58,7 +63,10 @@ impl Error {
     /// The client did not declare what this needs; `required` is a `ClientCapabilities` object
     /// such as `{"sampling": {}}`.
     pub fn missing_capability(message: impl Into<Cow<'static, str>>, required: Value) -> Self {
-        Self(Kind::MissingCapability { message: message.into(), required })
+        Self(Kind::MissingCapability {
+            message: message.into(),
+            required,
+        })
     }
 
     /// The sentence of an error that the caller of a tool can mend, for this era.
@@ -80,8 +88,11 @@ impl Error {
                     Era::Legacy => Code::RESOURCE_NOT_FOUND,
                     Era::Modern => Code::INVALID_PARAMS,
                 };
-                RpcError::new(code, "No such resource; resources/list and resources/templates/list name them.")
-                    .with_data(json!({ "uri": uri }))
+                RpcError::new(
+                    code,
+                    "No such resource; resources/list and resources/templates/list name them.",
+                )
+                .with_data(json!({ "uri": uri }))
             }
             Kind::MissingCapability { message, required } => match era {
                 Era::Legacy => RpcError::invalid_params(message),

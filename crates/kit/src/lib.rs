@@ -46,7 +46,9 @@ pub mod transport;
 pub mod wire;
 
 pub use ask::{Elicited, Sample, Sampled};
-pub use component::{CacheHint, Effect, Integer, NoArgs, Prompt, Resource, ResourceTemplate, Tool, ToolResult};
+pub use component::{
+    CacheHint, Effect, Integer, NoArgs, Prompt, Resource, ResourceTemplate, Tool, ToolResult,
+};
 pub use context::{Ctx, Level};
 pub use core::{BuildError, CallLimits, Server, ServerBuilder};
 pub use error::{Error, Result};

@@ -14,7 +14,10 @@ pub fn init(level: LevelFilter) {
     // Fails only when a logger is there already, which then is the one that the program wants.
     let _ = tracing::subscriber::set_global_default(logs);
     std::panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let location = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         tracing::error!(location, "panic");
         tracing::debug!(%panic, "panic");
     }));

@@ -52,7 +52,9 @@ impl Default for Probe {
 impl Probe {
     /// A client that wants to hear everything and can be asked for nothing.
     pub fn new() -> Self {
-        Self::with_capabilities(json!({}), |method, _| panic!("the handler asked for {method}"))
+        Self::with_capabilities(json!({}), |method, _| {
+            panic!("the handler asked for {method}")
+        })
     }
 
     /// A client with these capabilities (a `ClientCapabilities` object) that answers the method and
@@ -72,12 +74,21 @@ impl Probe {
                 ask_timeout: Duration::from_secs(5),
             }),
             connection: Connection::new(Principal::ANONYMOUS),
-            peer: Arc::new(PeerInfo { era: Era::Legacy, version: LATEST_LEGACY, capabilities, client: None }),
+            peer: Arc::new(PeerInfo {
+                era: Era::Legacy,
+                version: LATEST_LEGACY,
+                capabilities,
+                client: None,
+            }),
             id: Id::number(1),
             progress_token: Some(Id::number(1)),
             log_level: None,
         });
-        Self { ctx, answer: Box::new(answer), messages: Vec::new() }
+        Self {
+            ctx,
+            answer: Box::new(answer),
+            messages: Vec::new(),
+        }
     }
 
     /// The context to call a handler with.
@@ -122,10 +133,16 @@ impl Probe {
 
     /// The log messages that the handler sent: level and text.
     pub fn logs(&self) -> Vec<(String, Value)> {
-        let logs = self.messages.iter().filter(|message| message["method"] == "notifications/message");
+        let logs = self
+            .messages
+            .iter()
+            .filter(|message| message["method"] == "notifications/message");
         logs.map(|log| {
             let params = &log["params"];
-            (params["level"].as_str().unwrap_or_default().to_owned(), params["data"]["msg"].clone())
+            (
+                params["level"].as_str().unwrap_or_default().to_owned(),
+                params["data"]["msg"].clone(),
+            )
         })
         .collect()
     }

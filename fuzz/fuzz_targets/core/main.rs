@@ -15,6 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use pymcp_kit::Server;
 
 use driver::Driver;
+use script::Script;
 
 static SERVER: LazyLock<Server> = LazyLock::new(server::server);
 
@@ -28,9 +29,9 @@ fuzz_target!(
             }
         }));
     },
-    |bytes: &[u8]| {
+    |script: Script<'_>| {
         let mut driver = Driver::new(&SERVER);
-        script::read(bytes).iter().for_each(|step| driver.take(step));
+        script.0.iter().for_each(|step| driver.take(step));
         driver.finish();
     }
 );

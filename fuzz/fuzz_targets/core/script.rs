@@ -122,11 +122,21 @@ pub enum Response<'a> {
     Error(&'a str),
 }
 
-/// Reads a script; what cannot be read ends it.
-pub fn read(bytes: &[u8]) -> Vec<Step<'_>> {
-    match bytes.strip_prefix(b"#") {
-        Some(text) => text.split(|&b| b == b'\n').skip(1).map(line).collect(),
-        None => Vec::arbitrary_take_rest(Unstructured::new(bytes)).unwrap_or_default(),
+/// What happens, in order.
+#[derive(Debug)]
+pub struct Script<'a>(pub Vec<Step<'a>>);
+
+impl<'a> Arbitrary<'a> for Script<'a> {
+    fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let bytes = u.bytes(u.len())?;
+        if let Some(text) = bytes.strip_prefix(b"#") {
+            return Ok(Self(text.split(|&b| b == b'\n').skip(1).map(line).collect()));
+        }
+        let (mut u, mut steps) = (Unstructured::new(bytes), Vec::new());
+        while !u.is_empty() {
+            steps.push(u.arbitrary()?);
+        }
+        Ok(Self(steps))
     }
 }
 

@@ -1,12 +1,18 @@
 //! Calls over HTTP: JSON or events, questions to the user on the way, cancelling and leaving.
 
+use std::net::SocketAddr;
+use std::time::Instant;
+
 use pymcp_kit::transport::http::HttpConfig;
 use pymcp_kit::{Ctx, NoArgs, Result, Server, Tool};
 use serde_json::{Value, json};
 
 use crate::support::gate::{Fate, Gate};
-use crate::support::http::{Client, HttpServer, LocalServer, Session, mirrored};
+use crate::support::http::{
+    Client, HttpServer, LocalServer, Request, Response, Session, initialize, mirrored,
+};
 use crate::support::message::{answer, asks_user, call, error_text, modern, notification, request};
+use crate::support::stdio::PATIENCE;
 
 fn talking() -> Value {
     json!({ "talk": true })
@@ -29,7 +35,10 @@ fn a_call_that_says_nothing_else_is_answered_as_json() {
     let session = Session::plain(server.address());
     for response in [
         session.post(&call(1, "permutations", json!({"n": 5}))),
-        server.ask(&mirrored(&modern(call(1, "permutations", json!({"n": 5})), json!({})))),
+        server.ask(&mirrored(&modern(
+            call(1, "permutations", json!({"n": 5})),
+            json!({}),
+        ))),
     ] {
         assert_eq!(response.header("content-type"), Some("application/json"));
         assert_eq!(result(&response.message()), 120);
@@ -42,18 +51,32 @@ fn a_call_that_talks_is_answered_as_events_that_no_proxy_holds_back() {
     let session = Session::plain(server.address());
     let mut stateless = modern(call(1, "greet", json!({})), json!({}));
     stateless["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("debug");
-    for request in [session.request(&call(1, "greet", json!({}))), mirrored(&stateless)] {
+    for request in [
+        session.request(&call(1, "greet", json!({}))),
+        mirrored(&stateless),
+    ] {
         let response = server.ask(&request);
         assert_eq!(response.header("content-type"), Some("text/event-stream"));
         assert_eq!(response.header("x-accel-buffering"), Some("no"));
-        assert!(response.header("cache-control").is_some_and(|value| value.contains("no-cache")));
-        assert!(!response.body.contains("\nid:"), "nothing can be replayed: {}", response.body);
+        assert!(
+            response
+                .header("cache-control")
+                .is_some_and(|value| value.contains("no-cache"))
+        );
+        assert!(
+            !response.body.contains("\nid:"),
+            "nothing can be replayed: {}",
+            response.body
+        );
         let mut client = server.connect();
         client.send(request.bytes());
         let mut events = client.events();
         assert_eq!(events.message()["method"], "notifications/message");
         let answer = events.message();
-        assert!(answer["id"] == 1 && answer["result"].is_object(), "{answer}");
+        assert!(
+            answer["id"] == 1 && answer["result"].is_object(),
+            "{answer}"
+        );
         events.end();
     }
 }
@@ -64,7 +87,10 @@ fn events_come_while_the_call_still_runs() {
     let session = Session::plain(server.address());
     let mut stateless = modern(call(2, "gate", talking()), json!({}));
     stateless["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
-    for request in [session.request(&call(1, "gate", talking())), mirrored(&stateless)] {
+    for request in [
+        session.request(&call(1, "gate", talking())),
+        mirrored(&stateless),
+    ] {
         let mut client = Client::connect(server.address());
         client.send(request.bytes());
         let mut events = client.events();
@@ -84,7 +110,10 @@ fn progress_is_reported_under_the_token_of_its_own_call() {
         }
         Ok(())
     }
-    let server = Server::builder("test", "1.0.0").tool(Tool::new("count", count)).build().unwrap();
+    let server = Server::builder("test", "1.0.0")
+        .tool(Tool::new("count", count))
+        .build()
+        .unwrap();
     let server = LocalServer::start(server, HttpConfig::default());
     let session = Session::plain(server.address());
     let with_token = |id: u32, token: Value| {
@@ -92,13 +121,17 @@ fn progress_is_reported_under_the_token_of_its_own_call() {
         message["params"]["_meta"]["progressToken"] = token;
         session.start(&message).events()
     };
-    let mut streams = [json!("a"), json!(7), json!("a")].map(|token| (with_token(1, token.clone()), token));
-    for (events, token) in &mut streams {
+    let mut streams = [(1, json!("a")), (2, json!(7)), (3, json!("a"))]
+        .map(|(id, token)| (id, with_token(id, token.clone()), token));
+    for (id, events, token) in &mut streams {
         for progress in [1.0, 2.0, 3.0] {
             let params = events.until("notifications/progress")["params"].clone();
-            assert_eq!((&params["progressToken"], params["progress"].as_f64()), (&*token, Some(progress)));
+            assert_eq!(
+                (&params["progressToken"], params["progress"].as_f64()),
+                (&*token, Some(progress))
+            );
         }
-        assert_eq!(events.message()["id"], 1);
+        assert_eq!(events.message()["id"], *id);
     }
     let silent = session.post(&call(9, "count", json!({})));
     assert_eq!(silent.header("content-type"), Some("application/json"));
@@ -108,14 +141,24 @@ fn progress_is_reported_under_the_token_of_its_own_call() {
 fn a_question_is_answered_with_another_post() {
     let server = HttpServer::start(&[], &[]);
     let session = Session::open(server.address(), "2025-11-25", asks_user());
-    let mut events = session.start(&call("v", "vonmises_random", json!({"mu": 1.0}))).events();
+    let mut events = session
+        .start(&call("v", "vonmises_random", json!({"mu": 1.0})))
+        .events();
     assert_eq!(events.message()["params"]["level"], "info");
     let question = events.message();
     assert_eq!(question["method"], "elicitation/create");
-    assert_eq!(question["params"]["requestedSchema"]["properties"]["value"]["type"], "number");
+    assert_eq!(
+        question["params"]["requestedSchema"]["properties"]["value"]["type"],
+        "number"
+    );
     // Somebody else's answer, in another session, is none.
     let other = Session::open(server.address(), "2025-11-25", asks_user());
-    let kappa = |value: f64| answer(&question, json!({"action": "accept", "content": {"value": value}}));
+    let kappa = |value: f64| {
+        answer(
+            &question,
+            json!({"action": "accept", "content": {"value": value}}),
+        )
+    };
     assert_eq!(other.post(&kappa(-1.0)).status, 202);
     let accepted = session.post(&kappa(2.5));
     assert_eq!((accepted.status, &*accepted.body), (202, ""));
@@ -135,7 +178,9 @@ fn a_question_can_be_declined_dismissed_or_refused() {
     let server = HttpServer::start(&[], &[]);
     let session = Session::open(server.address(), "2025-06-18", asks_user());
     let ask = || {
-        let mut events = session.start(&call(1, "vonmises_random", json!({"mu": 1.0}))).events();
+        let mut events = session
+            .start(&call(1, "vonmises_random", json!({"mu": 1.0})))
+            .events();
         let question = events.until("elicitation/create");
         (events, question)
     };
@@ -144,7 +189,10 @@ fn a_question_can_be_declined_dismissed_or_refused() {
     assert!(result(&events.answer()).is_number());
     let (mut events, question) = ask();
     session.post(&answer(&question, json!({"action": "cancel"})));
-    assert_eq!(error_text(&events.answer()), "Operation cancelled by the user.");
+    assert_eq!(
+        error_text(&events.answer()),
+        "Operation cancelled by the user."
+    );
     let (mut events, question) = ask();
     let refusal = json!({"code": -1, "message": "The user is out."});
     session.post(&json!({"jsonrpc": "2.0", "id": question["id"], "error": refusal}));
@@ -156,7 +204,9 @@ fn questions_of_parallel_calls_are_kept_apart() {
     let server = HttpServer::start(&[], &[]);
     let session = Session::open(server.address(), "2025-11-25", asks_user());
     let mut calls = [1, 2, 3].map(|id| {
-        let mut events = session.start(&call(id, "vonmises_random", json!({"mu": 1.0}))).events();
+        let mut events = session
+            .start(&call(id, "vonmises_random", json!({"mu": 1.0})))
+            .events();
         let question = events.until("elicitation/create");
         (id, events, question)
     });
@@ -166,7 +216,10 @@ fn questions_of_parallel_calls_are_kept_apart() {
     }
     for (id, events, _) in &mut calls {
         let warning = events.message();
-        assert_eq!(warning["params"]["data"]["msg"], format!("Received kappa: {id}.0"));
+        assert_eq!(
+            warning["params"]["data"]["msg"],
+            format!("Received kappa: {id}.0")
+        );
         assert_eq!(events.answer()["id"], *id);
     }
 }
@@ -182,7 +235,11 @@ fn a_client_that_cannot_be_asked_is_told_so() {
     assert_eq!(stateless(json!({})).refusal(), (400, -32021));
     let answered = stateless(asks_user());
     assert_eq!(answered.status, 200);
-    assert!(!answered.body.contains("elicitation/create"), "{}", answered.body);
+    assert!(
+        !answered.body.contains("elicitation/create"),
+        "{}",
+        answered.body
+    );
 }
 
 #[test]
@@ -190,7 +247,10 @@ fn a_cancelled_call_is_stopped_and_not_answered() {
     let (gate, server) = gated(HttpConfig::default());
     let session = Session::plain(server.address());
     let cancel = |id: Value| {
-        let response = session.post(&notification("notifications/cancelled", json!({ "requestId": id })));
+        let response = session.post(&notification(
+            "notifications/cancelled",
+            json!({ "requestId": id }),
+        ));
         assert_eq!((response.status, &*response.body), (202, ""));
     };
     // One that has said nothing yet: HTTP wants a response, and gets one without a message.
@@ -209,18 +269,24 @@ fn a_cancelled_call_is_stopped_and_not_answered() {
     events.end();
     // The ids are free again.
     gate.open();
-    assert_eq!(result(&session.ask(&call("a", "gate", json!({})))), "through");
+    assert_eq!(
+        result(&session.ask(&call("a", "gate", json!({})))),
+        "through"
+    );
 }
 
 #[test]
 fn nobody_cancels_a_call_of_another_session() {
     let (gate, server) = gated(HttpConfig::default());
-    let (ours, theirs) = (Session::plain(server.address()), Session::plain(server.address()));
+    let (ours, theirs) = (
+        Session::plain(server.address()),
+        Session::plain(server.address()),
+    );
     let mut waiting = ours.start(&call(1, "gate", json!({})));
     gate.started();
     let cancel = notification("notifications/cancelled", json!({"requestId": 1}));
     assert_eq!(theirs.post(&cancel).status, 202);
-    let outside = Client::connect(server.address()).ask(&crate::support::http::Request::post(cancel.to_string()));
+    let outside = Client::connect(server.address()).ask(&Request::post(cancel.to_string()));
     assert_eq!(outside.status, 400);
     gate.open();
     assert_eq!(result(&waiting.response().message()), "through");
@@ -243,42 +309,35 @@ fn leaving_cancels_a_modern_call() {
 
 #[test]
 fn leaving_does_not_cancel_a_legacy_call() {
-    // With a single connection allowed, the next one is served only when the server knows that the
-    // last one is gone.
-    let (gate, server) = gated(HttpConfig { connections: 1, ..HttpConfig::default() });
-    let session = once_alone(|| {
-        let hello = crate::support::http::initialize("2025-11-25", json!({}));
-        let response = Client::connect(server.address()).ask(&crate::support::http::Request::post(hello.to_string()));
-        response.header("Mcp-Session-Id").map(str::to_owned)
+    // With a single connection allowed, the next client is served only when the server knows that
+    // the last one is gone.
+    let (gate, server) = gated(HttpConfig {
+        connections: 1,
+        ..HttpConfig::default()
     });
-    let post = |message: &Value| {
-        crate::support::http::Request::post(message.to_string()).with("Mcp-Session-Id", &session)
-    };
-    for (id, arguments) in [(1, json!({})), (2, talking())] {
-        let client = once_alone(|| {
-            let mut client = Client::connect(server.address());
-            // A connection that is not allowed ends; this one says what it has to say first.
-            client.try_ask(&post(&request("ping", "ping", json!({}))))?;
-            Some(client)
-        });
-        let mut client = client;
-        client.send(post(&call(id, "gate", arguments)).bytes());
+    for arguments in [json!({}), talking()] {
+        let hello = initialize("2025-11-25", json!({})).to_string();
+        let (mut client, welcome) = served(server.address(), &Request::post(hello));
+        let id = welcome.header("Mcp-Session-Id").unwrap();
+        let post = |message: Value| Request::post(message.to_string()).with("Mcp-Session-Id", id);
+        client.send(post(call(1, "gate", arguments)).bytes());
         gate.started();
         drop(client);
-        once_alone(|| Client::connect(server.address()).try_ask(&post(&request("ping", "ping", json!({})))));
+        let (_, pong) = served(server.address(), &post(request(2, "ping", json!({}))));
+        assert_eq!(pong.status, 200);
         gate.open();
         assert_eq!(gate.fate(), Fate::Finished);
     }
 }
 
-/// Tries again until it works: a place becomes free when the server has noticed that a client is gone.
-fn once_alone<T>(attempt: impl Fn() -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + crate::support::stdio::PATIENCE;
-    while std::time::Instant::now() < deadline {
-        if let Some(done) = attempt() {
-            return done;
+/// Connects until there is a place.
+fn served(address: SocketAddr, request: &Request) -> (Client, Response) {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        let mut client = Client::connect(address);
+        if let Some(response) = client.send(request.bytes()).try_response() {
+            return (client, response);
         }
-        std::thread::yield_now();
     }
-    panic!("the server did not notice in time that a client is gone");
+    panic!("the server has not noticed that a client is gone");
 }

@@ -24,22 +24,67 @@ fn doors(session: &Session) -> [Request; 5] {
 fn only_known_hosts_are_served() {
     let server = HttpServer::start(&[], &[]);
     let port = server.address().port();
-    for host in ["localhost".into(), "LOCALHOST".into(), format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
-        assert_eq!(server.ask(&list().with("Host", &host)).status, 200, "{host}");
+    for host in [
+        "localhost".into(),
+        "LOCALHOST".into(),
+        format!("127.0.0.1:{port}"),
+        format!("[::1]:{port}"),
+    ] {
+        assert_eq!(
+            server.ask(&list().with("Host", &host)).status,
+            200,
+            "{host}"
+        );
     }
     let session = Session::plain(server.address());
     for door in doors(&session) {
-        for host in ["evil.test", "127.0.0.1.evil.test", "localhost.", "127.1", "0x7f000001", "[::ffff:127.0.0.1]"] {
-            assert_eq!(server.ask(&door.clone().with("Host", host)).refusal(), (403, -32600), "{host} {door:?}");
+        for host in [
+            "evil.test",
+            "127.0.0.1.evil.test",
+            "localhost.",
+            "127.1",
+            "0x7f000001",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert_eq!(
+                server.ask(&door.clone().with("Host", host)).refusal(),
+                (403, -32600),
+                "{host} {door:?}"
+            );
         }
         for host in ["", "a/?x=", "me@localhost", "localhost:99999"] {
-            assert_eq!(server.ask(&door.clone().with("Host", host)).status, 400, "{host:?} {door:?}");
+            assert_eq!(
+                server.ask(&door.clone().with("Host", host)).status,
+                400,
+                "{host:?} {door:?}"
+            );
         }
-        assert_eq!(server.ask(&door.clone().without("Host")).status, 400, "{door:?}");
-        assert_eq!(server.ask(&door.clone().and("Host", "localhost")).status, 400, "{door:?}");
-        assert_eq!(server.ask(&door.clone().without("Host").with("X-Forwarded-Host", "localhost")).status, 400);
+        assert_eq!(
+            server.ask(&door.clone().without("Host")).status,
+            400,
+            "{door:?}"
+        );
+        assert_eq!(
+            server.ask(&door.clone().and("Host", "localhost")).status,
+            400,
+            "{door:?}"
+        );
+        assert_eq!(
+            server
+                .ask(
+                    &door
+                        .clone()
+                        .without("Host")
+                        .with("X-Forwarded-Host", "localhost")
+                )
+                .status,
+            400
+        );
     }
-    assert_eq!(server.ask(&list().at("http://evil.test/mcp")).refusal(), (403, -32600));
+    assert_eq!(
+        server.ask(&list().at("http://evil.test/mcp")).refusal(),
+        (403, -32600)
+    );
     assert_eq!(server.ask(&list().at("http://localhost/mcp")).status, 200);
     // None of it has touched the session.
     assert!(session.ask(&request(1, "ping", json!({})))["result"].is_object());
@@ -56,7 +101,11 @@ fn other_hosts_are_served_when_they_are_named() {
         ("localhost", 200),
         ("evil.test", 403),
     ] {
-        assert_eq!(server.ask(&list().with("Host", host)).status, status, "{host}");
+        assert_eq!(
+            server.ask(&list().with("Host", host)).status,
+            status,
+            "{host}"
+        );
     }
 }
 
@@ -80,7 +129,10 @@ fn only_allowed_origins_may_call() {
             assert_eq!(response.refusal(), (403, -32600), "{origin} {door:?}");
             assert_eq!(response.header("Access-Control-Allow-Origin"), None);
         }
-        let twice = door.clone().and("Origin", "https://app.example").and("Origin", "https://app.example");
+        let twice = door
+            .clone()
+            .and("Origin", "https://app.example")
+            .and("Origin", "https://app.example");
         assert_eq!(server.ask(&twice).status, 403, "{door:?}");
     }
     for origin in ["https://app.example", "https://APP.example"] {
@@ -99,44 +151,84 @@ fn pages_of_this_machine_may_call_unless_told_otherwise() {
         ("ftp://localhost", 403),
         ("null", 403),
     ] {
-        assert_eq!(server.ask(&list().with("Origin", origin)).status, status, "{origin}");
+        assert_eq!(
+            server.ask(&list().with("Origin", origin)).status,
+            status,
+            "{origin}"
+        );
     }
 }
 
 /// The words of a list header, in lower case.
 fn words(response: &Response, header: &str) -> Vec<String> {
-    let value = response.header(header).unwrap_or_else(|| panic!("no {header}: {response:?}"));
-    value.split(',').map(|word| word.trim().to_ascii_lowercase()).collect()
+    let value = response
+        .header(header)
+        .unwrap_or_else(|| panic!("no {header}: {response:?}"));
+    value
+        .split(',')
+        .map(|word| word.trim().to_ascii_lowercase())
+        .collect()
 }
 
 #[test]
 fn browsers_are_told_what_they_may_send_and_read() {
     let server = HttpServer::start(&[], &[]);
     let origin = "http://localhost:6274";
-    let preflight = Request::new("OPTIONS", "/mcp").with("Origin", origin).with("Access-Control-Request-Method", "POST");
+    let preflight = Request::new("OPTIONS", "/mcp")
+        .with("Origin", origin)
+        .with("Access-Control-Request-Method", "POST");
     let allowed = server.ask(&preflight);
     assert_eq!(allowed.status, 204);
-    for header in ["authorization", "content-type", "accept", "mcp-protocol-version", "mcp-method", "mcp-name"]
-        .into_iter()
-        .chain(["mcp-session-id", "last-event-id"])
+    for header in [
+        "authorization",
+        "content-type",
+        "accept",
+        "mcp-protocol-version",
+        "mcp-method",
+        "mcp-name",
+    ]
+    .into_iter()
+    .chain(["mcp-session-id", "last-event-id"])
     {
-        assert!(words(&allowed, "Access-Control-Allow-Headers").contains(&header.to_owned()), "{header}");
+        assert!(
+            words(&allowed, "Access-Control-Allow-Headers").contains(&header.to_owned()),
+            "{header}"
+        );
     }
     for method in ["get", "post", "delete"] {
-        assert!(words(&allowed, "Access-Control-Allow-Methods").contains(&method.to_owned()), "{method}");
+        assert!(
+            words(&allowed, "Access-Control-Allow-Methods").contains(&method.to_owned()),
+            "{method}"
+        );
     }
     // Refusals too: a page that may call may also read why it failed.
     let wrong = list().without("Content-Type");
-    for request in [&preflight, &list(), &wrong, &Request::new("PUT", "/mcp"), &Request::new("GET", "/nowhere")] {
+    for request in [
+        &preflight,
+        &list(),
+        &wrong,
+        &Request::new("PUT", "/mcp"),
+        &Request::new("GET", "/nowhere"),
+    ] {
         let response = server.ask(&request.clone().with("Origin", origin));
-        assert_eq!(response.header("Access-Control-Allow-Origin"), Some(origin), "{request:?}");
+        assert_eq!(
+            response.header("Access-Control-Allow-Origin"),
+            Some(origin),
+            "{request:?}"
+        );
         assert_eq!(response.header("Vary"), Some("Origin"));
         assert_eq!(response.header("Access-Control-Allow-Credentials"), None);
         for header in ["mcp-session-id", "mcp-protocol-version", "www-authenticate"] {
-            assert!(words(&response, "Access-Control-Expose-Headers").contains(&header.to_owned()), "{header}");
+            assert!(
+                words(&response, "Access-Control-Expose-Headers").contains(&header.to_owned()),
+                "{header}"
+            );
         }
     }
-    assert_eq!(server.ask(&list()).header("Access-Control-Allow-Origin"), None);
+    assert_eq!(
+        server.ask(&list()).header("Access-Control-Allow-Origin"),
+        None
+    );
 }
 
 #[test]
@@ -145,14 +237,23 @@ fn every_page_may_call_only_when_that_is_asked_for() {
     let response = server.ask(&list().with("Origin", "https://anything.test"));
     assert_eq!(response.status, 200);
     assert_eq!(response.header("Access-Control-Allow-Origin"), Some("*"));
-    assert!(server.stderr().contains("ASGI_CORS_ALLOWED_ORIGINS"), "it warns: {}", server.stderr());
+    assert!(
+        server.stderr().contains("ASGI_CORS_ALLOWED_ORIGINS"),
+        "it warns: {}",
+        server.stderr()
+    );
 }
 
 #[test]
 fn the_body_is_json_and_not_encoded() {
     let server = HttpServer::start(&[], &[]);
     let ask = |request: Request| server.ask(&request);
-    for kind in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json;charset=\"UTF-8\""] {
+    for kind in [
+        "application/json",
+        "Application/JSON",
+        "application/json; charset=utf-8",
+        "application/json;charset=\"UTF-8\"",
+    ] {
         assert_eq!(ask(list().with("Content-Type", kind)).status, 200, "{kind}");
     }
     for kind in [
@@ -163,13 +264,24 @@ fn the_body_is_json_and_not_encoded() {
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
     ] {
-        assert_eq!(ask(list().with("Content-Type", kind)).refusal(), (415, -32600), "{kind}");
+        assert_eq!(
+            ask(list().with("Content-Type", kind)).refusal(),
+            (415, -32600),
+            "{kind}"
+        );
     }
     assert_eq!(ask(list().without("Content-Type")).refusal(), (415, -32600));
-    assert_eq!(ask(list().and("Content-Type", "application/json")).refusal(), (415, -32600));
+    assert_eq!(
+        ask(list().and("Content-Type", "application/json")).refusal(),
+        (415, -32600)
+    );
     assert_eq!(ask(list().with("Content-Encoding", "identity")).status, 200);
     for encoding in ["gzip", "br", "deflate", "gzip, identity"] {
-        assert_eq!(ask(list().with("Content-Encoding", encoding)).refusal(), (415, -32600), "{encoding}");
+        assert_eq!(
+            ask(list().with("Content-Encoding", encoding)).refusal(),
+            (415, -32600),
+            "{encoding}"
+        );
     }
 }
 
@@ -187,10 +299,22 @@ fn the_client_has_to_take_both_kinds_of_answer() {
         assert_eq!(server.ask(&accepting(accept)).status, 200, "{accept}");
     }
     assert_eq!(server.ask(&list().without("Accept")).status, 200);
-    let in_two = list().with("Accept", "application/json").and("Accept", "text/event-stream");
+    let in_two = list()
+        .with("Accept", "application/json")
+        .and("Accept", "text/event-stream");
     assert_eq!(server.ask(&in_two).status, 200);
-    for accept in ["", "application/json", "text/event-stream", "text/html", "application/json, text/event-stream;q=0"] {
-        assert_eq!(server.ask(&accepting(accept)).refusal(), (406, -32600), "{accept}");
+    for accept in [
+        "",
+        "application/json",
+        "text/event-stream",
+        "text/html",
+        "application/json, text/event-stream;q=0",
+    ] {
+        assert_eq!(
+            server.ask(&accepting(accept)).refusal(),
+            (406, -32600),
+            "{accept}"
+        );
     }
     let stream = session.listening().with("Accept", "application/json");
     assert_eq!(server.ask(&stream).refusal(), (406, -32600));
@@ -216,11 +340,28 @@ fn other_methods_are_refused_and_told_which_there_are() {
 #[test]
 fn there_is_one_path() {
     let server = HttpServer::start(&[], &[]);
-    for path in ["/", "/mcp//", "/MCP", "/%6dcp", "/mcp;x", "/mcp/../mcp", "/x/../mcp", "/sse", "/messages/"] {
-        assert_eq!(server.ask(&list().at(path)).refusal(), (404, -32600), "{path}");
+    for path in [
+        "/",
+        "/mcp//",
+        "/MCP",
+        "/%6dcp",
+        "/mcp;x",
+        "/mcp/../mcp",
+        "/x/../mcp",
+        "/sse",
+        "/messages/",
+    ] {
+        assert_eq!(
+            server.ask(&list().at(path)).refusal(),
+            (404, -32600),
+            "{path}"
+        );
     }
     let slash = server.ask(&list().at("/mcp/"));
-    assert_eq!((slash.status, slash.header("Location")), (307, Some("/mcp")));
+    assert_eq!(
+        (slash.status, slash.header("Location")),
+        (307, Some("/mcp"))
+    );
     assert_eq!(server.ask(&list().at("/mcp?token=hunter2")).status, 200);
     assert!(!server.stderr().contains("hunter2"));
 }
@@ -229,8 +370,13 @@ fn there_is_one_path() {
 fn nothing_is_upgraded() {
     let server = HttpServer::start(&[], &[]);
     for protocol in ["websocket", "h2c"] {
-        let response = server.ask(&list().with("Connection", "Upgrade").with("Upgrade", protocol));
-        let tools = |response: &Response| -> Value { response.message()["result"]["tools"].clone() };
+        let response = server.ask(
+            &list()
+                .with("Connection", "Upgrade")
+                .with("Upgrade", protocol),
+        );
+        let tools =
+            |response: &Response| -> Value { response.message()["result"]["tools"].clone() };
         assert_eq!(response.status, 200, "{protocol}");
         assert!(tools(&response).is_array());
     }

@@ -12,16 +12,33 @@ fn list() -> Request {
 
 /// A POST with this text instead of the header `Content-Length`, and this body.
 fn framed(header: &str, body: &str) -> Vec<u8> {
-    let whole = list().without("Content-Length").body("").without("Content-Length").bytes();
+    let whole = list()
+        .without("Content-Length")
+        .body("")
+        .without("Content-Length")
+        .bytes();
     let head = String::from_utf8(whole).unwrap();
-    format!("{}{header}\r\n\r\n{body}", head.strip_suffix("\r\n").unwrap()).into_bytes()
+    format!(
+        "{}{header}\r\n\r\n{body}",
+        head.strip_suffix("\r\n").unwrap()
+    )
+    .into_bytes()
 }
 
 /// The body of [`list`], whole and in chunks.
 fn body() -> (String, String) {
     let body = modern(request(1, "tools/list", json!({})), json!({})).to_string();
-    let chunks: String =
-        body.as_bytes().chunks(7).map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap())).collect();
+    let chunks: String = body
+        .as_bytes()
+        .chunks(7)
+        .map(|chunk| {
+            format!(
+                "{:x}\r\n{}\r\n",
+                chunk.len(),
+                str::from_utf8(chunk).unwrap()
+            )
+        })
+        .collect();
     (body, format!("{chunks}0\r\n\r\n"))
 }
 
@@ -42,7 +59,9 @@ fn a_body_may_come_in_chunks() {
     let (_, chunks) = body();
     let mut client = server.connect();
     for _ in 0..2 {
-        let response = client.send(framed("Transfer-Encoding: chunked", &chunks)).response();
+        let response = client
+            .send(framed("Transfer-Encoding: chunked", &chunks))
+            .response();
         assert!(response.message()["result"]["tools"].is_array());
     }
 }
@@ -72,7 +91,10 @@ fn a_body_whose_end_is_ambiguous_is_refused() {
         chunks.replacen("7\r\n", "ffffffffffffffff1\r\n", 1),
         chunks.replacen("7\r\n", &format!("7;{}\r\n", "x".repeat(1 << 20)), 1),
         chunks.replacen("\r\n", "", 2),
-        chunks.replace("0\r\n\r\n", &format!("0\r\nX: {}\r\n\r\n", "x".repeat(64 << 10))),
+        chunks.replace(
+            "0\r\n\r\n",
+            &format!("0\r\nX: {}\r\n\r\n", "x".repeat(64 << 10)),
+        ),
     ] {
         refused(&server, &framed("Transfer-Encoding: chunked", &broken));
     }
@@ -85,10 +107,16 @@ fn with_both_framings_chunks_count_and_nothing_may_follow() {
     let (_, chunks) = body();
     let smuggled = String::from_utf8(Request::new("GET", "/smuggled").bytes()).unwrap();
     let mut client = server.connect();
-    client.send(framed("Content-Length: 5\r\nTransfer-Encoding: chunked", &(chunks + &smuggled)));
+    client.send(framed(
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        &(chunks + &smuggled),
+    ));
     let response = client.response();
     // Refusing would do as well; serving what follows would not.
-    assert!(response.status == 400 || response.message()["result"]["tools"].is_array(), "{response:?}");
+    assert!(
+        response.status == 400 || response.message()["result"]["tools"].is_array(),
+        "{response:?}"
+    );
     let next = client.finish_sending().try_response();
     assert!(next.is_none(), "{next:?}");
 }
@@ -98,7 +126,10 @@ fn a_body_longer_than_declared_is_another_request() {
     let server = HttpServer::start(&[], &[]);
     let (body, _) = body();
     let mut client = server.connect();
-    client.send(framed(&format!("Content-Length: {}", body.len()), &(body + "\u{1}garbage\r\n\r\n")));
+    client.send(framed(
+        &format!("Content-Length: {}", body.len()),
+        &(body + "\u{1}garbage\r\n\r\n"),
+    ));
     assert_eq!(client.response().status, 200);
     let next = client.finish_sending().try_response();
     assert!(next.is_none_or(|response| response.status == 400));
@@ -110,8 +141,17 @@ fn what_is_no_http_ends_the_connection() {
     let server = HttpServer::start(&[], &[]);
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
     let prior_knowledge = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let noise: Vec<u8> = (0..10_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    for bytes in [&hello[..], prior_knowledge, &noise, &vec![0; 1_000_000], b"GET\r\n\r\n", b"GET /mcp HTTP/9.9\r\n\r\n"] {
+    let noise: Vec<u8> = (0..10_000_u32)
+        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    for bytes in [
+        &hello[..],
+        prior_knowledge,
+        &noise,
+        &vec![0; 1_000_000],
+        b"GET\r\n\r\n",
+        b"GET /mcp HTTP/9.9\r\n\r\n",
+    ] {
         refused(&server, bytes);
     }
     assert_eq!(server.ask(&list()).status, 200);

@@ -29,7 +29,10 @@ fn a_body_has_at_most_so_many_bytes_however_it_comes() {
     let message = modern(request(1, "tools/list", json!({})), json!({})).to_string();
     let padded = |length: usize| format!("{message}{}", " ".repeat(length - message.len()));
     let chunked = |body: &str| {
-        let mut bytes = list().without("Content-Length").and("Transfer-Encoding", "chunked").bytes();
+        let mut bytes = list()
+            .without("Content-Length")
+            .and("Transfer-Encoding", "chunked")
+            .bytes();
         bytes.truncate(bytes.len() - message.len());
         for chunk in body.as_bytes().chunks(60_000) {
             bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
@@ -41,22 +44,37 @@ fn a_body_has_at_most_so_many_bytes_however_it_comes() {
     let most = padded(limits.message_bytes);
     let more = padded(limits.message_bytes + 1);
     for (what, bytes, status) in [
-        ("the limit, declared", list().body(most.clone()).bytes(), 200),
+        (
+            "the limit, declared",
+            list().body(most.clone()).bytes(),
+            200,
+        ),
         ("the limit, in chunks", chunked(&most), 200),
         ("more, declared", list().body(more.clone()).bytes(), 413),
         ("more, in chunks", chunked(&more), 413),
     ] {
         let response = server.connect().send(bytes).response();
         assert_eq!(response.status, status, "{what}");
-        assert_eq!(response.message()["error"]["code"].as_i64(), (status == 413).then_some(-32600), "{what}");
+        assert_eq!(
+            response.message()["error"]["code"].as_i64(),
+            (status == 413).then_some(-32600),
+            "{what}"
+        );
     }
 }
 
 #[test]
 fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
     let server = HttpServer::start(&[], &[]);
-    let huge = list().with("Content-Length", "1073741824").with("Expect", "100-continue").bytes();
-    let head = huge.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let huge = list()
+        .with("Content-Length", "1073741824")
+        .with("Expect", "100-continue")
+        .bytes();
+    let head = huge
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .unwrap()
+        + 4;
     let response = server.connect().send(&huge[..head]).response();
     assert_eq!(response.refusal(), (413, -32600));
 }
@@ -67,24 +85,47 @@ fn a_head_has_at_most_so_many_bytes_and_headers() {
     let long = list().with("X-Long", &"x".repeat(17 << 10));
     let many = (0..65).fold(list(), |request, i| request.and(&format!("X-{i}"), "y"));
     let target = list().at(&format!("/mcp?{}", "x".repeat(17 << 10)));
-    for (what, request) in [("a long header", long), ("65 headers", many), ("a long target", target)] {
+    for (what, request) in [
+        ("a long header", long),
+        ("65 headers", many),
+        ("a long target", target),
+    ] {
         let mut client = server.connect();
         let response = client.ask(&request);
-        assert!([431, 414].contains(&response.status), "{what}: {response:?}");
+        assert!(
+            [431, 414].contains(&response.status),
+            "{what}: {response:?}"
+        );
         assert!(client.try_response().is_none(), "{what}");
     }
-    assert_eq!(server.ask(&list().with("X-Long", &"x".repeat(8 << 10))).status, 200);
+    assert_eq!(
+        server
+            .ask(&list().with("X-Long", &"x".repeat(8 << 10)))
+            .status,
+        200
+    );
 }
 
 #[test]
 fn a_head_that_does_not_come_ends_the_connection() {
-    let config = HttpConfig { header_timeout: BRIEF, ..HttpConfig::default() };
+    let config = HttpConfig {
+        header_timeout: BRIEF,
+        ..HttpConfig::default()
+    };
     let server = LocalServer::start(empty(), config);
     let whole = list().bytes();
-    for sent in [0, 1, 20, whole.iter().position(|&byte| byte == b'{').unwrap() - 1] {
+    for sent in [
+        0,
+        1,
+        20,
+        whole.iter().position(|&byte| byte == b'{').unwrap() - 1,
+    ] {
         let mut client = Client::connect(server.address());
         let response = client.send(&whole[..sent]).try_response();
-        assert!(response.is_none_or(|response| response.status == 408), "after {sent} bytes");
+        assert!(
+            response.is_none_or(|response| response.status == 408),
+            "after {sent} bytes"
+        );
     }
     // Nor may a connection idle after an answer.
     let mut client = Client::connect(server.address());
@@ -94,7 +135,10 @@ fn a_head_that_does_not_come_ends_the_connection() {
 
 #[test]
 fn a_body_that_does_not_come_is_answered() {
-    let config = HttpConfig { body_timeout: BRIEF, ..HttpConfig::default() };
+    let config = HttpConfig {
+        body_timeout: BRIEF,
+        ..HttpConfig::default()
+    };
     let server = LocalServer::start(empty(), config);
     let whole = list().bytes();
     let mut client = Client::connect(server.address());
@@ -106,47 +150,89 @@ fn a_body_that_does_not_come_is_answered() {
 
 #[test]
 fn more_connections_than_allowed_are_closed_at_once() {
-    let server = LocalServer::start(empty(), HttpConfig { connections: 1, ..HttpConfig::default() });
+    let server = LocalServer::start(
+        empty(),
+        HttpConfig {
+            connections: 1,
+            ..HttpConfig::default()
+        },
+    );
     let mut first = Client::connect(server.address());
     assert_eq!(first.ask(&list()).status, 200);
-    assert!(Client::connect(server.address()).send(list().bytes()).try_response().is_none());
+    assert!(
+        Client::connect(server.address())
+            .send(list().bytes())
+            .try_response()
+            .is_none()
+    );
     assert_eq!(first.ask(&list()).status, 200);
 }
 
 #[test]
 fn a_busy_server_says_so_and_runs_nothing() {
     let (gate, tool) = Gate::new();
-    let limits = CallLimits { in_flight: 1, ..CallLimits::default() };
-    let server = Server::builder("test", "1.0.0").tool(tool).call_limits(limits).build().unwrap();
+    let limits = CallLimits {
+        in_flight: 1,
+        ..CallLimits::default()
+    };
+    let server = Server::builder("test", "1.0.0")
+        .tool(tool)
+        .call_limits(limits)
+        .build()
+        .unwrap();
     let server = LocalServer::start(server, HttpConfig::default());
     let session = Session::plain(server.address());
     let stateless = modern(call(2, "gate", json!({})), json!({}));
     let mut waiting = session.start(&call(1, "gate", json!({})));
     gate.started();
-    for refused in [session.post(&call(2, "gate", json!({}))), Client::connect(server.address()).ask(&mirrored(&stateless))] {
+    for refused in [
+        session.post(&call(2, "gate", json!({}))),
+        Client::connect(server.address()).ask(&mirrored(&stateless)),
+    ] {
         assert_eq!(refused.refusal(), (503, -31001));
         assert_eq!(refused.header("Retry-After"), Some("1"));
         assert_eq!(refused.message()["id"], 2);
     }
     gate.open();
-    assert_eq!(waiting.response().message()["result"]["structuredContent"]["result"], "through");
+    assert_eq!(
+        waiting.response().message()["result"]["structuredContent"]["result"],
+        "through"
+    );
     assert_eq!(gate.fate(), Fate::Finished);
     // Its place is free again, and the refused calls have never begun.
     gate.open();
-    assert_eq!(Client::connect(server.address()).ask(&mirrored(&stateless)).status, 200);
+    assert_eq!(
+        Client::connect(server.address())
+            .ask(&mirrored(&stateless))
+            .status,
+        200
+    );
     gate.started();
 }
 
 #[test]
 fn a_session_has_no_more_than_its_share() {
     let (gate, tool) = Gate::new();
-    let limits = CallLimits { in_flight_per_connection: 1, ..CallLimits::default() };
-    let server = Server::builder("test", "1.0.0").tool(tool).call_limits(limits).build().unwrap();
+    let limits = CallLimits {
+        in_flight_per_connection: 1,
+        ..CallLimits::default()
+    };
+    let server = Server::builder("test", "1.0.0")
+        .tool(tool)
+        .call_limits(limits)
+        .build()
+        .unwrap();
     let server = LocalServer::start(server, HttpConfig::default());
-    let (greedy, modest) = (Session::plain(server.address()), Session::plain(server.address()));
+    let (greedy, modest) = (
+        Session::plain(server.address()),
+        Session::plain(server.address()),
+    );
     let _waiting = greedy.start(&call(1, "gate", json!({})));
     gate.started();
-    assert_eq!(greedy.post(&call(2, "gate", json!({}))).refusal(), (503, -31001));
+    assert_eq!(
+        greedy.post(&call(2, "gate", json!({}))).refusal(),
+        (503, -31001)
+    );
     let _other = modest.start(&call(1, "gate", json!({})));
     gate.started();
 }

@@ -12,7 +12,12 @@ fn greet() -> Value {
 /// The status and the error code; 0 for an answer that is no error.
 fn outcome(server: &HttpServer, request: &Request) -> (u16, i64) {
     let response = server.ask(request);
-    (response.status, response.message()["error"]["code"].as_i64().unwrap_or_default())
+    (
+        response.status,
+        response.message()["error"]["code"]
+            .as_i64()
+            .unwrap_or_default(),
+    )
 }
 
 const FINE: (u16, i64) = (200, 0);
@@ -24,9 +29,25 @@ fn headers_have_to_repeat_the_message() {
     let server = HttpServer::start(&[], &[]);
     assert_eq!(outcome(&server, &mirrored(&greet())), FINE);
     for header in ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"] {
-        assert_eq!(outcome(&server, &mirrored(&greet()).without(header)), MISMATCH, "without {header}");
-        for value in ["", "x", "TOOLS/CALL", "Greet", "gréet", "2025-11-25", &"x".repeat(10_000)] {
-            assert_eq!(outcome(&server, &mirrored(&greet()).with(header, value)), MISMATCH, "{header}: {value}");
+        assert_eq!(
+            outcome(&server, &mirrored(&greet()).without(header)),
+            MISMATCH,
+            "without {header}"
+        );
+        for value in [
+            "",
+            "x",
+            "TOOLS/CALL",
+            "Greet",
+            "gréet",
+            "2025-11-25",
+            &"x".repeat(10_000),
+        ] {
+            assert_eq!(
+                outcome(&server, &mirrored(&greet()).with(header, value)),
+                MISMATCH,
+                "{header}: {value}"
+            );
         }
         // Twice is refused even when both say the same: proxies disagree on which one counts.
         let once = mirrored(&greet());
@@ -35,9 +56,15 @@ fn headers_have_to_repeat_the_message() {
             "Mcp-Method" => "tools/call",
             _ => "greet",
         };
-        assert_eq!(outcome(&server, &once.and(header, value)), MISMATCH, "{header} twice");
+        assert_eq!(
+            outcome(&server, &once.and(header, value)),
+            MISMATCH,
+            "{header} twice"
+        );
         // Names are case-insensitive, and space around a value does not belong to it.
-        let loose = mirrored(&greet()).without(header).with(&header.to_uppercase(), &format!("  {value} \t"));
+        let loose = mirrored(&greet())
+            .without(header)
+            .with(&header.to_uppercase(), &format!("  {value} \t"));
         assert_eq!(outcome(&server, &loose), FINE, "{header} loosely");
     }
 }
@@ -45,13 +72,24 @@ fn headers_have_to_repeat_the_message() {
 #[test]
 fn names_are_mirrored_for_every_method_that_has_one() {
     let server = HttpServer::start(&[], &[]);
-    let read = modern(request(1, "resources/read", json!({"uri": "data://modulo10/12"})), json!({}));
+    let read = modern(
+        request(1, "resources/read", json!({"uri": "data://modulo10/12"})),
+        json!({}),
+    );
     let prompt = json!({"name": "code_prompt", "arguments": {"task": "sort"}});
     let prompt = modern(request(1, "prompts/get", prompt), json!({}));
     for message in [read, prompt] {
         assert_eq!(outcome(&server, &mirrored(&message)), FINE, "{message}");
-        assert_eq!(outcome(&server, &mirrored(&message).without("Mcp-Name")), MISMATCH, "{message}");
-        assert_eq!(outcome(&server, &mirrored(&message).with("Mcp-Name", "greet")), MISMATCH, "{message}");
+        assert_eq!(
+            outcome(&server, &mirrored(&message).without("Mcp-Name")),
+            MISMATCH,
+            "{message}"
+        );
+        assert_eq!(
+            outcome(&server, &mirrored(&message).with("Mcp-Name", "greet")),
+            MISMATCH,
+            "{message}"
+        );
     }
     // Methods without a name do not look at the header.
     let list = mirrored(&modern(request(1, "tools/list", json!({})), json!({})));
@@ -75,7 +113,11 @@ fn a_name_may_be_written_in_base64() {
         (&greet(), "=?BASE64?Z3JlZXQ=?=", MISMATCH),
         (&greet(), "Z3JlZXQ=", MISMATCH),
     ] {
-        assert_eq!(outcome(&server, &mirrored(message).with("Mcp-Name", name)), expected, "{name}");
+        assert_eq!(
+            outcome(&server, &mirrored(message).with("Mcp-Name", name)),
+            expected,
+            "{name}"
+        );
     }
 }
 
@@ -88,11 +130,31 @@ fn the_envelope_is_read_strictly() {
         mirrored(&message).with("MCP-Protocol-Version", "2026-07-28")
     };
     for (key, value, expected) in [
-        ("io.modelcontextprotocol/protocolVersion", json!(20260728), INVALID),
-        ("io.modelcontextprotocol/protocolVersion", json!(null), INVALID),
-        ("io.modelcontextprotocol/clientCapabilities", json!([]), INVALID),
-        ("io.modelcontextprotocol/clientCapabilities", json!("all"), INVALID),
-        ("io.modelcontextprotocol/clientCapabilities", json!(null), INVALID),
+        (
+            "io.modelcontextprotocol/protocolVersion",
+            json!(20260728),
+            INVALID,
+        ),
+        (
+            "io.modelcontextprotocol/protocolVersion",
+            json!(null),
+            INVALID,
+        ),
+        (
+            "io.modelcontextprotocol/clientCapabilities",
+            json!([]),
+            INVALID,
+        ),
+        (
+            "io.modelcontextprotocol/clientCapabilities",
+            json!("all"),
+            INVALID,
+        ),
+        (
+            "io.modelcontextprotocol/clientCapabilities",
+            json!(null),
+            INVALID,
+        ),
         ("io.modelcontextprotocol/clientInfo", json!("me"), INVALID),
         ("io.modelcontextprotocol/logLevel", json!("loud"), INVALID),
         ("io.modelcontextprotocol/unknown", json!({"x": 1}), FINE),
@@ -102,7 +164,11 @@ fn the_envelope_is_read_strictly() {
         ("traceparent", json!("00-\u{202e}'; DROP TABLE"), FINE),
         ("baggage", json!([{}]), FINE),
     ] {
-        assert_eq!(outcome(&server, &with(key, value.clone())), expected, "{key}: {value}");
+        assert_eq!(
+            outcome(&server, &with(key, value.clone())),
+            expected,
+            "{key}: {value}"
+        );
     }
     for meta in [json!(null), json!([]), json!("x")] {
         let mut message = greet();
@@ -132,7 +198,10 @@ fn log_messages_come_only_when_the_request_wants_them() {
     ] {
         let response = wanting(level);
         assert_eq!(response.header("content-type"), Some(kind), "{level:?}");
-        assert_eq!(response.body.contains("notifications/message"), kind == "text/event-stream");
+        assert_eq!(
+            response.body.contains("notifications/message"),
+            kind == "text/event-stream"
+        );
         assert!(response.message()["result"].is_object());
     }
 }

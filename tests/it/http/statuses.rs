@@ -41,28 +41,86 @@ fn modern_requests_are_refused_in_the_order_of_the_ladder() {
     refuses(
         &server,
         vec![
-            ("origin before anything", bad_origin(bare(&list())), (403, -32600)),
-            ("host before anything", mirrored(&list()).with("Host", "evil.test"), (403, -32600)),
-            ("no _meta", mirrored(&request(1, "tools/list", json!({}))), (400, -32602)),
-            ("no params at all", mirrored(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})), (400, -32602)),
-            ("no version in _meta", mirrored(&without("protocolVersion")), (400, -32602)),
-            ("no capabilities in _meta", mirrored(&without("clientCapabilities")), (400, -32602)),
-            ("incomplete before mismatch", mirrored(&without("clientCapabilities")).without("Mcp-Method"), (400, -32602)),
-            ("a header is missing", mirrored(&list()).without("MCP-Protocol-Version"), (400, -32020)),
-            ("mismatch before version", mirrored(&future).with("MCP-Protocol-Version", "2026-07-28"), (400, -32020)),
-            ("version before method", mirrored(&with("protocolVersion", json!("1999-01-01"))), (400, -32022)),
-            ("no such method", mirrored(&modern(request(1, "tools/dance", json!({})), json!({}))), (404, -32601)),
-            ("a client's method", mirrored(&modern(request(1, "roots/list", json!({})), json!({}))), (404, -32601)),
-            ("params of another shape", mirrored(&modern(request(1, "tools/call", json!({})), json!({}))), (400, -32602)),
+            (
+                "origin before anything",
+                bad_origin(bare(&list())),
+                (403, -32600),
+            ),
+            (
+                "host before anything",
+                mirrored(&list()).with("Host", "evil.test"),
+                (403, -32600),
+            ),
+            (
+                "no _meta",
+                mirrored(&request(1, "tools/list", json!({}))),
+                (400, -32602),
+            ),
+            (
+                "no params at all",
+                mirrored(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})),
+                (400, -32602),
+            ),
+            (
+                "no version in _meta",
+                mirrored(&without("protocolVersion")),
+                (400, -32602),
+            ),
+            (
+                "no capabilities in _meta",
+                mirrored(&without("clientCapabilities")),
+                (400, -32602),
+            ),
+            (
+                "incomplete before mismatch",
+                mirrored(&without("clientCapabilities")).without("Mcp-Method"),
+                (400, -32602),
+            ),
+            (
+                "a header is missing",
+                mirrored(&list()).without("MCP-Protocol-Version"),
+                (400, -32020),
+            ),
+            (
+                "mismatch before version",
+                mirrored(&future).with("MCP-Protocol-Version", "2026-07-28"),
+                (400, -32020),
+            ),
+            (
+                "version before method",
+                mirrored(&with("protocolVersion", json!("1999-01-01"))),
+                (400, -32022),
+            ),
+            (
+                "no such method",
+                mirrored(&modern(request(1, "tools/dance", json!({})), json!({}))),
+                (404, -32601),
+            ),
+            (
+                "a client's method",
+                mirrored(&modern(request(1, "roots/list", json!({})), json!({}))),
+                (404, -32601),
+            ),
+            (
+                "params of another shape",
+                mirrored(&modern(request(1, "tools/call", json!({})), json!({}))),
+                (400, -32602),
+            ),
             (
                 "capability last",
-                mirrored(&modern(call(1, "pirate_summary", json!({"text": "Ahoy"})), json!({}))),
+                mirrored(&modern(
+                    call(1, "pirate_summary", json!({"text": "Ahoy"})),
+                    json!({}),
+                )),
                 (400, -32021),
             ),
         ],
     );
     let refused = server.ask(&mirrored(&future)).message();
-    assert_eq!(refused["error"]["data"], json!({"supported": ["2026-07-28"], "requested": "2030-01-01"}));
+    assert_eq!(
+        refused["error"]["data"],
+        json!({"supported": ["2026-07-28"], "requested": "2030-01-01"})
+    );
     assert_eq!(refused["id"], 1);
 }
 
@@ -71,17 +129,32 @@ fn errors_of_the_call_itself_are_answers() {
     let server = HttpServer::start(&[], &[]);
     let unknown = server.ask(&mirrored(&modern(call(1, "dance", json!({})), json!({}))));
     assert_eq!(unknown.refusal(), (200, -32602));
-    let wrong = server.ask(&mirrored(&modern(call(2, "permutations", json!({"n": 1, "k": 2})), json!({}))));
-    assert_eq!((wrong.status, wrong.message()["result"]["isError"].clone()), (200, json!(true)));
+    let wrong = server.ask(&mirrored(&modern(
+        call(2, "permutations", json!({"n": 1, "k": 2})),
+        json!({}),
+    )));
+    assert_eq!(
+        (wrong.status, wrong.message()["result"]["isError"].clone()),
+        (200, json!(true))
+    );
     let uri = json!({"uri": "data://nothing"});
-    let unread = server.ask(&mirrored(&modern(request(3, "resources/read", uri), json!({}))));
+    let unread = server.ask(&mirrored(&modern(
+        request(3, "resources/read", uri),
+        json!({}),
+    )));
     assert_eq!(unread.refusal(), (200, -32602));
 }
 
 #[test]
 fn legacy_methods_do_not_exist_for_modern_requests() {
     let server = HttpServer::start(&[], &[]);
-    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"] {
+    for method in [
+        "initialize",
+        "ping",
+        "logging/setLevel",
+        "resources/subscribe",
+        "resources/unsubscribe",
+    ] {
         let response = server.ask(&mirrored(&modern(request(1, method, json!({})), json!({}))));
         assert_eq!(response.refusal(), (404, -32601), "{method}");
     }
@@ -99,7 +172,11 @@ fn what_is_no_request_is_accepted_without_a_body_or_refused() {
         vec![
             ("a notification of no session", bare(&noted), (400, -32600)),
             ("a response to no session", bare(&response), (400, -32600)),
-            ("a response, modern", bare(&response).with("MCP-Protocol-Version", "2026-07-28"), (400, -32600)),
+            (
+                "a response, modern",
+                bare(&response).with("MCP-Protocol-Version", "2026-07-28"),
+                (400, -32600),
+            ),
         ],
     );
 }
@@ -112,7 +189,11 @@ fn the_era_is_read_off_the_request() {
         let hello = bare(&initialize(version, json!({}))).with("MCP-Protocol-Version", version);
         let response = server.ask(&hello);
         assert_eq!(response.status, 200, "{response:?}");
-        let settled = if version == "2025-11-25" { version } else { "2025-11-25" };
+        let settled = if version == "2025-11-25" {
+            version
+        } else {
+            "2025-11-25"
+        };
         assert_eq!(response.message()["result"]["protocolVersion"], settled);
         assert!(response.header("Mcp-Session-Id").is_some());
     }
@@ -120,21 +201,47 @@ fn the_era_is_read_off_the_request() {
     let mut old = modern(list(), json!({}));
     old["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2025-11-25");
     let discover = request(1, "server/discover", json!({}));
-    let in_session = |message: &Value, version: &str| session.request(message).with("MCP-Protocol-Version", version);
+    let in_session = |message: &Value, version: &str| {
+        session
+            .request(message)
+            .with("MCP-Protocol-Version", version)
+    };
     refuses(
         &server,
         vec![
-            ("an envelope of an old version", mirrored(&old), (400, -32022)),
-            ("a modern header without envelope", in_session(&list(), "2026-07-28"), (400, -32602)),
-            ("an unknown version", in_session(&list(), "1999-01-01"), (400, -32602)),
+            (
+                "an envelope of an old version",
+                mirrored(&old),
+                (400, -32022),
+            ),
+            (
+                "a modern header without envelope",
+                in_session(&list(), "2026-07-28"),
+                (400, -32602),
+            ),
+            (
+                "an unknown version",
+                in_session(&list(), "1999-01-01"),
+                (400, -32602),
+            ),
             ("a modern method", session.request(&discover), (400, -32602)),
-            ("a mirrored header", session.request(&list()).with("Mcp-Method", "tools/list"), (400, -32602)),
-            ("no session", bare(&list()).with("MCP-Protocol-Version", "2025-11-25"), (400, -32600)),
+            (
+                "a mirrored header",
+                session.request(&list()).with("Mcp-Method", "tools/list"),
+                (400, -32602),
+            ),
+            (
+                "no session",
+                bare(&list()).with("MCP-Protocol-Version", "2025-11-25"),
+                (400, -32600),
+            ),
             ("no session, no header", bare(&list()), (400, -32600)),
         ],
     );
     // A session does not make a modern request legacy, and is not needed for it.
-    let both = session.sign(mirrored(&modern(list(), json!({})))).with("MCP-Protocol-Version", "2026-07-28");
+    let both = session
+        .sign(mirrored(&modern(list(), json!({}))))
+        .with("MCP-Protocol-Version", "2026-07-28");
     let response = server.ask(&both);
     assert_eq!(response.message()["result"]["resultType"], "complete");
     assert_eq!(response.header("Mcp-Session-Id"), None);

@@ -41,7 +41,11 @@ impl Gate {
         let open = Arc::new(Semaphore::new(0));
         let (start, started) = channel();
         let (end, fates) = channel();
-        let gate = Self { open: Arc::clone(&open), started, fates };
+        let gate = Self {
+            open: Arc::clone(&open),
+            started,
+            fates,
+        };
         let tool = Tool::new("gate", move |ctx: Ctx, args: Args| {
             let (open, start, end) = (Arc::clone(&open), start.clone(), end.clone());
             wait(ctx, args, open, start, end)
@@ -51,7 +55,9 @@ impl Gate {
 
     /// Waits until a call has begun.
     pub(crate) fn started(&self) {
-        self.started.recv_timeout(PATIENCE).expect("a call that begins");
+        self.started
+            .recv_timeout(PATIENCE)
+            .expect("a call that begins");
     }
 
     /// Lets one call through.
@@ -72,7 +78,11 @@ async fn wait(
     start: Sender<()>,
     end: Sender<Fate>,
 ) -> Result<&'static str> {
-    let mut report = Report { ctx: ctx.clone(), finished: false, end };
+    let mut report = Report {
+        ctx: ctx.clone(),
+        finished: false,
+        end,
+    };
     if args.talk {
         ctx.info("Waiting.").await;
     }

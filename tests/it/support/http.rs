@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use self::client::{Client, Request, Response};
-pub(crate) use self::events::{Event, Events};
+pub(crate) use self::events::Events;
 pub(crate) use self::local::LocalServer;
 pub(crate) use self::session::{Session, initialize, mirrored};
 use super::process::signal;
@@ -62,7 +62,12 @@ impl HttpServer {
                 }
             }
         });
-        let mut server = Self { child, address: ([127, 0, 0, 1], 0).into(), stderr, _directory: directory };
+        let mut server = Self {
+            child,
+            address: ([127, 0, 0, 1], 0).into(),
+            stderr,
+            _directory: directory,
+        };
         match listening.recv_timeout(PATIENCE) {
             Ok(Ok(address)) => server.address = address,
             other => panic!("{other:?}\nstderr:\n{}", server.stderr()),
@@ -79,7 +84,10 @@ impl HttpServer {
     }
 
     pub(crate) fn stderr(&self) -> String {
-        self.stderr.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.stderr
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// A new connection.
@@ -95,16 +103,29 @@ impl HttpServer {
     /// Sends a message as a well-behaved client does, plus `headers`.
     pub(crate) fn post(&self, headers: &[(&str, &str)], message: &Value) -> Response {
         let request = Request::post(message.to_string());
-        self.ask(&headers.iter().fold(request, |request, (name, value)| request.and(name, value)))
+        self.ask(
+            &headers
+                .iter()
+                .fold(request, |request, (name, value)| request.and(name, value)),
+        )
     }
 
     /// Sends a request to `/mcp`; `Host` is the server's own address unless `headers` name one.
     pub(crate) fn send(&self, method: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let mut request = Request::new(method, "/mcp").with("Host", &self.address.to_string());
-        if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+        if headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
             request = request.without("Host");
         }
-        self.ask(&headers.iter().fold(request.body(body), |request, (name, value)| request.and(name, value)))
+        self.ask(
+            &headers
+                .iter()
+                .fold(request.body(body), |request, (name, value)| {
+                    request.and(name, value)
+                }),
+        )
     }
 
     /// Asks the server to end, as a service manager does.
@@ -122,7 +143,10 @@ impl HttpServer {
             }
             thread::sleep(Duration::from_millis(2));
         }
-        panic!("the server did not end within {PATIENCE:?}\nstderr:\n{}", self.stderr());
+        panic!(
+            "the server did not end within {PATIENCE:?}\nstderr:\n{}",
+            self.stderr()
+        );
     }
 }
 

@@ -13,17 +13,26 @@ pub(crate) struct Memory {
 impl Memory {
     /// Connects and shakes hands.
     pub(crate) async fn connect(server: &Server) -> Self {
-        let mut client = Self { pipe: BufReader::new(pymcp_kit::testing::connect(server)) };
+        let mut client = Self {
+            pipe: BufReader::new(pymcp_kit::testing::connect(server)),
+        };
         let client_info = json!({ "name": "memory-test", "version": "1.0" });
         let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client_info });
         let answer = client.ask(&request("hello", "initialize", params)).await;
-        assert_eq!(answer["result"]["protocolVersion"], "2025-11-25", "{answer}");
+        assert_eq!(
+            answer["result"]["protocolVersion"], "2025-11-25",
+            "{answer}"
+        );
         client
     }
 
     /// Sends a request and returns its answer; notifications before it are skipped.
     pub(crate) async fn ask(&mut self, request: &Value) -> Value {
-        self.pipe.get_mut().write_all(format!("{request}\n").as_bytes()).await.expect("a server");
+        self.pipe
+            .get_mut()
+            .write_all(format!("{request}\n").as_bytes())
+            .await
+            .expect("a server");
         loop {
             let mut line = String::new();
             let read = self.pipe.read_line(&mut line).await.expect("a server");

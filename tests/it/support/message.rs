@@ -16,7 +16,11 @@ pub(crate) fn notification(method: &str, params: Value) -> Value {
 }
 
 pub(crate) fn call(id: impl Into<Value>, tool: &str, arguments: Value) -> Value {
-    request(id, "tools/call", json!({ "name": tool, "arguments": arguments }))
+    request(
+        id,
+        "tools/call",
+        json!({ "name": tool, "arguments": arguments }),
+    )
 }
 
 /// The answer to a request of the server.
@@ -35,7 +39,9 @@ pub(crate) fn modern(mut request: Value, capabilities: Value) -> Value {
 /// The text of a tool's result.
 pub(crate) fn text(response: &Value) -> &str {
     let content = &response["result"]["content"][0]["text"];
-    content.as_str().unwrap_or_else(|| panic!("no text: {response}"))
+    content
+        .as_str()
+        .unwrap_or_else(|| panic!("no text: {response}"))
 }
 
 /// The text of a tool's error result, which is no other kind of answer.

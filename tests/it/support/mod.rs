@@ -1,8 +1,8 @@
 //! What the tests share: the real binary, driven over its real transports.
 
-pub mod gate;
-pub mod http;
-pub mod memory;
-pub mod message;
-pub mod process;
-pub mod stdio;
+pub(crate) mod gate;
+pub(crate) mod http;
+pub(crate) mod memory;
+pub(crate) mod message;
+pub(crate) mod process;
+pub(crate) mod stdio;

@@ -18,7 +18,11 @@ pub(crate) struct Finished {
 /// Runs the binary without input to its end.
 pub(crate) fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Finished {
     let mut command = command(directory, args, env);
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let child = child.expect("the pymcp binary starts");
     let pid = child.id();
     let (sender, receiver) = channel();
@@ -37,14 +41,26 @@ pub(crate) fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Fini
 
 /// Sends a signal. The shell's own `kill`, because the standard library has none.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status();
-    assert!(sent.expect("a shell").success(), "no process {pid} to send SIG{name}");
+    let sent = Command::new("sh")
+        .arg("-c")
+        .arg(format!("kill -{name} {pid}"))
+        .status();
+    assert!(
+        sent.expect("a shell").success(),
+        "no process {pid} to send SIG{name}"
+    );
 }
 
 /// The most memory that the process has had so far, in KiB.
 #[cfg(target_os = "linux")]
 pub(crate) fn peak_memory(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a living process");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
-    peak.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .expect("VmHWM");
+    peak.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number of KiB")
 }

@@ -1,6 +1,8 @@
 //! Asking the user (elicitation, form mode).
 
-use rmcp::model::{ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, JsonObject};
+use rmcp::model::{
+    ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, JsonObject,
+};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -30,7 +32,10 @@ impl Ctx {
     /// # Errors
     /// The client cannot ask its user, does not answer in time, or answers something else; all of
     /// them are errors that the caller of the tool can read.
-    pub async fn elicit<T: JsonSchema + DeserializeOwned>(&self, message: impl Into<String>) -> Result<Elicited<T>> {
+    pub async fn elicit<T: JsonSchema + DeserializeOwned>(
+        &self,
+        message: impl Into<String>,
+    ) -> Result<Elicited<T>> {
         if !supports_forms(self) {
             return Err(Error::missing_capability(
                 "The client does not support elicitation, so its user cannot be asked.",
@@ -38,13 +43,20 @@ impl Ctx {
             ));
         }
         let (schema, wrapped) = schema::form::<T>();
-        let requested_schema: ElicitationSchema = serde_json::from_value(Value::Object(schema.clone()))
-            .map_err(|error| Error::internal(format!("a user cannot be asked for this type: {error}")))?;
-        let params =
-            ElicitRequestParams::FormElicitationParams { meta: None, message: message.into(), requested_schema };
+        let requested_schema: ElicitationSchema =
+            serde_json::from_value(Value::Object(schema.clone())).map_err(|error| {
+                Error::internal(format!("a user cannot be asked for this type: {error}"))
+            })?;
+        let params = ElicitRequestParams::FormElicitationParams {
+            meta: None,
+            message: message.into(),
+            requested_schema,
+        };
         let result: ElicitResult = self.ask("elicitation/create", &params).await?;
         match result.action {
-            ElicitationAction::Accept => read(schema, wrapped, result.content).map(Elicited::Accepted),
+            ElicitationAction::Accept => {
+                read(schema, wrapped, result.content).map(Elicited::Accepted)
+            }
             ElicitationAction::Decline => Ok(Elicited::Declined),
             _ => Ok(Elicited::Cancelled),
         }
@@ -53,12 +65,22 @@ impl Ctx {
 
 /// `elicitation: {}` means forms; naming only `url` means no forms.
 fn supports_forms(ctx: &Ctx) -> bool {
-    ctx.peer().capabilities.elicitation.as_ref().is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
+    ctx.peer()
+        .capabilities
+        .elicitation
+        .as_ref()
+        .is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
 }
 
-fn read<T: DeserializeOwned>(schema: JsonObject, wrapped: bool, content: Option<Value>) -> Result<T> {
+fn read<T: DeserializeOwned>(
+    schema: JsonObject,
+    wrapped: bool,
+    content: Option<Value>,
+) -> Result<T> {
     let Some(Value::Object(values)) = content else {
-        return Err(Error::user("The answer to the question is no form content."));
+        return Err(Error::user(
+            "The answer to the question is no form content.",
+        ));
     };
     let compiled = Compiled::new(&schema).map_err(Error::internal)?;
     let mut answer = Arguments::from(values);
@@ -66,13 +88,16 @@ fn read<T: DeserializeOwned>(schema: JsonObject, wrapped: bool, content: Option<
     answer.coerce(&compiled.plan);
     let values = Value::Object(answer.values);
     if let Some(complaint) = compiled.complain(&values) {
-        return Err(Error::user(format!("The answer to the question does not fit: {complaint}.")));
+        return Err(Error::user(format!(
+            "The answer to the question does not fit: {complaint}."
+        )));
     }
     let value = match (wrapped, values) {
         (true, Value::Object(mut values)) => values.remove("value").unwrap_or_default(),
         (_, values) => values,
     };
-    serde_json::from_value(value).map_err(|_| Error::user("The answer to the question is out of range."))
+    serde_json::from_value(value)
+        .map_err(|_| Error::user("The answer to the question is out of range."))
 }
 
 #[cfg(test)]
@@ -94,7 +119,13 @@ mod tests {
         ] {
             assert_eq!(number(content).ok(), Some(expected));
         }
-        for content in [json!({}), json!({"value": null}), json!({"value": "nan"}), json!({"value": "x"}), json!(2.0)] {
+        for content in [
+            json!({}),
+            json!({"value": null}),
+            json!({"value": "nan"}),
+            json!({"value": "x"}),
+            json!(2.0),
+        ] {
             assert!(number(content).is_err());
         }
         let (schema, wrapped) = schema::form::<f64>();

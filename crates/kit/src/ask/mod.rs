@@ -31,10 +31,17 @@ impl Ctx {
         let (id, answer) = self.connection().open_ask();
         let _open = OpenAsk { ctx: self, id };
         let _asking = self.start_asking();
-        self.outbox().send(wire::request(&Id::number(id), method, params)).await;
+        self.outbox()
+            .send(wire::request(&Id::number(id), method, params))
+            .await;
         let limit = self.facts().ask_timeout;
         let outcome = match tokio::time::timeout(limit, answer).await {
-            Err(_) => return Err(Error::user(format!("The client did not answer within {} s.", limit.as_secs()))),
+            Err(_) => {
+                return Err(Error::user(format!(
+                    "The client did not answer within {} s.",
+                    limit.as_secs()
+                )));
+            }
             Ok(Err(_)) => return Err(Error::user("The client left before it answered.")),
             Ok(Ok(outcome)) => outcome,
         };

@@ -4,7 +4,10 @@
 // today still have it, and `Ctx` is the only way to it here.
 #![allow(deprecated)]
 
-use rmcp::model::{CreateMessageRequestParams, CreateMessageResult, Role, SamplingMessage, SamplingMessageContentBlock};
+use rmcp::model::{
+    CreateMessageRequestParams, CreateMessageResult, Role, SamplingMessage,
+    SamplingMessageContentBlock,
+};
 use serde_json::json;
 
 use crate::context::Ctx;
@@ -18,7 +21,10 @@ impl Sample {
     /// Asks about one text; the model may answer with up to `max_tokens` tokens.
     pub fn text(text: impl Into<String>, max_tokens: u32) -> Self {
         let content = SamplingMessageContentBlock::text(text);
-        Self(CreateMessageRequestParams::new(vec![SamplingMessage::new(Role::User, content)], max_tokens))
+        Self(CreateMessageRequestParams::new(
+            vec![SamplingMessage::new(Role::User, content)],
+            max_tokens,
+        ))
     }
 
     /// Asks with everything that the protocol has.
@@ -46,8 +52,13 @@ pub struct Sampled(pub CreateMessageResult);
 impl Sampled {
     /// The texts of the answer, a line each; `None` when it has no text.
     pub fn text(&self) -> Option<String> {
-        let texts: Vec<&str> =
-            self.0.message.content.iter().filter_map(|block| Some(block.as_text()?.text.as_str())).collect();
+        let texts: Vec<&str> = self
+            .0
+            .message
+            .content
+            .iter()
+            .filter_map(|block| Some(block.as_text()?.text.as_str()))
+            .collect();
         (!texts.is_empty()).then(|| texts.join("\n"))
     }
 
@@ -70,12 +81,16 @@ impl Ctx {
                 json!({ "sampling": {} }),
             ));
         };
-        if (question.0.tools.is_some() || question.0.tool_choice.is_some()) && sampling.tools.is_none() {
+        if (question.0.tools.is_some() || question.0.tool_choice.is_some())
+            && sampling.tools.is_none()
+        {
             return Err(Error::missing_capability(
                 "The client does not support tools in sampling.",
                 json!({ "sampling": { "tools": {} } }),
             ));
         }
-        self.ask("sampling/createMessage", &question.0).await.map(Sampled)
+        self.ask("sampling/createMessage", &question.0)
+            .await
+            .map(Sampled)
     }
 }

@@ -27,7 +27,10 @@ pub struct Arguments {
 
 impl From<JsonObject> for Arguments {
     fn from(values: JsonObject) -> Self {
-        Self { values, exact: Vec::new() }
+        Self {
+            values,
+            exact: Vec::new(),
+        }
     }
 }
 
@@ -39,8 +42,12 @@ impl Arguments {
         let rounded = |name: &String, value: &Value| {
             is_rounded(value) && plan.properties.get(name).is_some_and(|plan| plan.integer)
         };
-        let names: Vec<String> =
-            arguments.values.iter().filter(|(name, value)| rounded(name, value)).map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = arguments
+            .values
+            .iter()
+            .filter(|(name, value)| rounded(name, value))
+            .map(|(name, _)| name.clone())
+            .collect();
         if !names.is_empty() {
             arguments.recover_digits(names, params);
         }
@@ -53,9 +60,15 @@ impl Arguments {
             #[serde(borrow)]
             arguments: HashMap<String, &'a RawValue>,
         }
-        let Ok(params) = serde_json::from_str::<Params<'_>>(params) else { return };
+        let Ok(params) = serde_json::from_str::<Params<'_>>(params) else {
+            return;
+        };
         for name in names {
-            let literal = params.arguments.get(&name).map(|raw| raw.get()).unwrap_or_default();
+            let literal = params
+                .arguments
+                .get(&name)
+                .map(|raw| raw.get())
+                .unwrap_or_default();
             let digits = literal.strip_prefix('-').unwrap_or(literal);
             if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
                 self.exact.push((name, literal.to_owned()));
@@ -65,20 +78,32 @@ impl Arguments {
 
     /// Removes arguments that the tool does not have, and returns their names.
     pub(crate) fn strip_unknown(&mut self, plan: &Plan) -> Vec<String> {
-        if self.values.keys().all(|name| plan.properties.contains_key(name)) {
+        if self
+            .values
+            .keys()
+            .all(|name| plan.properties.contains_key(name))
+        {
             return Vec::new();
         }
-        let unknown: Vec<String> =
-            self.values.keys().filter(|name| !plan.properties.contains_key(*name)).cloned().collect();
-        self.values.retain(|name, _| plan.properties.contains_key(name));
-        self.exact.retain(|(name, _)| plan.properties.contains_key(name));
+        let unknown: Vec<String> = self
+            .values
+            .keys()
+            .filter(|name| !plan.properties.contains_key(*name))
+            .cloned()
+            .collect();
+        self.values
+            .retain(|name, _| plan.properties.contains_key(name));
+        self.exact
+            .retain(|(name, _)| plan.properties.contains_key(name));
         unknown
     }
 
     /// Reads `"5"`, `12.0`, `"yes"` and their like as what the schema wants.
     pub(crate) fn coerce(&mut self, plan: &Plan) {
         for (name, value) in &mut self.values {
-            let Some(plan) = plan.properties.get(name) else { continue };
+            let Some(plan) = plan.properties.get(name) else {
+                continue;
+            };
             if self.exact.iter().any(|(held, _)| held == name) {
                 continue;
             }
@@ -130,7 +155,10 @@ pub(crate) fn coerce(value: &mut Value, plan: &Plan) -> Option<String> {
             }
         }
         Value::Number(number) if plan.integer && !plan.number && number.is_f64() => {
-            let whole = number.as_f64().filter(|n| n.fract() == 0.0).and_then(BigInt::from_f64);
+            let whole = number
+                .as_f64()
+                .filter(|n| n.fract() == 0.0)
+                .and_then(BigInt::from_f64);
             if let Some(integer) = whole {
                 return set_integer(value, &integer);
             }
@@ -170,7 +198,10 @@ fn set_integer(value: &mut Value, integer: &BigInt) -> Option<String> {
     }
     let digits = integer.to_string();
     // Beyond the range of a double the nearest one is its largest.
-    let nearest = digits.parse::<f64>().unwrap_or(f64::MAX).clamp(f64::MIN, f64::MAX);
+    let nearest = digits
+        .parse::<f64>()
+        .unwrap_or(f64::MAX)
+        .clamp(f64::MIN, f64::MAX);
     *value = Number::from_f64(nearest).map(Value::Number)?;
     Some(digits)
 }
@@ -183,7 +214,9 @@ fn integer_from_text(text: &str) -> Option<BigInt> {
         _ => ("", text),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let well_formed = whole.split('_').all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()))
+    let well_formed = whole
+        .split('_')
+        .all(|group| !group.is_empty() && group.bytes().all(|b| b.is_ascii_digit()))
         && fraction.bytes().all(|b| b == b'0')
         && !digits.ends_with('.');
     if !well_formed || whole.len() > MAX_DIGITS {

@@ -28,8 +28,19 @@ fn integers_are_read_as_python_reads_them() {
         assert_eq!(coerced("integer", given.clone()), expected, "{given}");
     }
     for refused in [
-        json!("abc"), json!(""), json!("5.5"), json!("1e2"), json!("0x10"), json!("5."), json!("_1"), json!("1__2"),
-        json!("٣"), json!(5.5), json!(null), json!([5]), json!("9".repeat(MAX_DIGITS + 1)),
+        json!("abc"),
+        json!(""),
+        json!("5.5"),
+        json!("1e2"),
+        json!("0x10"),
+        json!("5."),
+        json!("_1"),
+        json!("1__2"),
+        json!("٣"),
+        json!(5.5),
+        json!(null),
+        json!([5]),
+        json!("9".repeat(MAX_DIGITS + 1)),
     ] {
         assert_eq!(coerced("integer", refused.clone()), refused);
     }
@@ -37,7 +48,15 @@ fn integers_are_read_as_python_reads_them() {
 
 #[test]
 fn booleans_and_numbers_are_read_leniently_and_strings_never_made_up() {
-    for yes in [json!("true"), json!("yes"), json!("on"), json!("T"), json!(1), json!(1.0), json!("1")] {
+    for yes in [
+        json!("true"),
+        json!("yes"),
+        json!("on"),
+        json!("T"),
+        json!(1),
+        json!(1.0),
+        json!("1"),
+    ] {
         assert_eq!(coerced("boolean", yes), json!(true));
     }
     for refused in [json!(2), json!(""), json!("maybe"), json!(null)] {
@@ -70,7 +89,11 @@ fn integers_beyond_64_bits_keep_their_digits() {
     for written in [digits.to_owned(), format!("\"{digits}\"")] {
         let params = format!(r#"{{"name":"t","arguments":{{"n":{written},"x":1e300}}}}"#);
         let values: Value = serde_json::from_str(&params).unwrap();
-        let mut arguments = Arguments::read(values["arguments"].as_object().unwrap().clone(), &plan, &params);
+        let mut arguments = Arguments::read(
+            values["arguments"].as_object().unwrap().clone(),
+            &plan,
+            &params,
+        );
         arguments.coerce(&plan);
         #[derive(serde::Deserialize)]
         struct Args {
@@ -90,7 +113,11 @@ fn a_number_beside_a_long_integer_stays_a_number() {
     let digits = "9".repeat(30);
     let params = format!(r#"{{"arguments":{{"n":{digits},"x":{digits}}}}}"#);
     let values: Value = serde_json::from_str(&params).unwrap();
-    let arguments = Arguments::read(values["arguments"].as_object().unwrap().clone(), &plan, &params);
+    let arguments = Arguments::read(
+        values["arguments"].as_object().unwrap().clone(),
+        &plan,
+        &params,
+    );
     assert_eq!(arguments.exact, [("n".to_owned(), digits)]);
 }
 

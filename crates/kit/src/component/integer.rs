@@ -58,7 +58,10 @@ impl<'de> Deserialize<'de> for Integer {
             }
 
             fn visit_str<E: de::Error>(self, digits: &str) -> Result<Integer, E> {
-                digits.parse().map(Integer).map_err(|_| E::custom("not an integer"))
+                digits
+                    .parse()
+                    .map(Integer)
+                    .map_err(|_| E::custom("not an integer"))
             }
         }
         deserializer.deserialize_any(Digits)

@@ -39,7 +39,8 @@ use crate::error::Result;
 /// A boxed future: what the registry stores handlers as.
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-pub(crate) type Handler<A, R> = Box<dyn Fn(crate::Ctx, A) -> BoxFuture<'static, Result<R>> + Send + Sync>;
+pub(crate) type Handler<A, R> =
+    Box<dyn Fn(crate::Ctx, A) -> BoxFuture<'static, Result<R>> + Send + Sync>;
 
 /// What the server does with a component, as opposed to what clients are told of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +59,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { cached: false, timeout: None, effects: Effects::default(), tags: Vec::new(), hint: CacheHint::NONE }
+        Self {
+            cached: false,
+            timeout: None,
+            effects: Effects::default(),
+            tags: Vec::new(),
+            hint: CacheHint::NONE,
+        }
     }
 }
 
@@ -73,17 +80,27 @@ pub struct CacheHint {
 
 impl CacheHint {
     /// Do not keep it.
-    pub const NONE: Self = Self { ttl: Duration::ZERO, public: false };
+    pub const NONE: Self = Self {
+        ttl: Duration::ZERO,
+        public: false,
+    };
 
     /// Part of the program, so the same for everybody until another one is started: ten minutes.
-    pub const FIXED: Self = Self { ttl: Duration::from_secs(600), public: true };
+    pub const FIXED: Self = Self {
+        ttl: Duration::from_secs(600),
+        public: true,
+    };
 
     pub(crate) fn ttl_ms(self) -> u64 {
         self.ttl.as_millis().try_into().unwrap_or(u64::MAX)
     }
 
     pub(crate) fn scope(self) -> CacheScope {
-        if self.public { CacheScope::Public } else { CacheScope::Private }
+        if self.public {
+            CacheScope::Public
+        } else {
+            CacheScope::Private
+        }
     }
 }
 
@@ -92,7 +109,9 @@ impl Settings {
     pub(crate) fn meta(&self) -> rmcp::model::MetaObject {
         let mut tags = self.tags.clone();
         tags.sort();
-        let Value::Object(meta) = json!({ "fastmcp": { "tags": tags } }) else { unreachable!() };
+        let Value::Object(meta) = json!({ "fastmcp": { "tags": tags } }) else {
+            unreachable!()
+        };
         meta.into()
     }
 }
@@ -139,7 +158,10 @@ macro_rules! common_builders {
         }
 
         /// What it does to the world beyond computing an answer.
-        pub fn effects(mut self, effects: impl IntoIterator<Item = $crate::component::Effect>) -> Self {
+        pub fn effects(
+            mut self,
+            effects: impl IntoIterator<Item = $crate::component::Effect>,
+        ) -> Self {
             self.settings.effects = effects.into_iter().collect();
             self
         }

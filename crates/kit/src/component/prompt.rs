@@ -1,6 +1,8 @@
 //! Prompts.
 
-use rmcp::model::{GetPromptResult, JsonObject, Prompt as Definition, PromptArgument, PromptMessage, Role};
+use rmcp::model::{
+    GetPromptResult, JsonObject, Prompt as Definition, PromptArgument, PromptMessage, Role,
+};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -46,7 +48,11 @@ impl Prompt {
     {
         let arguments = arguments(&schema::input::<A>());
         Self {
-            definition: Definition::new(name, None::<String>, (!arguments.is_empty()).then_some(arguments)),
+            definition: Definition::new(
+                name,
+                None::<String>,
+                (!arguments.is_empty()).then_some(arguments),
+            ),
             settings: Settings::default(),
             handler: Box::new(move |ctx, arguments| {
                 match serde_json::from_value::<A>(Value::Object(arguments)) {
@@ -55,7 +61,9 @@ impl Prompt {
                         Box::pin(async move { Ok(render.await?.into_prompt()) })
                     }
                     Err(_) => Box::pin(async move {
-                        Err(Error::invalid_params(format!("The arguments of the prompt '{name}' do not fit.")))
+                        Err(Error::invalid_params(format!(
+                            "The arguments of the prompt '{name}' do not fit."
+                        )))
                     }),
                 }
             }),
@@ -75,20 +83,28 @@ impl Prompt {
     }
 
     pub(crate) fn prepare(mut self) -> Self {
-        self.definition.meta.get_or_insert_with(|| self.settings.meta());
+        self.definition
+            .meta
+            .get_or_insert_with(|| self.settings.meta());
         self
     }
 
     /// Refuses unknown shapes before the handler sees them: every value a string, none missing.
     pub(crate) fn check(&self, given: &JsonObject) -> Result<()> {
         if let Some((name, _)) = given.iter().find(|(_, value)| !value.is_string()) {
-            return Err(Error::invalid_params(format!("The prompt argument '{name}' must be a string.")));
+            return Err(Error::invalid_params(format!(
+                "The prompt argument '{name}' must be a string."
+            )));
         }
         let declared = self.definition.arguments.as_deref().unwrap_or_default();
-        match declared.iter().find(|a| a.required == Some(true) && !given.contains_key(&a.name)) {
-            Some(missing) => {
-                Err(Error::invalid_params(format!("The prompt argument '{}' is required.", missing.name)))
-            }
+        match declared
+            .iter()
+            .find(|a| a.required == Some(true) && !given.contains_key(&a.name))
+        {
+            Some(missing) => Err(Error::invalid_params(format!(
+                "The prompt argument '{}' is required.",
+                missing.name
+            ))),
             None => Ok(()),
         }
     }
@@ -98,8 +114,12 @@ fn arguments(schema: &JsonObject) -> Vec<PromptArgument> {
     let required: Vec<&str> = schema::required(schema).collect();
     let properties = schema.get("properties").and_then(Value::as_object);
     let argument = |(name, property): (&String, &Value)| {
-        let mut argument = PromptArgument::new(name).with_required(required.contains(&name.as_str()));
-        argument.description = property.get("description").and_then(Value::as_str).map(str::to_owned);
+        let mut argument =
+            PromptArgument::new(name).with_required(required.contains(&name.as_str()));
+        argument.description = property
+            .get("description")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         argument
     };
     properties.into_iter().flatten().map(argument).collect()

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rmcp::model::{ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult};
+use rmcp::model::{
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+};
 
 use crate::core::Era;
 
@@ -31,7 +33,10 @@ pub(crate) struct Index<T> {
 
 impl<T> Default for Index<T> {
     fn default() -> Self {
-        Self { ordered: Vec::new(), by_name: HashMap::new() }
+        Self {
+            ordered: Vec::new(),
+            by_name: HashMap::new(),
+        }
     }
 }
 
@@ -60,13 +65,17 @@ pub(crate) enum Found {
 impl Registry {
     pub(crate) fn add_tool(&mut self, tool: Tool) -> Result<(), String> {
         let name = tool.name().to_owned();
-        let add = |tools: &mut Index<PreparedTool>| tools.insert(name.clone(), PreparedTool::new(tool)?);
+        let add =
+            |tools: &mut Index<PreparedTool>| tools.insert(name.clone(), PreparedTool::new(tool)?);
         add(&mut self.tools).map_err(|why| format!("The tool '{name}' cannot be served: {why}."))
     }
 
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<(), String> {
         let uri = uri_template::normalize(resource.uri()).into_owned();
-        resource.definition.meta.get_or_insert_with(|| resource.settings.meta());
+        resource
+            .definition
+            .meta
+            .get_or_insert_with(|| resource.settings.meta());
         let added = match uri_template::has_scheme(&uri) {
             true => self.resources.insert(uri.clone(), resource),
             false => Err("its URI has no scheme".into()),
@@ -115,7 +124,9 @@ impl Registry {
             return Some(Found::Resource(Arc::clone(resource)));
         }
         self.templates.iter().find_map(|template| {
-            template.match_uri(uri).map(|variables| Found::Template(Arc::clone(template), variables))
+            template
+                .match_uri(uri)
+                .map(|variables| Found::Template(Arc::clone(template), variables))
         })
     }
 }
@@ -140,7 +151,8 @@ impl Lists {
     {
         macro_rules! list {
             ($kind:ident, $items:expr) => {{
-                let mut list = $kind::with_all_items($items.map(|item| item.definition().clone()).collect());
+                let mut list =
+                    $kind::with_all_items($items.map(|item| item.definition().clone()).collect());
                 if era == Era::Legacy {
                     list.result_type = None;
                 }

@@ -90,7 +90,10 @@ pub trait IntoContents {
 
 impl IntoContents for String {
     fn into_contents(self, place: Place) -> Vec<ResourceContents> {
-        vec![with_mime(ResourceContents::text(self, place.uri), place.mime_type)]
+        vec![with_mime(
+            ResourceContents::text(self, place.uri),
+            place.mime_type,
+        )]
     }
 }
 
@@ -104,7 +107,10 @@ impl IntoContents for Vec<u8> {
     fn into_contents(self, place: Place) -> Vec<ResourceContents> {
         use base64::Engine as _;
         let blob = base64::engine::general_purpose::STANDARD.encode(self);
-        vec![with_mime(ResourceContents::blob(blob, place.uri), place.mime_type)]
+        vec![with_mime(
+            ResourceContents::blob(blob, place.uri),
+            place.mime_type,
+        )]
     }
 }
 

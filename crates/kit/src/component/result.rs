@@ -27,12 +27,18 @@ pub struct ToolResult {
 impl ToolResult {
     /// A result of one text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { content: vec![ContentBlock::text(text)], ..Self::default() }
+        Self {
+            content: vec![ContentBlock::text(text)],
+            ..Self::default()
+        }
     }
 
     /// A result of these contents: texts, images, audio, resources, links.
     pub fn content(content: impl IntoIterator<Item = ContentBlock>) -> Self {
-        Self { content: content.into_iter().collect(), ..Self::default() }
+        Self {
+            content: content.into_iter().collect(),
+            ..Self::default()
+        }
     }
 
     /// Adds structured content; it should be an object.
@@ -98,7 +104,9 @@ impl<T: Serialize + JsonSchema> IntoToolResult for T {
         let mut result = ToolResult::content(text.map(ContentBlock::text));
         if wrapped {
             result.structured = Some(json!({ "result": value }));
-            result.meta.insert("fastmcp".into(), json!({ "wrap_result": true }));
+            result
+                .meta
+                .insert("fastmcp".into(), json!({ "wrap_result": true }));
         } else {
             result.structured = Some(value);
         }

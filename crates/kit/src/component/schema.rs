@@ -20,7 +20,10 @@ fn of<T: JsonSchema + ?Sized>(contract: Contract) -> JsonObject {
         settings.meta_schema = None;
         settings.contract = contract;
     });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value();
     tidy(&mut schema);
     match schema {
         Value::Object(schema) => schema,
@@ -32,7 +35,9 @@ fn of<T: JsonSchema + ?Sized>(contract: Contract) -> JsonObject {
 /// Drops what says nothing to a client: Rust type names as titles, and formats such as `uint8`
 /// that JSON Schema does not define.
 fn tidy(schema: &mut Value) {
-    let Value::Object(schema) = schema else { return };
+    let Value::Object(schema) = schema else {
+        return;
+    };
     schema.shift_remove("title");
     let numeric = match schema.get("type") {
         Some(Value::String(one)) => is_numeric(one),
@@ -44,7 +49,9 @@ fn tidy(schema: &mut Value) {
     }
     for (keyword, value) in schema.iter_mut() {
         match value {
-            Value::Object(named) if NAMED.contains(&keyword.as_str()) => named.values_mut().for_each(tidy),
+            Value::Object(named) if NAMED.contains(&keyword.as_str()) => {
+                named.values_mut().for_each(tidy)
+            }
             Value::Array(several) => several.iter_mut().for_each(tidy),
             // Values, not schemas.
             _ if matches!(keyword.as_str(), "default" | "const" | "enum" | "examples") => {}
@@ -63,7 +70,9 @@ pub(crate) fn input<T: JsonSchema>() -> JsonObject {
     let mut schema = of::<T>(Contract::Deserialize);
     schema.shift_remove("description");
     schema.entry("type").or_insert_with(|| json!("object"));
-    schema.entry("additionalProperties").or_insert(Value::Bool(false));
+    schema
+        .entry("additionalProperties")
+        .or_insert(Value::Bool(false));
     let required: Vec<String> = required(&schema).map(str::to_owned).collect();
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         for (name, property) in properties.iter_mut() {
@@ -118,7 +127,12 @@ pub(crate) fn form<T: JsonSchema>() -> (JsonObject, bool) {
 
 /// The names of required members.
 pub(crate) fn required(schema: &JsonObject) -> impl Iterator<Item = &str> {
-    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
 }
 
 /// A schema, compiled.
@@ -135,7 +149,10 @@ impl Compiled {
         let validator = jsonschema::draft202012::options()
             .build(&Value::Object(schema.clone()))
             .map_err(|error| error.to_string())?;
-        Ok(Self { validator, plan: Plan::of(schema) })
+        Ok(Self {
+            validator,
+            plan: Plan::of(schema),
+        })
     }
 
     /// What is wrong with `value`, as one sentence that names members and no values.
@@ -143,7 +160,12 @@ impl Compiled {
         if self.validator.is_valid(value) {
             return None;
         }
-        let complaints: Vec<String> = self.validator.iter_errors(value).take(5).map(|e| explain(&e)).collect();
+        let complaints: Vec<String> = self
+            .validator
+            .iter_errors(value)
+            .take(5)
+            .map(|e| explain(&e))
+            .collect();
         Some(complaints.join("; "))
     }
 }
@@ -167,10 +189,18 @@ fn explain(error: &ValidationError<'_>) -> String {
         }
         ValidationErrorKind::Minimum { limit } => format!("{member} must be at least {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("{member} must be at most {limit}"),
-        ValidationErrorKind::ExclusiveMinimum { limit } => format!("{member} must be greater than {limit}"),
-        ValidationErrorKind::ExclusiveMaximum { limit } => format!("{member} must be less than {limit}"),
-        ValidationErrorKind::MinLength { limit } => format!("{member} must have at least {limit} characters"),
-        ValidationErrorKind::MaxLength { limit } => format!("{member} must have at most {limit} characters"),
+        ValidationErrorKind::ExclusiveMinimum { limit } => {
+            format!("{member} must be greater than {limit}")
+        }
+        ValidationErrorKind::ExclusiveMaximum { limit } => {
+            format!("{member} must be less than {limit}")
+        }
+        ValidationErrorKind::MinLength { limit } => {
+            format!("{member} must have at least {limit} characters")
+        }
+        ValidationErrorKind::MaxLength { limit } => {
+            format!("{member} must have at most {limit} characters")
+        }
         ValidationErrorKind::Enum { options } => format!("{member} must be one of {options}"),
         _ => format!("{member} {}", error.masked_with("has a value that")),
     }
@@ -198,11 +228,20 @@ impl Plan {
     fn read(&mut self, schema: &JsonObject) {
         match schema.get("type") {
             Some(Value::String(kind)) => self.allow(kind),
-            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).for_each(|kind| self.allow(kind)),
+            Some(Value::Array(kinds)) => kinds
+                .iter()
+                .filter_map(Value::as_str)
+                .for_each(|kind| self.allow(kind)),
             _ => {}
         }
-        for alternatives in ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(*key)?.as_array()) {
-            alternatives.iter().filter_map(Value::as_object).for_each(|one| self.read(one));
+        for alternatives in ["anyOf", "oneOf"]
+            .iter()
+            .filter_map(|key| schema.get(*key)?.as_array())
+        {
+            alternatives
+                .iter()
+                .filter_map(Value::as_object)
+                .for_each(|one| self.read(one));
         }
         if let Some(Value::Object(properties)) = schema.get("properties") {
             for (name, property) in properties {

@@ -28,7 +28,10 @@ fn input_is_closed_flat_and_described() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["required"], json!(["count"]));
     let count = &schema["properties"]["count"];
-    assert_eq!(*count, json!({"type": "integer", "minimum": 1, "maximum": 9, "description": "How many."}));
+    assert_eq!(
+        *count,
+        json!({"type": "integer", "minimum": 1, "maximum": 9, "description": "How many."})
+    );
     let name = &schema["properties"]["name"];
     assert_eq!(name["type"], json!(["string", "null"]));
     assert_eq!(name["default"], Value::Null);
@@ -60,15 +63,25 @@ fn complaints_name_members_and_never_values() {
     let complaint = |value| compiled.complain(&value);
     assert_eq!(complaint(json!({"count": 3})), None);
     assert_eq!(complaint(json!({})).unwrap(), "'count' is required");
-    assert_eq!(complaint(json!({"count": 0})).unwrap(), "'count' must be at least 1");
-    assert_eq!(complaint(json!({"count": "s3cret"})).unwrap(), "'count' must be of type integer");
+    assert_eq!(
+        complaint(json!({"count": 0})).unwrap(),
+        "'count' must be at least 1"
+    );
+    assert_eq!(
+        complaint(json!({"count": "s3cret"})).unwrap(),
+        "'count' must be of type integer"
+    );
     let nested = complaint(json!({"count": 1, "nested": {"flag": "s3cret"}})).unwrap();
-    assert!(nested.contains("nested") && !nested.contains("s3cret"), "{nested}");
+    assert!(
+        nested.contains("nested") && !nested.contains("s3cret"),
+        "{nested}"
+    );
 }
 
 #[test]
 fn a_schema_that_points_elsewhere_is_refused() {
-    let Value::Object(schema) = json!({"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}})
+    let Value::Object(schema) =
+        json!({"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}})
     else {
         unreachable!()
     };

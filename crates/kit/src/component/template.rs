@@ -52,15 +52,19 @@ impl ResourceTemplate {
             definition: Definition::new(uri_template, name),
             settings: Settings::default(),
             variables: schema::input::<A>(),
-            handler: Box::new(move |ctx, (place, variables)| match variables.parse::<A>() {
-                Ok(variables) => {
-                    let read = handler(ctx, variables);
-                    Box::pin(async move { Ok(read.await?.into_contents(place)) })
-                }
-                Err(_) => Box::pin(async move {
-                    Err(Error::invalid_params("A variable of the resource's URI is out of range."))
-                }),
-            }),
+            handler: Box::new(
+                move |ctx, (place, variables)| match variables.parse::<A>() {
+                    Ok(variables) => {
+                        let read = handler(ctx, variables);
+                        Box::pin(async move { Ok(read.await?.into_contents(place)) })
+                    }
+                    Err(_) => Box::pin(async move {
+                        Err(Error::invalid_params(
+                            "A variable of the resource's URI is out of range.",
+                        ))
+                    }),
+                },
+            ),
         }
     }
 
@@ -98,22 +102,41 @@ pub(crate) struct PreparedTemplate {
 
 impl PreparedTemplate {
     pub(crate) fn new(mut template: ResourceTemplate) -> Result<Self, String> {
-        template.definition.meta.get_or_insert_with(|| template.settings.meta());
+        template
+            .definition
+            .meta
+            .get_or_insert_with(|| template.settings.meta());
         let matcher = UriTemplate::parse(template.uri_template())?;
         let variables = Compiled::new(&template.variables)?;
-        if let Some(name) = matcher.variables().find(|name| !variables.plan.properties.contains_key(*name)) {
-            return Err(format!("the variable '{name}' is no member of the arguments"));
+        if let Some(name) = matcher
+            .variables()
+            .find(|name| !variables.plan.properties.contains_key(*name))
+        {
+            return Err(format!(
+                "the variable '{name}' is no member of the arguments"
+            ));
         }
-        if let Some(name) = schema::required(&template.variables).find(|name| !matcher.variables().any(|v| v == *name)) {
-            return Err(format!("the argument '{name}' is no variable of the template"));
+        if let Some(name) = schema::required(&template.variables)
+            .find(|name| !matcher.variables().any(|v| v == *name))
+        {
+            return Err(format!(
+                "the argument '{name}' is no variable of the template"
+            ));
         }
-        Ok(Self { template, matcher, variables })
+        Ok(Self {
+            template,
+            matcher,
+            variables,
+        })
     }
 
     /// The variables of `uri`, when it matches: as text, not yet checked.
     pub(crate) fn match_uri(&self, uri: &str) -> Option<Arguments> {
         let variables = self.matcher.match_uri(uri)?;
-        let values: JsonObject = variables.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
+        let values: JsonObject = variables
+            .into_iter()
+            .map(|(name, text)| (name, Value::String(text)))
+            .collect();
         Some(values.into())
     }
 
@@ -123,9 +146,13 @@ impl PreparedTemplate {
         let Arguments { values, exact } = variables;
         let values = Value::Object(values);
         if let Some(complaint) = self.variables.complain(&values) {
-            return Err(Error::invalid_params(format!("Invalid resource URI: {complaint}.")));
+            return Err(Error::invalid_params(format!(
+                "Invalid resource URI: {complaint}."
+            )));
         }
-        let Value::Object(values) = values else { unreachable!() };
+        let Value::Object(values) = values else {
+            unreachable!()
+        };
         Ok(Arguments { values, exact })
     }
 }

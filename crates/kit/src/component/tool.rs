@@ -124,7 +124,9 @@ fn misfit(name: &str, error: &serde_json::Error) -> String {
     let detail = error.to_string();
     match detail.starts_with("missing field") {
         true => format!("Invalid arguments for '{name}': {detail}."),
-        false => format!("Invalid arguments for '{name}': a value is out of the range that the tool can take."),
+        false => format!(
+            "Invalid arguments for '{name}': a value is out of the range that the tool can take."
+        ),
     }
 }
 
@@ -146,7 +148,12 @@ impl PreparedTool {
         check_root(&tool.definition.input_schema)?;
         let input = Compiled::new(&tool.definition.input_schema)?;
         #[cfg(debug_assertions)]
-        let output = tool.definition.output_schema.as_deref().map(Compiled::new).transpose()?;
+        let output = tool
+            .definition
+            .output_schema
+            .as_deref()
+            .map(Compiled::new)
+            .transpose()?;
         Ok(Self {
             tool,
             input,
@@ -169,8 +176,13 @@ fn check_root(schema: &JsonObject) -> Result<(), String> {
     if schema.get("type").and_then(|kind| kind.as_str()) != Some("object") {
         return Err("the arguments have to be a struct".into());
     }
-    match ["anyOf", "oneOf", "allOf", "not"].iter().find(|key| schema.contains_key(**key)) {
-        Some(key) => Err(format!("the input schema has '{key}' at its top: use a struct, not an enum")),
+    match ["anyOf", "oneOf", "allOf", "not"]
+        .iter()
+        .find(|key| schema.contains_key(**key))
+    {
+        Some(key) => Err(format!(
+            "the input schema has '{key}' at its top: use a struct, not an enum"
+        )),
         None => Ok(()),
     }
 }

@@ -31,9 +31,15 @@ impl UriTemplate {
         let mut query = Vec::new();
         let mut rest = template;
         while let Some(open) = rest.find('{') {
-            let close = rest[open..].find('}').map(|at| open + at).ok_or("the URI template has a '{' without '}'")?;
+            let close = rest[open..]
+                .find('}')
+                .map(|at| open + at)
+                .ok_or("the URI template has a '{' without '}'")?;
             if open > 0 {
-                parts.push(Part::Literal(normal_scheme(&rest[..open], parts.is_empty())));
+                parts.push(Part::Literal(normal_scheme(
+                    &rest[..open],
+                    parts.is_empty(),
+                )));
             }
             let expression = &rest[open + 1..close];
             rest = &rest[close + 1..];
@@ -47,10 +53,12 @@ impl UriTemplate {
             if matches!(parts.last(), Some(Part::Segment(_) | Part::Rest(_))) {
                 return Err("two variables of the URI template need text between them".into());
             }
-            parts.push(match (expression.strip_prefix('+'), expression.strip_suffix('*')) {
-                (Some(name), _) | (None, Some(name)) => Part::Rest(variable(name)?),
-                (None, None) => Part::Segment(variable(expression)?),
-            });
+            parts.push(
+                match (expression.strip_prefix('+'), expression.strip_suffix('*')) {
+                    (Some(name), _) | (None, Some(name)) => Part::Rest(variable(name)?),
+                    (None, None) => Part::Segment(variable(expression)?),
+                },
+            );
         }
         if !rest.is_empty() {
             parts.push(Part::Literal(normal_scheme(rest, parts.is_empty())));
@@ -117,7 +125,9 @@ fn variable(name: &str) -> Result<String, String> {
     let name = name.trim_end_matches('*');
     match !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         true => Ok(name.to_owned()),
-        false => Err(format!("'{{{name}}}' is no variable that URI templates here can have")),
+        false => Err(format!(
+            "'{{{name}}}' is no variable that URI templates here can have"
+        )),
     }
 }
 
@@ -132,14 +142,23 @@ pub(crate) fn normalize(uri: &str) -> Cow<'_, str> {
 }
 
 fn normal_scheme(literal: &str, first: bool) -> String {
-    if first { normalize(literal).into_owned() } else { literal.to_owned() }
+    if first {
+        normalize(literal).into_owned()
+    } else {
+        literal.to_owned()
+    }
 }
 
 /// Whether it starts with a scheme (RFC 3986 §3.1): all that a URI has to have here.
 pub(crate) fn has_scheme(uri: &str) -> bool {
     uri.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
-            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+        scheme
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphabetic())
+            && scheme
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
     })
 }
 
@@ -178,39 +197,82 @@ mod tests {
     #[test]
     fn a_variable_is_one_segment() {
         let template = "data://modulo10/{number}";
-        assert_eq!(matched(template, "data://modulo10/127"), one("number", "127"));
+        assert_eq!(
+            matched(template, "data://modulo10/127"),
+            one("number", "127")
+        );
         assert_eq!(matched(template, "data://modulo10/%31"), one("number", "1"));
-        assert_eq!(matched(template, "data://modulo10/5?x=1"), one("number", "5"));
-        for other in ["data://modulo10", "data://modulo10/", "data://modulo10/1/2", "data://modulo10/5/", "data://modulo10/5#x", "data://modulo10/%zz", "data://modulo10/%ff", "x://modulo10/5"] {
+        assert_eq!(
+            matched(template, "data://modulo10/5?x=1"),
+            one("number", "5")
+        );
+        for other in [
+            "data://modulo10",
+            "data://modulo10/",
+            "data://modulo10/1/2",
+            "data://modulo10/5/",
+            "data://modulo10/5#x",
+            "data://modulo10/%zz",
+            "data://modulo10/%ff",
+            "x://modulo10/5",
+        ] {
             assert_eq!(matched(template, other), None, "{other}");
         }
-        assert_eq!(matched(template, &format!("data://modulo10/{}", "9".repeat(MAX_URI))), None);
+        assert_eq!(
+            matched(
+                template,
+                &format!("data://modulo10/{}", "9".repeat(MAX_URI))
+            ),
+            None
+        );
     }
 
     #[test]
     fn text_after_a_variable_counts() {
-        assert_eq!(matched("test://template/{id}/data", "test://template/7/data"), one("id", "7"));
-        assert_eq!(matched("test://template/{id}/data", "test://template/7/other"), None);
+        assert_eq!(
+            matched("test://template/{id}/data", "test://template/7/data"),
+            one("id", "7")
+        );
+        assert_eq!(
+            matched("test://template/{id}/data", "test://template/7/other"),
+            None
+        );
     }
 
     #[test]
     fn the_rest_may_have_slashes() {
         for template in ["files:///{+path}", "files:///{path*}"] {
-            assert_eq!(matched(template, "files:///a/b.txt"), one("path", "a/b.txt"));
+            assert_eq!(
+                matched(template, "files:///a/b.txt"),
+                one("path", "a/b.txt")
+            );
         }
-        assert_eq!(matched("x://{+path}/end", "x://a/end/b/end"), one("path", "a/end/b"));
+        assert_eq!(
+            matched("x://{+path}/end", "x://a/end/b/end"),
+            one("path", "a/end/b")
+        );
     }
 
     #[test]
     fn query_members_are_optional_and_named() {
         let template = "db://rows{?limit,after}";
         assert_eq!(matched(template, "db://rows"), Some(vec![]));
-        assert_eq!(matched(template, "db://rows?after=x%20y&z=1&after=2"), one("after", "x y"));
+        assert_eq!(
+            matched(template, "db://rows?after=x%20y&z=1&after=2"),
+            one("after", "x y")
+        );
     }
 
     #[test]
     fn malformed_templates_are_refused() {
-        for template in ["x://{a", "x://{a}{b}", "x://{}", "x://{a b}", "x://{?a}/b", "x://{#a}"] {
+        for template in [
+            "x://{a",
+            "x://{a}{b}",
+            "x://{}",
+            "x://{a b}",
+            "x://{?a}/b",
+            "x://{#a}",
+        ] {
             assert!(UriTemplate::parse(template).is_err(), "{template}");
         }
     }
@@ -219,6 +281,8 @@ mod tests {
     fn schemes_ignore_case() {
         assert_eq!(normalize("DATA://Logo"), "data://Logo");
         assert_eq!(matched("Data://{a}", "data://x"), one("a", "x"));
-        assert!(has_scheme("data://x") && !has_scheme("nope") && !has_scheme("1:x") && !has_scheme(""));
+        assert!(
+            has_scheme("data://x") && !has_scheme("nope") && !has_scheme("1:x") && !has_scheme("")
+        );
     }
 }

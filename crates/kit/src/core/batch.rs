@@ -27,11 +27,19 @@ impl Batch {
         connection: &Arc<Connection>,
         members: Vec<Result<Message<'_>, Malformed>>,
     ) -> Reply {
-        if !connection.peer().is_some_and(|peer| peer.version == BATCH_VERSION) {
-            let error = RpcError::invalid_request("Batches exist only in protocol revision 2025-03-26; send one message.");
+        if connection
+            .peer()
+            .is_none_or(|peer| peer.version != BATCH_VERSION)
+        {
+            let error = RpcError::invalid_request(
+                "Batches exist only in protocol revision 2025-03-26; send one message.",
+            );
             return Reply::Answer(Answer::error(None, &error));
         }
-        let mut batch = Self { calls: Vec::new(), answers: Vec::new() };
+        let mut batch = Self {
+            calls: Vec::new(),
+            answers: Vec::new(),
+        };
         for member in members {
             let inbound = match member {
                 Ok(message) => Inbound::new(message, None),
@@ -42,7 +50,9 @@ impl Batch {
             };
             if inbound.is_initialize() {
                 let error = RpcError::invalid_request("\"initialize\" cannot be part of a batch.");
-                batch.answers.push(Answer::error(inbound.request_id(), &error).body);
+                batch
+                    .answers
+                    .push(Answer::error(inbound.request_id(), &error).body);
                 continue;
             }
             match server.handle(connection, inbound) {
@@ -63,7 +73,9 @@ impl Batch {
         while let Some(call) = self.calls.get_mut(i) {
             match call.poll_event(cx) {
                 Poll::Pending => i += 1,
-                Poll::Ready(Some(Event::Message(message))) => return Poll::Ready(Some(Event::Message(message))),
+                Poll::Ready(Some(Event::Message(message))) => {
+                    return Poll::Ready(Some(Event::Message(message)));
+                }
                 Poll::Ready(Some(Event::Answer(answer))) => {
                     self.answers.push(answer.body);
                     self.calls.swap_remove(i);
@@ -79,6 +91,9 @@ impl Batch {
         }
         let answers = std::mem::take(&mut self.answers);
         let body = [b"[", answers.join(&b","[..]).as_slice(), b"]"].concat();
-        Poll::Ready(Some(Event::Answer(Answer { body: body.into(), error: None })))
+        Poll::Ready(Some(Event::Answer(Answer {
+            body: body.into(),
+            error: None,
+        })))
     }
 }

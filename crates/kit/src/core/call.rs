@@ -23,12 +23,18 @@ pub struct Answer {
 
 impl Answer {
     pub(crate) fn result(id: &Id, result: &[u8]) -> Self {
-        Self { body: wire::result(id, result), error: None }
+        Self {
+            body: wire::result(id, result),
+            error: None,
+        }
     }
 
     /// An error under `id`, or under none when it could not be read.
     pub fn error(id: Option<&Id>, error: &RpcError) -> Self {
-        Self { body: wire::error(id, error), error: Some(error.code) }
+        Self {
+            body: wire::error(id, error),
+            error: Some(error.code),
+        }
     }
 }
 
@@ -104,7 +110,12 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn new(ctx: Ctx, slot: Slot, work: Work) -> Self {
-        Self { ctx, work: Some(work), answer: None, _slot: slot }
+        Self {
+            ctx,
+            work: Some(work),
+            answer: None,
+            _slot: slot,
+        }
     }
 
     /// The next thing to send; `None` after the answer, or at once when the call is cancelled.
@@ -133,7 +144,6 @@ impl Call {
             (None, Some(_)) => Poll::Pending,
         }
     }
-
 }
 
 impl Drop for Call {

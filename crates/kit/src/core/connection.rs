@@ -100,7 +100,11 @@ impl Connection {
     /// Opens the stream for notifications that belong to no request. `None` when one is open.
     pub fn open_stream(&self) -> Option<Unsolicited> {
         let mut state = self.state();
-        if state.stream.as_ref().is_some_and(|stream| !stream.is_closed()) {
+        if state
+            .stream
+            .as_ref()
+            .is_some_and(|stream| !stream.is_closed())
+        {
             return None;
         }
         let (sender, receiver) = mpsc::channel(UNSOLICITED_QUEUE);
@@ -158,7 +162,11 @@ impl Connection {
     /// Whether something is in flight or a stream is open.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.state();
-        !state.in_flight.is_empty() || state.stream.as_ref().is_some_and(|stream| !stream.is_closed())
+        !state.in_flight.is_empty()
+            || state
+                .stream
+                .as_ref()
+                .is_some_and(|stream| !stream.is_closed())
     }
 
     /// Registers a request of ours; the answer arrives at the receiver.
@@ -187,7 +195,9 @@ impl Connection {
         if state.subscriptions.len() >= MAX_SUBSCRIPTIONS && !state.subscriptions.contains(uri) {
             return Err(RpcError::new(
                 Code::BUSY,
-                format!("At most {MAX_SUBSCRIPTIONS} resources can be subscribed to; unsubscribe from one first."),
+                format!(
+                    "At most {MAX_SUBSCRIPTIONS} resources can be subscribed to; unsubscribe from one first."
+                ),
             ));
         }
         state.subscriptions.insert(uri.into());
@@ -205,7 +215,9 @@ impl Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("principal", &self.principal).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
     }
 }
 
@@ -228,13 +240,18 @@ impl Slot {
             return Err(busy(max_in_all, "in all"));
         }
         // From here on dropping it gives the place back.
-        let slot = Self { ctx: ctx.clone(), in_all: Arc::clone(in_all) };
+        let slot = Self {
+            ctx: ctx.clone(),
+            in_all: Arc::clone(in_all),
+        };
         let connection = ctx.connection();
         if connection.remembers {
             let mut state = connection.state();
             let refusal = if state.in_flight.contains_key(ctx.id()) {
                 // Answering the second one leaves the first its own, single answer.
-                Some(RpcError::invalid_request("A request with this id is already in flight."))
+                Some(RpcError::invalid_request(
+                    "A request with this id is already in flight.",
+                ))
             } else if state.in_flight.len() >= max_per_connection {
                 Some(busy(max_per_connection, "on this connection"))
             } else {
@@ -257,7 +274,11 @@ impl Drop for Slot {
         if connection.remembers {
             let mut state = connection.state();
             // A refused duplicate must not free the place of the call it duplicates.
-            if state.in_flight.get(self.ctx.id()).is_some_and(|held| held.is(&self.ctx)) {
+            if state
+                .in_flight
+                .get(self.ctx.id())
+                .is_some_and(|held| held.is(&self.ctx))
+            {
                 state.in_flight.remove(self.ctx.id());
             }
         }
@@ -265,7 +286,10 @@ impl Drop for Slot {
 }
 
 fn busy(limit: usize, scope: &str) -> RpcError {
-    RpcError::new(Code::BUSY, format!("The server is busy: {limit} requests are in flight {scope}; try again later."))
+    RpcError::new(
+        Code::BUSY,
+        format!("The server is busy: {limit} requests are in flight {scope}; try again later."),
+    )
 }
 
 /// What a method of one era may assume of its connection.

@@ -68,7 +68,9 @@ pub(crate) fn classify_meta(
         return Route::Modern;
     }
     let http = http.unwrap_or_default();
-    let modern_header = http.version.is_some_and(|version| !LEGACY_VERSIONS.contains(&version));
+    let modern_header = http
+        .version
+        .is_some_and(|version| !LEGACY_VERSIONS.contains(&version));
     if modern_header || http.method.is_some() || MODERN_ONLY.contains(&method) {
         return Route::Malformed(RpcError::invalid_params(
             "\"params._meta\" must name \"io.modelcontextprotocol/protocolVersion\" and \
@@ -104,8 +106,21 @@ mod tests {
     const META: &str = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}"#;
     const OLD_META: &str = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}}"#;
 
-    fn route(method: &str, params: Option<&str>, version: Option<&str>, mirrored: Option<&str>) -> &'static str {
-        match classify(method, params, Some(HttpSignals { version, method: mirrored, ..HttpSignals::default() })) {
+    fn route(
+        method: &str,
+        params: Option<&str>,
+        version: Option<&str>,
+        mirrored: Option<&str>,
+    ) -> &'static str {
+        match classify(
+            method,
+            params,
+            Some(HttpSignals {
+                version,
+                method: mirrored,
+                ..HttpSignals::default()
+            }),
+        ) {
             Route::Legacy => "legacy",
             Route::Modern => "modern",
             Route::Malformed(_) => "malformed",
@@ -115,28 +130,72 @@ mod tests {
     #[test]
     fn the_table() {
         let init = Some(r#"{"protocolVersion":"2025-11-25"}"#);
-        let init_modern = Some(r#"{"protocolVersion":"2026-07-28","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#);
+        let init_modern = Some(
+            r#"{"protocolVersion":"2026-07-28","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#,
+        );
         let rows = [
             // 1: `initialize` as legacy clients send it is legacy, whatever else it claims.
             ("initialize", init, None, None, "legacy"),
             ("initialize", init, Some("2026-07-28"), None, "legacy"),
-            ("initialize", init_modern, Some("2026-07-28"), Some("initialize"), "legacy"),
+            (
+                "initialize",
+                init_modern,
+                Some("2026-07-28"),
+                Some("initialize"),
+                "legacy",
+            ),
             // 2: `initialize` without its params but with a modern envelope.
             ("initialize", Some(META), Some("2026-07-28"), None, "modern"),
             // 3: the envelope decides, whatever version it names.
             ("tools/list", Some(META), None, None, "modern"),
-            ("tools/list", Some(OLD_META), Some("2025-11-25"), None, "modern"),
-            ("ping", Some(META), Some("2026-07-28"), Some("ping"), "modern"),
+            (
+                "tools/list",
+                Some(OLD_META),
+                Some("2025-11-25"),
+                None,
+                "modern",
+            ),
+            (
+                "ping",
+                Some(META),
+                Some("2026-07-28"),
+                Some("ping"),
+                "modern",
+            ),
             // 4: modern by header or by method, but without the envelope.
             ("tools/list", None, Some("2026-07-28"), None, "malformed"),
-            ("tools/list", Some("{}"), Some("2030-01-01"), None, "malformed"),
-            ("tools/list", None, Some("2025-11-25"), Some("tools/list"), "malformed"),
+            (
+                "tools/list",
+                Some("{}"),
+                Some("2030-01-01"),
+                None,
+                "malformed",
+            ),
+            (
+                "tools/list",
+                None,
+                Some("2025-11-25"),
+                Some("tools/list"),
+                "malformed",
+            ),
             ("server/discover", None, None, None, "malformed"),
-            ("subscriptions/listen", Some("{}"), Some("2025-11-25"), None, "malformed"),
+            (
+                "subscriptions/listen",
+                Some("{}"),
+                Some("2025-11-25"),
+                None,
+                "malformed",
+            ),
             // 5–7: everything else is legacy; the session decides.
             ("tools/list", None, Some("2025-06-18"), None, "legacy"),
             ("tools/list", None, None, None, "legacy"),
-            ("tools/call", Some(r#"{"name":"x","_meta":{"progressToken":1}}"#), None, None, "legacy"),
+            (
+                "tools/call",
+                Some(r#"{"name":"x","_meta":{"progressToken":1}}"#),
+                None,
+                None,
+                "legacy",
+            ),
             ("initialize", None, None, None, "legacy"),
             ("tools/list", Some("[]"), None, None, "legacy"),
         ];
@@ -153,6 +212,9 @@ mod tests {
     fn without_headers_only_the_message_counts() {
         assert_eq!(classify("tools/list", None, None), Route::Legacy);
         assert_eq!(classify("tools/list", Some(META), None), Route::Modern);
-        assert!(matches!(classify("server/discover", None, None), Route::Malformed(_)));
+        assert!(matches!(
+            classify("server/discover", None, None),
+            Route::Malformed(_)
+        ));
     }
 }

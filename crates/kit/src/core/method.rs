@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rmcp::model::{
-    CallToolRequestParams, DiscoverResult, GetPromptRequestParams, InitializeRequestParams, InitializeResult,
-    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, SubscribeRequestParams,
-    UnsubscribeRequestParams,
+    CallToolRequestParams, DiscoverResult, GetPromptRequestParams, InitializeRequestParams,
+    InitializeResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    SubscribeRequestParams, UnsubscribeRequestParams,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::component::{Arguments, CacheHint, has_scheme, normalize};
 use crate::context::Level;
-use crate::middleware::{List, PromptGet, ProtocolCall, ResourceRead, Target, ToolCall, complete_modern};
+use crate::middleware::{
+    List, PromptGet, ProtocolCall, ResourceRead, Target, ToolCall, complete_modern,
+};
 use crate::wire::{Code, Id, Message, Notification, RpcError};
 
 use super::call::Reply;
@@ -48,15 +50,33 @@ struct Method {
 }
 
 const fn both(name: &'static str, run: Run) -> Method {
-    Method { name, legacy: true, modern: true, early: false, run }
+    Method {
+        name,
+        legacy: true,
+        modern: true,
+        early: false,
+        run,
+    }
 }
 
 const fn legacy(name: &'static str, early: bool, run: Run) -> Method {
-    Method { name, legacy: true, modern: false, early, run }
+    Method {
+        name,
+        legacy: true,
+        modern: false,
+        early,
+        run,
+    }
 }
 
 const fn modern(name: &'static str, run: Run) -> Method {
-    Method { name, legacy: false, modern: true, early: false, run }
+    Method {
+        name,
+        legacy: false,
+        modern: true,
+        early: false,
+        run,
+    }
 }
 
 /// Every method that is answered, the most frequent first.
@@ -65,12 +85,18 @@ const METHODS: &[Method] = &[
     both("resources/read", read_resource),
     both("prompts/get", get_prompt),
     both("tools/list", |_, incoming| incoming.list(List::Tools)),
-    both("resources/list", |_, incoming| incoming.list(List::Resources)),
-    both("resources/templates/list", |_, incoming| incoming.list(List::Templates)),
+    both("resources/list", |_, incoming| {
+        incoming.list(List::Resources)
+    }),
+    both("resources/templates/list", |_, incoming| {
+        incoming.list(List::Templates)
+    }),
     both("prompts/list", |_, incoming| incoming.list(List::Prompts)),
     modern("server/discover", discover),
     legacy("initialize", true, initialize),
-    legacy("ping", true, |_, incoming| Ok(incoming.acknowledge(|| Ok(())))),
+    legacy("ping", true, |_, incoming| {
+        Ok(incoming.acknowledge(|| Ok(())))
+    }),
     legacy("logging/setLevel", false, set_level),
     legacy("resources/subscribe", false, subscribe),
     legacy("resources/unsubscribe", false, unsubscribe),
@@ -82,7 +108,13 @@ pub(super) fn dispatch(
     connection: &Arc<Connection>,
     inbound: Inbound<'_>,
 ) -> Result<Reply, RpcError> {
-    let Inbound { message: Message::Request(request), meta, route, http } = inbound else {
+    let Inbound {
+        message: Message::Request(request),
+        meta,
+        route,
+        http,
+    } = inbound
+    else {
         return Ok(Reply::Accepted);
     };
     let (era, peer) = match route {
@@ -97,7 +129,12 @@ pub(super) fn dispatch(
         }
     };
     let served = |method: &&Method| {
-        method.name == request.method && if era == Era::Legacy { method.legacy } else { method.modern }
+        method.name == request.method
+            && if era == Era::Legacy {
+                method.legacy
+            } else {
+                method.modern
+            }
     };
     let found = METHODS.iter().find(served);
     let peer = match (peer, found) {
@@ -111,8 +148,15 @@ pub(super) fn dispatch(
     {
         return Err(RpcError::invalid_params("\"params\" must be an object."));
     }
-    let incoming =
-        Incoming { connection, id: request.id, method: method.name, params: request.params, meta, peer, http };
+    let incoming = Incoming {
+        connection,
+        id: request.id,
+        method: method.name,
+        params: request.params,
+        meta,
+        peer,
+        http,
+    };
     let target = (method.run)(server, &incoming)?;
     server.start(incoming.ctx(server)?, target)
 }
@@ -136,7 +180,9 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
         request_id: &'a serde_json::value::RawValue,
     }
     if notification.method == "notifications/cancelled"
-        && let Some(Ok(cancelled)) = notification.params.map(serde_json::from_str::<Cancelled<'_>>)
+        && let Some(Ok(cancelled)) = notification
+            .params
+            .map(serde_json::from_str::<Cancelled<'_>>)
         && let Some(id) = Id::from_json(cancelled.request_id.get(), 1 << 10)
     {
         connection.cancel(&id);
@@ -145,10 +191,16 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
 
 /// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` is checked by the methods
 /// that have one.
-fn check_headers(method: &str, version: &str, http: Option<HttpSignals<'_>>) -> Result<(), RpcError> {
+fn check_headers(
+    method: &str,
+    version: &str,
+    http: Option<HttpSignals<'_>>,
+) -> Result<(), RpcError> {
     let Some(http) = http else { return Ok(()) };
     if let Some(broken) = http.broken {
-        return Err(mismatch(format!("The header {broken} appears twice or holds characters it must not.")));
+        return Err(mismatch(format!(
+            "The header {broken} appears twice or holds characters it must not."
+        )));
     }
     expect("MCP-Protocol-Version", http.version, version)?;
     expect("Mcp-Method", http.method, method)
@@ -157,8 +209,12 @@ fn check_headers(method: &str, version: &str, http: Option<HttpSignals<'_>>) -> 
 fn expect(header: &str, found: Option<&str>, wanted: &str) -> Result<(), RpcError> {
     match found {
         Some(found) if found == wanted => Ok(()),
-        Some(_) => Err(mismatch(format!("The header {header} differs from the message's own value."))),
-        None => Err(mismatch(format!("The header {header} is missing; it repeats the message's own value."))),
+        Some(_) => Err(mismatch(format!(
+            "The header {header} differs from the message's own value."
+        ))),
+        None => Err(mismatch(format!(
+            "The header {header} is missing; it repeats the message's own value."
+        ))),
     }
 }
 
@@ -169,10 +225,15 @@ fn mismatch(message: String) -> RpcError {
 /// `=?base64?…?=` (SEP-2243 value encoding); anything else is literal.
 fn decode_header(value: &str) -> Option<String> {
     use base64::Engine as _;
-    match value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+    match value
+        .strip_prefix("=?base64?")
+        .and_then(|rest| rest.strip_suffix("?="))
+    {
         None => Some(value.to_owned()),
         Some(encoded) => {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(encoded)
+                .ok()?;
             String::from_utf8(bytes).ok()
         }
     }
@@ -195,9 +256,12 @@ impl Incoming<'_> {
 
     /// Checks `Mcp-Name` against the name in the message.
     fn check_name(&self, name: &str) -> Result<(), RpcError> {
-        let (Era::Modern, Some(http)) = (self.peer.era, self.http) else { return Ok(()) };
+        let (Era::Modern, Some(http)) = (self.peer.era, self.http) else {
+            return Ok(());
+        };
         let decoded = http.name.map(|value| {
-            decode_header(value).ok_or_else(|| mismatch("The header Mcp-Name is not valid base64 text.".into()))
+            decode_header(value)
+                .ok_or_else(|| mismatch("The header Mcp-Name is not valid base64 text.".into()))
         });
         expect("Mcp-Name", decoded.transpose()?.as_deref(), name)
     }
@@ -207,7 +271,9 @@ impl Incoming<'_> {
         if self.params.is_some() {
             let params: PaginatedRequestParams = self.typed()?;
             if params.cursor.is_some() {
-                return Err(RpcError::invalid_params("\"cursor\" is not one that this server handed out."));
+                return Err(RpcError::invalid_params(
+                    "\"cursor\" is not one that this server handed out.",
+                ));
             }
         }
         Ok(Target::List(list))
@@ -219,7 +285,10 @@ impl Incoming<'_> {
     }
 
     fn protocol(&self, run: impl FnOnce() -> Result<Bytes, RpcError> + Send + 'static) -> Target {
-        Target::Protocol(ProtocolCall { method: self.method, run: Box::new(run) })
+        Target::Protocol(ProtocolCall {
+            method: self.method,
+            run: Box::new(run),
+        })
     }
 }
 
@@ -229,10 +298,18 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
     let tool = server.inner().registry.tools.get(&params.name).cloned();
     let values = params.arguments.unwrap_or_default();
     let arguments = match &tool {
-        Some(prepared) => Arguments::read(values, &prepared.input.plan, incoming.params.unwrap_or_default()),
+        Some(prepared) => Arguments::read(
+            values,
+            &prepared.input.plan,
+            incoming.params.unwrap_or_default(),
+        ),
         None => values.into(),
     };
-    Ok(Target::Tool(ToolCall { name: params.name.into_owned(), arguments, tool }))
+    Ok(Target::Tool(ToolCall {
+        name: params.name.into_owned(),
+        arguments,
+        tool,
+    }))
 }
 
 fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
@@ -247,20 +324,29 @@ fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErr
     let params: GetPromptRequestParams = incoming.typed()?;
     incoming.check_name(&params.name)?;
     let prompt = server.inner().registry.prompts.get(&params.name).cloned();
-    Ok(Target::Prompt(PromptGet { name: params.name, arguments: params.arguments.unwrap_or_default(), prompt }))
+    Ok(Target::Prompt(PromptGet {
+        name: params.name,
+        arguments: params.arguments.unwrap_or_default(),
+        prompt,
+    }))
 }
 
 fn resource_uri(uri: &str) -> Result<String, RpcError> {
     match has_scheme(uri) {
         true => Ok(normalize(uri).into_owned()),
-        false => Err(RpcError::invalid_params("\"uri\" must be an absolute URI with a scheme.")),
+        false => Err(RpcError::invalid_params(
+            "\"uri\" must be an absolute URI with a scheme.",
+        )),
     }
 }
 
 fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let params: InitializeRequestParams = incoming.typed()?;
     let proposed = params.protocol_version.as_str();
-    let version = LEGACY_VERSIONS.into_iter().find(|known| *known == proposed).unwrap_or(LATEST_LEGACY);
+    let version = LEGACY_VERSIONS
+        .into_iter()
+        .find(|known| *known == proposed)
+        .unwrap_or(LATEST_LEGACY);
     let peer = Arc::new(PeerInfo {
         era: Era::Legacy,
         version,
@@ -281,7 +367,10 @@ fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErr
 
 fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let inner = server.inner();
-    let versions = std::iter::once(MODERN_VERSION).chain(LEGACY_VERSIONS).map(protocol_version).collect();
+    let versions = std::iter::once(MODERN_VERSION)
+        .chain(LEGACY_VERSIONS)
+        .map(protocol_version)
+        .collect();
     let mut result = DiscoverResult::new(versions, inner.capabilities.clone());
     if let Some(resources) = &mut result.capabilities.resources {
         // Subscriptions of this revision are opened with a method that is not served yet.
@@ -289,13 +378,20 @@ fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError
     }
     result.instructions = inner.instructions.clone();
     let result = serde_json::to_value(result).map_err(|_| RpcError::internal())?;
-    let hint = CacheHint { ttl: std::time::Duration::from_secs(60), public: false };
+    let hint = CacheHint {
+        ttl: std::time::Duration::from_secs(60),
+        public: false,
+    };
     let result = complete_modern(result, hint, &inner.facts);
     Ok(incoming.protocol(move || json(&result)))
 }
 
 fn protocol_version(version: &str) -> ProtocolVersion {
-    ProtocolVersion::KNOWN_VERSIONS.iter().find(|known| known.as_str() == version).cloned().unwrap_or_default()
+    ProtocolVersion::KNOWN_VERSIONS
+        .iter()
+        .find(|known| known.as_str() == version)
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn set_level(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
@@ -331,5 +427,7 @@ fn unsubscribe(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> 
 }
 
 fn json(value: &impl Serialize) -> Result<Bytes, RpcError> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|_| RpcError::internal())
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|_| RpcError::internal())
 }

@@ -16,7 +16,7 @@ mod server;
 pub use batch::Batch;
 pub use call::{Answer, Call, Event, Exchange, Reply};
 pub use connection::{Connection, Unsolicited};
-pub use era::{Era, HttpSignals, LEGACY_VERSIONS, LATEST_LEGACY, MODERN_VERSION, Route, classify};
+pub use era::{Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION, Route, classify};
 pub use peer::PeerInfo;
 pub use server::{BuildError, CallLimits, Inbound, Server, ServerBuilder};
 

@@ -29,7 +29,9 @@ struct State {
 impl Outbox {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         // A panic while the lock is held can't happen: nothing in here calls foreign code.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Queues a message, waiting for room. A message for a call that is over is dropped.
@@ -96,13 +98,33 @@ mod tests {
     fn a_full_queue_makes_the_writer_wait_and_closing_frees_it() {
         let outbox = Outbox::default();
         for _ in 0..CAPACITY {
-            assert!(outbox.send(Bytes::from_static(b"x")).now_or_never().is_some());
+            assert!(
+                outbox
+                    .send(Bytes::from_static(b"x"))
+                    .now_or_never()
+                    .is_some()
+            );
         }
-        assert!(outbox.send(Bytes::from_static(b"x")).now_or_never().is_none());
+        assert!(
+            outbox
+                .send(Bytes::from_static(b"x"))
+                .now_or_never()
+                .is_none()
+        );
         let waker = noop_waker();
         assert!(outbox.poll_next(&Context::from_waker(&waker)).is_some());
-        assert!(outbox.send(Bytes::from_static(b"x")).now_or_never().is_some());
+        assert!(
+            outbox
+                .send(Bytes::from_static(b"x"))
+                .now_or_never()
+                .is_some()
+        );
         outbox.close();
-        assert!(outbox.send(Bytes::from_static(b"dropped")).now_or_never().is_some());
+        assert!(
+            outbox
+                .send(Bytes::from_static(b"dropped"))
+                .now_or_never()
+                .is_some()
+        );
     }
 }

@@ -113,7 +113,11 @@ impl<'a> RequestMeta<'a> {
                 "\"_meta.io.modelcontextprotocol/clientInfo\" must be an object with \"name\" and \"version\".",
             )
         })?;
-        Ok(ModernEnvelope { version, capabilities, client })
+        Ok(ModernEnvelope {
+            version,
+            capabilities,
+            client,
+        })
     }
 }
 
@@ -129,10 +133,13 @@ impl ModernEnvelope {
         if self.version != MODERN_VERSION {
             // Only what can be used in this way: a client that retried with a legacy version in
             // `_meta` would be refused again.
-            let data = serde_json::json!({ "supported": [MODERN_VERSION], "requested": self.version });
+            let data =
+                serde_json::json!({ "supported": [MODERN_VERSION], "requested": self.version });
             let hint = match LEGACY_VERSIONS.contains(&&*self.version) {
                 true => "This protocol revision is served after \"initialize\", not per request.",
-                false => "This protocol revision is not served; \"data.supported\" lists those that are.",
+                false => {
+                    "This protocol revision is not served; \"data.supported\" lists those that are."
+                }
             };
             return Err(RpcError::new(Code::UNSUPPORTED_VERSION, hint).with_data(data));
         }

@@ -8,11 +8,15 @@ use bytes::Bytes;
 use rmcp::model::{Implementation, ReadResourceResult, ServerCapabilities};
 use serde_json::json;
 
-use crate::component::{CacheHint, Found, Lists, Prompt, Registry, Resource, ResourceTemplate, Tool};
 use crate::component::BoxFuture;
+use crate::component::{
+    CacheHint, Found, Lists, Prompt, Registry, Resource, ResourceTemplate, Tool,
+};
 use crate::context::{Ctx, Facts};
 use crate::error::{Error, Result};
-use crate::middleware::{self, CacheConfig, Flow, Invocation, List, Middleware, Next, Outcome, Target, soften};
+use crate::middleware::{
+    self, CacheConfig, Flow, Invocation, List, Middleware, Next, Outcome, Target, soften,
+};
 use crate::wire::{self, Body, Id, Malformed, Message, WireLimits};
 
 use super::batch::Batch;
@@ -24,7 +28,10 @@ use super::peer::RequestMeta;
 
 /// How long modern clients may keep the lists: they do not change while the server runs, and a
 /// restart with other components is noticed within this time.
-const LIST_HINT: CacheHint = CacheHint { ttl: Duration::from_secs(60), public: false };
+const LIST_HINT: CacheHint = CacheHint {
+    ttl: Duration::from_secs(60),
+    public: false,
+};
 
 /// Bounds of calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,7 +144,10 @@ impl ServerBuilder {
         if let Some(why) = self.refused {
             return Err(BuildError(why));
         }
-        let facts = Arc::new(Facts { server: self.info, ask_timeout: self.calls.ask_timeout });
+        let facts = Arc::new(Facts {
+            server: self.info,
+            ask_timeout: self.calls.ask_timeout,
+        });
         let internal = |error: serde_json::Error| BuildError(error.to_string());
         let json = |value| Ok::<_, serde_json::Error>(Bytes::from(serde_json::to_vec(&value)?));
         let legacy = Lists::write(&self.registry, Era::Legacy, json).map_err(internal)?;
@@ -182,7 +192,8 @@ fn capabilities(registry: &Registry) -> ServerCapabilities {
         capabilities.prompts = serde_json::from_value(unchanging).ok();
     }
     if registry.resources().next().is_some() || registry.templates().next().is_some() {
-        capabilities.resources = serde_json::from_value(json!({ "subscribe": true, "listChanged": false })).ok();
+        capabilities.resources =
+            serde_json::from_value(json!({ "subscribe": true, "listChanged": false })).ok();
     }
     capabilities
 }
@@ -279,7 +290,11 @@ impl Server {
     /// Tells every legacy client that subscribed to `uri` that it changed.
     pub fn resource_updated(&self, uri: &str) {
         let message = wire::notification("notifications/resources/updated", &json!({ "uri": uri }));
-        let mut subscribers = self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut subscribers = self
+            .0
+            .subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         subscribers.retain(|subscriber| match subscriber.upgrade() {
             Some(connection) => {
                 if connection.is_subscribed(uri) {
@@ -292,7 +307,11 @@ impl Server {
     }
 
     pub(crate) fn remember_subscriber(&self, connection: &Arc<Connection>) {
-        let mut subscribers = self.0.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut subscribers = self
+            .0
+            .subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let known = |weak: &Weak<Connection>| std::ptr::eq(weak.as_ptr(), Arc::as_ptr(connection));
         subscribers.retain(|weak| weak.strong_count() > 0);
         if !subscribers.iter().any(known) {
@@ -307,8 +326,19 @@ impl Server {
     /// Starts a request on its way through the pipeline.
     pub(crate) fn start(&self, ctx: Ctx, target: Target) -> Result<Reply, crate::wire::RpcError> {
         let limits = &self.0.calls;
-        let slot = Slot::take(&ctx, &self.0.in_flight, limits.in_flight_per_connection, limits.in_flight)?;
-        let (inner, call) = (Arc::clone(&self.0), Invocation { ctx: ctx.clone(), target });
+        let slot = Slot::take(
+            &ctx,
+            &self.0.in_flight,
+            limits.in_flight_per_connection,
+            limits.in_flight,
+        )?;
+        let (inner, call) = (
+            Arc::clone(&self.0),
+            Invocation {
+                ctx: ctx.clone(),
+                target,
+            },
+        );
         let work = async move {
             let (ctx, method) = (call.ctx.clone(), call.target.method());
             let outcome = Next::start(&inner).run(call).await;
@@ -328,7 +358,9 @@ impl Inner {
         match target {
             Target::Tool(call) => {
                 let Some(prepared) = call.tool else {
-                    return refuse(Error::invalid_params("No such tool; tools/list names them."));
+                    return refuse(Error::invalid_params(
+                        "No such tool; tools/list names them.",
+                    ));
                 };
                 let era = ctx.era();
                 let work = (prepared.tool.handler)(ctx, call.arguments);
@@ -343,7 +375,10 @@ impl Inner {
                 })
             }
             Target::Resource(read) => {
-                let place = |mime: &Option<String>, uri: String| crate::component::Place { uri, mime_type: mime.clone() };
+                let place = |mime: &Option<String>, uri: String| crate::component::Place {
+                    uri,
+                    mime_type: mime.clone(),
+                };
                 let (work, hint): (BoxFuture<'static, _>, _) = match read.found {
                     None => return refuse(Error::resource_not_found(read.uri)),
                     Some(Found::Resource(resource)) => {
@@ -354,16 +389,26 @@ impl Inner {
                         let template = &prepared.template;
                         let place = place(&template.definition.mime_type, read.uri);
                         match prepared.check(variables) {
-                            Ok(variables) => ((template.handler)(ctx, (place, variables)), template.settings.hint),
+                            Ok(variables) => (
+                                (template.handler)(ctx, (place, variables)),
+                                template.settings.hint,
+                            ),
                             Err(error) => return refuse(error),
                         }
                     }
                 };
-                Box::pin(async move { Ok(Outcome::Resource(ReadResourceResult::new(work.await?), hint)) })
+                Box::pin(async move {
+                    Ok(Outcome::Resource(
+                        ReadResourceResult::new(work.await?),
+                        hint,
+                    ))
+                })
             }
             Target::Prompt(get) => {
                 let Some(prompt) = get.prompt else {
-                    return refuse(Error::invalid_params("No such prompt; prompts/list names them."));
+                    return refuse(Error::invalid_params(
+                        "No such prompt; prompts/list names them.",
+                    ));
                 };
                 if let Err(error) = prompt.check(&get.arguments) {
                     return refuse(error);
@@ -387,11 +432,19 @@ impl Inner {
                     List::Templates => &lists.templates,
                     List::Prompts => &lists.prompts,
                 };
-                ready(Ok(Outcome::Encoded { json: json.clone(), is_error: false }))
+                ready(Ok(Outcome::Encoded {
+                    json: json.clone(),
+                    is_error: false,
+                }))
             }
-            Target::Protocol(call) => {
-                ready((call.run)().map(|json| Outcome::Encoded { json, is_error: false }).map_err(Error::from))
-            }
+            Target::Protocol(call) => ready(
+                (call.run)()
+                    .map(|json| Outcome::Encoded {
+                        json,
+                        is_error: false,
+                    })
+                    .map_err(Error::from),
+            ),
         }
     }
 }
@@ -409,7 +462,9 @@ fn check_output(
     prepared: &crate::component::PreparedTool,
     structured: Option<&serde_json::Value>,
 ) -> Result<()> {
-    let Some(schema) = &prepared.output else { return Ok(()) };
+    let Some(schema) = &prepared.output else {
+        return Ok(());
+    };
     let complaint = match structured {
         Some(value) => schema.complain(value),
         None => Some("structured content is missing".into()),
@@ -445,7 +500,12 @@ impl<'a> Inbound<'a> {
             Message::Request(_) => classify_meta(method, initialize, &meta, http),
             _ => Route::Legacy,
         };
-        Self { message, meta, route, http }
+        Self {
+            message,
+            meta,
+            route,
+            http,
+        }
     }
 
     /// Where it goes.

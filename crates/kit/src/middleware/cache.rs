@@ -29,12 +29,19 @@ pub struct CacheConfig {
 
 impl Default for CacheConfig {
     fn default() -> Self {
-        Self { ttl: Duration::from_secs(30), total_bytes: 32 << 20, entries: 10_000, entry_bytes: 1 << 20 }
+        Self {
+            ttl: Duration::from_secs(30),
+            total_bytes: 32 << 20,
+            entries: 10_000,
+            entry_bytes: 1 << 20,
+        }
     }
 }
 
+type Key = Box<[u8]>;
+
 pub(super) struct ResponseCache {
-    entries: Cache<Box<[u8]>, Bytes>,
+    entries: Cache<Key, Bytes>,
     entry_bytes: usize,
 }
 
@@ -47,31 +54,45 @@ impl ResponseCache {
         // One weight bounds both: an entry weighs its bytes, but never so little that more than
         // `entries` of them fit.
         let least = config.total_bytes.div_ceil(config.entries.max(1));
-        let weigh = move |key: &[u8], value: &Bytes| -> u32 {
-            let bytes = (key.len() + value.len()) as u64;
-            bytes.max(least).try_into().unwrap_or(u32::MAX)
-        };
         let entries = Cache::builder()
             .max_capacity(config.total_bytes)
             .time_to_live(config.ttl)
-            .weigher(move |key: &Box<[u8]>, value| weigh(key, value))
+            .weigher(move |key: &Key, value: &Bytes| {
+                let bytes = (key.len() + value.len()) as u64;
+                bytes.max(least).try_into().unwrap_or(u32::MAX)
+            })
             .build();
-        Some(Self { entries, entry_bytes: config.entry_bytes })
+        Some(Self {
+            entries,
+            entry_bytes: config.entry_bytes,
+        })
     }
 
     fn through<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        if !call.target.settings().is_some_and(|settings| settings.cached) {
+        if !call
+            .target
+            .settings()
+            .is_some_and(|settings| settings.cached)
+        {
             return next.run(call);
         }
-        let Some(key) = key(&call) else { return next.run(call) };
+        let Some(key) = key(&call) else {
+            return next.run(call);
+        };
         if let Some(json) = self.entries.get(&*key) {
-            return Box::pin(std::future::ready(Ok(Outcome::Encoded { json, is_error: false })));
+            return Box::pin(std::future::ready(Ok(Outcome::Encoded {
+                json,
+                is_error: false,
+            })));
         }
         let ctx = call.ctx.clone();
         let work = next.run(call);
         Box::pin(async move {
             let outcome = work.await?;
-            if let Outcome::Encoded { json, is_error: false } = &outcome
+            if let Outcome::Encoded {
+                json,
+                is_error: false,
+            } = &outcome
                 && !ctx.was_interactive()
                 && json.len() <= self.entry_bytes
             {
@@ -98,7 +119,7 @@ impl Middleware for ResponseCache {
 
 /// Principal, era, method, name and canonical arguments. Each part ends with a byte that JSON text
 /// and the parts themselves cannot hold, so no two questions share a key.
-fn key(call: &Invocation) -> Option<Box<[u8]>> {
+fn key(call: &Invocation) -> Option<Key> {
     const END: u8 = 0xff;
     let mut key = Vec::with_capacity(128);
     match call.ctx.principal().subject() {
@@ -182,7 +203,10 @@ mod tests {
             canonical(&value, &mut out);
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(text(json!({"a": 1, "b": [{"d": 1, "c": 2}]})), text(json!({"b": [{"c": 2, "d": 1}], "a": 1})));
+        assert_eq!(
+            text(json!({"a": 1, "b": [{"d": 1, "c": 2}]})),
+            text(json!({"b": [{"c": 2, "d": 1}], "a": 1}))
+        );
         for (left, right) in [
             (json!({"a": 1}), json!({"a": "1"})),
             (json!({"a": null}), json!({})),
@@ -195,13 +219,29 @@ mod tests {
 
     #[test]
     fn the_cache_is_bounded_in_entries_and_bytes() {
-        let config = CacheConfig { entries: 10, total_bytes: 1000, ..CacheConfig::default() };
+        let config = CacheConfig {
+            entries: 10,
+            total_bytes: 1000,
+            ..CacheConfig::default()
+        };
         let cache = ResponseCache::new(config).unwrap();
         for i in 0..1000_u32 {
-            cache.entries.insert(i.to_be_bytes().into(), Bytes::from_static(b"x"));
+            cache
+                .entries
+                .insert(i.to_be_bytes().into(), Bytes::from_static(b"x"));
         }
         cache.entries.run_pending_tasks();
-        assert!(cache.entries.entry_count() <= 10, "{}", cache.entries.entry_count());
-        assert!(ResponseCache::new(CacheConfig { ttl: Duration::ZERO, ..config }).is_none());
+        assert!(
+            cache.entries.entry_count() <= 10,
+            "{}",
+            cache.entries.entry_count()
+        );
+        assert!(
+            ResponseCache::new(CacheConfig {
+                ttl: Duration::ZERO,
+                ..config
+            })
+            .is_none()
+        );
     }
 }

@@ -37,7 +37,10 @@ impl Middleware for Encode {
             match tool {
                 Some(name) => {
                     let outcome = tool_error(format!("The result of '{name}' {sentence}"));
-                    Ok(Outcome::Encoded { json: encode(outcome, &ctx)?, is_error: true })
+                    Ok(Outcome::Encoded {
+                        json: encode(outcome, &ctx)?,
+                        is_error: true,
+                    })
                 }
                 None => Err(Error::internal(format!("The result {sentence}"))),
             }
@@ -73,7 +76,8 @@ pub(crate) fn encode(outcome: Outcome, ctx: &Ctx) -> Result<Bytes> {
 
 fn sign(meta: &mut Option<MetaObject>, modern: bool, facts: &Facts) {
     if modern {
-        meta.get_or_insert_default().insert(SERVER_INFO.into(), server_info(facts));
+        meta.get_or_insert_default()
+            .insert(SERVER_INFO.into(), server_info(facts));
     }
 }
 
@@ -82,7 +86,11 @@ fn server_info(facts: &Facts) -> Value {
 }
 
 /// Adds what a modern result carries to one that is JSON already; used at start only.
-pub(crate) fn complete_modern(mut result: Value, hint: crate::component::CacheHint, facts: &Facts) -> Value {
+pub(crate) fn complete_modern(
+    mut result: Value,
+    hint: crate::component::CacheHint,
+    facts: &Facts,
+) -> Value {
     result["resultType"] = json!("complete");
     result["ttlMs"] = json!(hint.ttl_ms());
     result["cacheScope"] = json!(hint.scope());

@@ -20,8 +20,14 @@ impl Middleware for Metadata {
             {
                 let milliseconds = started.elapsed().as_secs_f64() * 1e3;
                 let meta = result.meta.get_or_insert_default();
-                meta.insert("_package_metadata".into(), json!({ "name": server.name, "version": server.version }));
-                meta.insert("_timing_metadata".into(), json!({ "tool_response_time_ms": milliseconds }));
+                meta.insert(
+                    "_package_metadata".into(),
+                    json!({ "name": server.name, "version": server.version }),
+                );
+                meta.insert(
+                    "_timing_metadata".into(),
+                    json!({ "tool_response_time_ms": milliseconds }),
+                );
             }
             Ok(outcome)
         })

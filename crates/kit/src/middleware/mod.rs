@@ -216,14 +216,18 @@ pub(crate) fn stack(
     cache: CacheConfig,
     author: Vec<Arc<dyn Middleware>>,
 ) -> Vec<Arc<dyn Middleware>> {
-    let mut stack: Vec<Arc<dyn Middleware>> =
-        vec![Arc::new(panic_guard::PanicGuard), Arc::new(timeout::Timeout(config.timeout))];
+    let mut stack: Vec<Arc<dyn Middleware>> = vec![
+        Arc::new(panic_guard::PanicGuard),
+        Arc::new(timeout::Timeout(config.timeout)),
+    ];
     stack.extend(author);
     stack.push(Arc::new(arguments::ArgumentCheck::default()));
     if let Some(cache) = cache::ResponseCache::new(cache) {
         stack.push(Arc::new(cache));
     }
-    stack.push(Arc::new(encode::Encode { max_bytes: config.result_bytes }));
+    stack.push(Arc::new(encode::Encode {
+        max_bytes: config.result_bytes,
+    }));
     stack.push(Arc::new(metadata::Metadata));
     stack
 }
@@ -238,7 +242,11 @@ pub struct Next<'a> {
 
 impl<'a> Next<'a> {
     pub(crate) fn start(inner: &'a Inner) -> Self {
-        Self { inner, rest: &inner.stack, inside: false }
+        Self {
+            inner,
+            rest: &inner.stack,
+            inside: false,
+        }
     }
 
     /// Runs the steps that are left and the handler.
@@ -247,9 +255,19 @@ impl<'a> Next<'a> {
             return self.inner.run(call);
         };
         if !self.inside {
-            return first.on_request(call, Self { inside: true, ..self });
+            return first.on_request(
+                call,
+                Self {
+                    inside: true,
+                    ..self
+                },
+            );
         }
-        let next = Self { rest, inside: false, ..self };
+        let next = Self {
+            rest,
+            inside: false,
+            ..self
+        };
         match call.target {
             Target::Tool(_) => first.on_call_tool(call, next),
             Target::Resource(_) => first.on_read_resource(call, next),

@@ -16,6 +16,10 @@ impl Middleware for PanicGuard {
         // everything of ours behind it is dropped with it.
         let guarded = AssertUnwindSafe(async move { next.run(call).await }).catch_unwind();
         // The panic hook has logged where it happened; the payload may hold a caller's value.
-        Box::pin(async move { guarded.await.unwrap_or_else(|_| Err(Error::internal("a handler panicked"))) })
+        Box::pin(async move {
+            guarded
+                .await
+                .unwrap_or_else(|_| Err(Error::internal("a handler panicked")))
+        })
     }
 }

@@ -15,7 +15,11 @@ pub(super) struct Timeout(pub(super) Duration);
 
 impl Middleware for Timeout {
     fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        let limit = call.target.settings().and_then(|settings| settings.timeout).unwrap_or(self.0);
+        let limit = call
+            .target
+            .settings()
+            .and_then(|settings| settings.timeout)
+            .unwrap_or(self.0);
         let ctx = call.ctx.clone();
         let tool = match &call.target {
             Target::Tool(call) => Some(call.name.clone()),
@@ -42,7 +46,12 @@ impl Middleware for Timeout {
                     }
                 }
             }
-            let sentence = |what: &str| format!("{what} took longer than the {} ms allowed.", limit.as_millis());
+            let sentence = |what: &str| {
+                format!(
+                    "{what} took longer than the {} ms allowed.",
+                    limit.as_millis()
+                )
+            };
             match tool {
                 Some(name) => Ok(tool_error(sentence(&format!("The tool '{name}'")))),
                 None => Err(Error::internal(sentence("The request"))),

@@ -21,7 +21,10 @@ pub struct SessionLimits {
 
 impl Default for SessionLimits {
     fn default() -> Self {
-        Self { max: 16_384, idle: Duration::from_secs(30 * 60) }
+        Self {
+            max: 16_384,
+            idle: Duration::from_secs(30 * 60),
+        }
     }
 }
 
@@ -39,7 +42,8 @@ impl SessionId {
     /// Reads an id as it was handed out; anything else is no id.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        hex.then(|| u128::from_str_radix(text, 16).ok().map(Self)).flatten()
+        hex.then(|| u128::from_str_radix(text, 16).ok().map(Self))
+            .flatten()
     }
 }
 
@@ -74,7 +78,11 @@ pub enum Refused {
 impl Sessions {
     /// An empty store.
     pub fn new(limits: SessionLimits) -> Self {
-        Self { limits, started: Instant::now(), open: RwLock::default() }
+        Self {
+            limits,
+            started: Instant::now(),
+            open: RwLock::default(),
+        }
     }
 
     /// Opens a session for a client that has just initialized.
@@ -83,7 +91,10 @@ impl Sessions {
     /// When there are too many.
     pub fn open(&self, connection: Arc<Connection>) -> Result<SessionId, Refused> {
         let id = SessionId::random().map_err(|_| Refused::NoRandomness)?;
-        let session = Session { connection, last_used: AtomicU64::new(self.now()) };
+        let session = Session {
+            connection,
+            last_used: AtomicU64::new(self.now()),
+        };
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= self.limits.max {
             return Err(Refused::Full);
@@ -95,7 +106,9 @@ impl Sessions {
     /// The connection of a session. Somebody else's session does not exist.
     pub fn get(&self, id: SessionId, principal: &Principal) -> Option<Arc<Connection>> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        let session = open.get(&id).filter(|session| session.connection.principal() == principal)?;
+        let session = open
+            .get(&id)
+            .filter(|session| session.connection.principal() == principal)?;
         session.last_used.store(self.now(), Ordering::Relaxed);
         Some(Arc::clone(&session.connection))
     }
@@ -103,7 +116,9 @@ impl Sessions {
     /// Ends a session and everything in flight in it; `false` when it does not exist.
     pub fn close(&self, id: SessionId, principal: &Principal) -> bool {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        let ours = open.get(&id).is_some_and(|session| session.connection.principal() == principal);
+        let ours = open
+            .get(&id)
+            .is_some_and(|session| session.connection.principal() == principal);
         let closed = ours.then(|| open.remove(&id)).flatten();
         drop(open);
         if let Some(session) = &closed {
@@ -117,16 +132,19 @@ impl Sessions {
         let now = self.now();
         let idle = self.limits.idle.as_secs();
         let mut expired = Vec::new();
-        self.open.write().unwrap_or_else(PoisonError::into_inner).retain(|_, session| {
-            if session.connection.is_busy() {
-                session.last_used.store(now, Ordering::Relaxed);
-            }
-            let keep = now.saturating_sub(session.last_used.load(Ordering::Relaxed)) < idle;
-            if !keep {
-                expired.push(Arc::clone(&session.connection));
-            }
-            keep
-        });
+        self.open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, session| {
+                if session.connection.is_busy() {
+                    session.last_used.store(now, Ordering::Relaxed);
+                }
+                let keep = now.saturating_sub(session.last_used.load(Ordering::Relaxed)) < idle;
+                if !keep {
+                    expired.push(Arc::clone(&session.connection));
+                }
+                keep
+            });
         expired.iter().for_each(|connection| connection.close());
     }
 
@@ -137,7 +155,10 @@ impl Sessions {
 
     /// Sessions that are open.
     pub fn len(&self) -> usize {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
     }
 
     /// Whether none is open.
@@ -174,7 +195,10 @@ mod tests {
 
     #[test]
     fn there_are_never_more_than_allowed() {
-        let sessions = Sessions::new(SessionLimits { max: 2, ..SessionLimits::default() });
+        let sessions = Sessions::new(SessionLimits {
+            max: 2,
+            ..SessionLimits::default()
+        });
         let first = sessions.open(connection()).unwrap();
         sessions.open(connection()).unwrap();
         assert!(matches!(sessions.open(connection()), Err(Refused::Full)));
@@ -184,11 +208,17 @@ mod tests {
 
     #[test]
     fn idle_sessions_end_and_busy_ones_stay() {
-        let sessions = Sessions::new(SessionLimits { idle: Duration::ZERO, ..SessionLimits::default() });
+        let sessions = Sessions::new(SessionLimits {
+            idle: Duration::ZERO,
+            ..SessionLimits::default()
+        });
         sessions.open(connection()).unwrap();
         let busy = connection();
         let _stream = busy.open_stream().unwrap();
-        let kept = Sessions::new(SessionLimits { idle: Duration::from_secs(1), ..SessionLimits::default() });
+        let kept = Sessions::new(SessionLimits {
+            idle: Duration::from_secs(1),
+            ..SessionLimits::default()
+        });
         kept.open(busy).unwrap();
         sessions.sweep();
         kept.sweep();
@@ -199,7 +229,13 @@ mod tests {
     fn ids_are_long_and_read_strictly() {
         let id = SessionId::random().unwrap();
         assert!(SessionId::parse(&id.to_string()) == Some(id));
-        for text in ["", "0", "+0000000000000000000000000000000", "0000000000000000000000000000000G", "ABCDEF00000000000000000000000000"] {
+        for text in [
+            "",
+            "0",
+            "+0000000000000000000000000000000",
+            "0000000000000000000000000000000G",
+            "ABCDEF00000000000000000000000000",
+        ] {
             assert!(SessionId::parse(text).is_none(), "{text}");
         }
     }

@@ -23,7 +23,12 @@ pub(super) struct Lines<R> {
 
 impl<R: AsyncBufRead + Unpin> Lines<R> {
     pub(super) fn new(reader: R, limit: usize) -> Self {
-        Self { reader, line: Vec::new(), skipping: false, limit }
+        Self {
+            reader,
+            line: Vec::new(),
+            skipping: false,
+            limit,
+        }
     }
 
     /// The next line; `None` at the end. Dropping the future loses nothing: what was read is kept.
@@ -45,11 +50,16 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             self.reader.consume(used);
             if complete {
                 let line = std::mem::take(&mut self.line);
-                return Ok(match (std::mem::take(&mut self.skipping), at_end && line.is_empty()) {
-                    (true, _) => Some(Line::TooLong),
-                    (false, true) => None,
-                    (false, false) => Some(Line::Text(line)),
-                });
+                return Ok(
+                    match (
+                        std::mem::take(&mut self.skipping),
+                        at_end && line.is_empty(),
+                    ) {
+                        (true, _) => Some(Line::TooLong),
+                        (false, true) => None,
+                        (false, false) => Some(Line::Text(line)),
+                    },
+                );
             }
         }
     }
@@ -60,7 +70,10 @@ mod tests {
     use super::*;
 
     async fn all(text: &str, limit: usize) -> Vec<Line> {
-        let mut lines = Lines::new(tokio::io::BufReader::with_capacity(4, text.as_bytes()), limit);
+        let mut lines = Lines::new(
+            tokio::io::BufReader::with_capacity(4, text.as_bytes()),
+            limit,
+        );
         let mut all = Vec::new();
         while let Some(line) = lines.next().await.unwrap() {
             all.push(line);
@@ -71,13 +84,19 @@ mod tests {
     #[tokio::test]
     async fn the_last_line_needs_no_newline() {
         let text = |s: &str| Line::Text(s.as_bytes().to_vec());
-        assert_eq!(all("one\ntwo\r\n\nthree", 100).await, [text("one\n"), text("two\r\n"), text("\n"), text("three")]);
+        assert_eq!(
+            all("one\ntwo\r\n\nthree", 100).await,
+            [text("one\n"), text("two\r\n"), text("\n"), text("three")]
+        );
         assert_eq!(all("", 100).await, []);
     }
 
     #[tokio::test]
     async fn a_long_line_is_skipped_and_the_next_one_read() {
         let text = format!("{}\nok\n{}", "x".repeat(1000), "y".repeat(1000));
-        assert_eq!(all(&text, 10).await, [Line::TooLong, Line::Text(b"ok\n".to_vec()), Line::TooLong]);
+        assert_eq!(
+            all(&text, 10).await,
+            [Line::TooLong, Line::Text(b"ok\n".to_vec()), Line::TooLong]
+        );
     }
 }

@@ -44,7 +44,9 @@ where
     W: AsyncWrite + Unpin,
 {
     let connection = Connection::new(Principal::ANONYMOUS);
-    let served = Session::new(server, Arc::clone(&connection), reader, writer).run().await;
+    let served = Session::new(server, Arc::clone(&connection), reader, writer)
+        .run()
+        .await;
     connection.close();
     match served {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -105,7 +107,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     async fn receive(&mut self, line: Line) -> io::Result<()> {
         let reply = match &line {
             Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => return Ok(()),
-            Line::Text(text) => self.server.parse(text).map(|body| self.server.receive(&self.connection, body)),
+            Line::Text(text) => self
+                .server
+                .parse(text)
+                .map(|body| self.server.receive(&self.connection, body)),
             Line::TooLong => Err(Malformed {
                 id: None,
                 error: RpcError::invalid_request(format!(
@@ -116,7 +121,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         };
         let reply = match reply {
             Ok(reply) => reply,
-            Err(Malformed { id, error }) => return self.write(&Answer::error(id.as_ref(), &error).body).await,
+            Err(Malformed { id, error }) => {
+                return self.write(&Answer::error(id.as_ref(), &error).body).await;
+            }
         };
         match reply.into_exchange() {
             Err(None) => Ok(()),
@@ -160,7 +167,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     async fn drain(mut self) -> io::Result<()> {
         self.connection.hang_up();
         self.writer.flush().await?;
-        let Self { ref mut waiting, outgoing: (sender, mut receiver), ref mut writer, .. } = self;
+        let Self {
+            ref mut waiting,
+            outgoing: (sender, mut receiver),
+            ref mut writer,
+            ..
+        } = self;
         drop(sender);
         let drained = timeout(DRAIN, async {
             // Ends when the last task has dropped its sender.

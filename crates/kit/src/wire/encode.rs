@@ -27,7 +27,11 @@ pub fn error(id: Option<&Id>, error: &RpcError) -> Bytes {
         id: Option<&'a Id>,
         error: &'a RpcError,
     }
-    json(&Envelope { jsonrpc: "2.0", id, error })
+    json(&Envelope {
+        jsonrpc: "2.0",
+        id,
+        error,
+    })
 }
 
 /// A notification.
@@ -38,7 +42,11 @@ pub fn notification(method: &str, params: &impl Serialize) -> Bytes {
         method: &'a str,
         params: &'a P,
     }
-    json(&Envelope { jsonrpc: "2.0", method, params })
+    json(&Envelope {
+        jsonrpc: "2.0",
+        method,
+        params,
+    })
 }
 
 /// A request to the client.
@@ -50,7 +58,12 @@ pub fn request(id: &Id, method: &str, params: &impl Serialize) -> Bytes {
         method: &'a str,
         params: &'a P,
     }
-    json(&Envelope { jsonrpc: "2.0", id, method, params })
+    json(&Envelope {
+        jsonrpc: "2.0",
+        id,
+        method,
+        params,
+    })
 }
 
 /// Serialising our own types to memory fails only for a map with keys that are no strings, which

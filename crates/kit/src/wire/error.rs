@@ -52,7 +52,11 @@ pub struct RpcError {
 impl RpcError {
     /// An error without `data`.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), data: None }
+        Self {
+            code,
+            message: message.into(),
+            data: None,
+        }
     }
 
     /// The same error with `data`.
@@ -73,6 +77,9 @@ impl RpcError {
 
     /// [`Code::INTERNAL`], always with the same words.
     pub fn internal() -> Self {
-        Self::new(Code::INTERNAL, "Internal error; the server's log has the detail.")
+        Self::new(
+            Code::INTERNAL,
+            "Internal error; the server's log has the detail.",
+        )
     }
 }

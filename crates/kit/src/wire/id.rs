@@ -35,7 +35,8 @@ impl Id {
             };
         }
         let digits = text.strip_prefix('-').unwrap_or(text);
-        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then(|| Self(text.into()))
+        (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| Self(text.into()))
     }
 
     /// The id as JSON text.
@@ -75,7 +76,14 @@ mod tests {
 
     #[test]
     fn integers_and_strings_are_kept_as_written() {
-        for text in ["0", "-3", "123456789012345678901234567890", "\"\"", "\"7\"", "\"ä\""] {
+        for text in [
+            "0",
+            "-3",
+            "123456789012345678901234567890",
+            "\"\"",
+            "\"7\"",
+            "\"ä\"",
+        ] {
             assert_eq!(Id::from_json(text, 256).unwrap().as_json(), text);
         }
     }
@@ -90,6 +98,9 @@ mod tests {
 
     #[test]
     fn one_string_has_one_spelling() {
-        assert_eq!(Id::from_json(r#""\u0061""#, 256), Id::from_json(r#""a""#, 256));
+        assert_eq!(
+            Id::from_json(r#""\u0061""#, 256),
+            Id::from_json(r#""a""#, 256)
+        );
     }
 }

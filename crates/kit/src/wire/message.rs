@@ -75,13 +75,20 @@ pub enum Body<'a> {
 /// JSON-RPC or outside `limits`.
 pub fn parse<'a>(text: &'a [u8], limits: &WireLimits) -> Result<Body<'a>, Malformed> {
     if text.len() > limits.message_bytes {
-        return Err(malformed(None, RpcError::invalid_request(format!(
-            "The message is larger than the {} bytes allowed.",
-            limits.message_bytes
-        ))));
+        return Err(malformed(
+            None,
+            RpcError::invalid_request(format!(
+                "The message is larger than the {} bytes allowed.",
+                limits.message_bytes
+            )),
+        ));
     }
-    let text = std::str::from_utf8(text)
-        .map_err(|_| malformed(None, RpcError::new(Code::PARSE, "The message is not valid UTF-8.")))?;
+    let text = std::str::from_utf8(text).map_err(|_| {
+        malformed(
+            None,
+            RpcError::new(Code::PARSE, "The message is not valid UTF-8."),
+        )
+    })?;
     let mut budget = Budget::new(limits);
     match text.trim_start().as_bytes().first() {
         Some(b'[') => batch(text, limits, &mut budget),
@@ -89,36 +96,57 @@ pub fn parse<'a>(text: &'a [u8], limits: &WireLimits) -> Result<Body<'a>, Malfor
     }
 }
 
-fn batch<'a>(text: &'a str, limits: &WireLimits, budget: &mut Budget<'a>) -> Result<Body<'a>, Malformed> {
+fn batch<'a>(
+    text: &'a str,
+    limits: &WireLimits,
+    budget: &mut Budget<'a>,
+) -> Result<Body<'a>, Malformed> {
     // One pass that builds nothing, so that the list of slices below is bounded by the node limit.
-    budget.check(text).map_err(|flaw| malformed(None, explain(flaw, limits)))?;
+    budget
+        .check(text)
+        .map_err(|flaw| malformed(None, explain(flaw, limits)))?;
     let parts: Vec<&'a RawValue> =
         serde_json::from_str(text).map_err(|e| malformed(None, syntax(&e.to_string())))?;
     if parts.is_empty() || parts.len() > limits.batch {
-        return Err(malformed(None, RpcError::invalid_request(format!(
-            "A batch holds 1 to {} messages.",
-            limits.batch
-        ))));
+        return Err(malformed(
+            None,
+            RpcError::invalid_request(format!("A batch holds 1 to {} messages.", limits.batch)),
+        ));
     }
     Ok(Body::Batch(
-        parts.into_iter().map(|part| single(part.get(), limits, &mut Budget::new(limits))).collect(),
+        parts
+            .into_iter()
+            .map(|part| single(part.get(), limits, &mut Budget::new(limits)))
+            .collect(),
     ))
 }
 
-fn single<'a>(text: &'a str, limits: &WireLimits, budget: &mut Budget<'a>) -> Result<Message<'a>, Malformed> {
+fn single<'a>(
+    text: &'a str,
+    limits: &WireLimits,
+    budget: &mut Budget<'a>,
+) -> Result<Message<'a>, Malformed> {
     let mut envelope = Envelope::default();
     let mut json = serde_json::Deserializer::from_str(text);
-    let read = Reader { envelope: &mut envelope, budget }
-        .deserialize(&mut json)
-        .and_then(|()| json.end());
-    let id = envelope.id.and_then(|id| Id::from_json(id, limits.id_bytes));
+    let read = Reader {
+        envelope: &mut envelope,
+        budget,
+    }
+    .deserialize(&mut json)
+    .and_then(|()| json.end());
+    let id = envelope
+        .id
+        .and_then(|id| Id::from_json(id, limits.id_bytes));
     // The id of a response is one of ours: the client would take an error under it for the answer to
     // a request of its own.
-    let answerable = envelope.method.is_some() || (envelope.result.is_none() && envelope.error.is_none());
+    let answerable =
+        envelope.method.is_some() || (envelope.result.is_none() && envelope.error.is_none());
     let malformed = |id: Option<Id>, error| malformed(id.filter(|_| answerable), error);
     if let Err(error) = read {
         use serde_json::error::Category;
-        let flaw = budget.take_flaw().or(envelope.duplicate.then_some(Flaw::DuplicateKey));
+        let flaw = budget
+            .take_flaw()
+            .or(envelope.duplicate.then_some(Flaw::DuplicateKey));
         let error = match (flaw, error.classify()) {
             (Some(flaw), _) => explain(flaw, limits),
             (None, Category::Data) => RpcError::invalid_request(
@@ -130,17 +158,25 @@ fn single<'a>(text: &'a str, limits: &WireLimits, budget: &mut Budget<'a>) -> Re
         return Err(malformed(id.filter(|_| error.code != Code::PARSE), error));
     }
     if envelope.id.is_some() && id.is_none() {
-        return Err(malformed(None, RpcError::invalid_request(format!(
-            "The \"id\" of a request is an integer or a string of at most {} bytes.",
-            limits.id_bytes
-        ))));
+        return Err(malformed(
+            None,
+            RpcError::invalid_request(format!(
+                "The \"id\" of a request is an integer or a string of at most {} bytes.",
+                limits.id_bytes
+            )),
+        ));
     }
-    for part in [envelope.params, envelope.result, envelope.error].into_iter().flatten() {
+    for part in [envelope.params, envelope.result, envelope.error]
+        .into_iter()
+        .flatten()
+    {
         if let Err(flaw) = budget.check(part) {
             return Err(malformed(id, explain(flaw, limits)));
         }
     }
-    envelope.into_message(id.clone(), limits).map_err(|error| malformed(id, error))
+    envelope
+        .into_message(id.clone(), limits)
+        .map_err(|error| malformed(id, error))
 }
 
 fn malformed(id: Option<Id>, error: RpcError) -> Malformed {
@@ -148,7 +184,10 @@ fn malformed(id: Option<Id>, error: RpcError) -> Malformed {
 }
 
 fn syntax(detail: &str) -> RpcError {
-    RpcError::new(Code::PARSE, format!("The message is not valid JSON: {detail}."))
+    RpcError::new(
+        Code::PARSE,
+        format!("The message is not valid JSON: {detail}."),
+    )
 }
 
 fn explain(flaw: Flaw, limits: &WireLimits) -> RpcError {
@@ -165,9 +204,9 @@ fn explain(flaw: Flaw, limits: &WireLimits) -> RpcError {
         Flaw::DuplicateKey => {
             RpcError::invalid_request("An object in the message names the same key twice.")
         }
-        Flaw::ReservedKey => {
-            RpcError::invalid_request("An object in the message has a key that is reserved and cannot be used.")
-        }
+        Flaw::ReservedKey => RpcError::invalid_request(
+            "An object in the message has a key that is reserved and cannot be used.",
+        ),
     }
 }
 
@@ -197,8 +236,15 @@ impl<'a> Envelope<'a> {
                     )));
                 }
                 Ok(match id {
-                    Some(id) => Message::Request(Request { id, method, params: self.params }),
-                    None => Message::Notification(Notification { method, params: self.params }),
+                    Some(id) => Message::Request(Request {
+                        id,
+                        method,
+                        params: self.params,
+                    }),
+                    None => Message::Notification(Notification {
+                        method,
+                        params: self.params,
+                    }),
                 })
             }
             (None, Some(_), Some(_)) | (Some(_), ..) => Err(RpcError::invalid_request(
@@ -211,10 +257,15 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn response<'a>(id: Option<Id>, outcome: Result<&'a str, &'a str>) -> Result<Message<'a>, RpcError> {
+fn response<'a>(
+    id: Option<Id>,
+    outcome: Result<&'a str, &'a str>,
+) -> Result<Message<'a>, RpcError> {
     match id {
         Some(id) => Ok(Message::Response(Response { id, outcome })),
-        None => Err(RpcError::invalid_request("A response needs the \"id\" of its request.")),
+        None => Err(RpcError::invalid_request(
+            "A response needs the \"id\" of its request.",
+        )),
     }
 }
 
@@ -258,7 +309,8 @@ impl<'a> Visitor<'a> for Reader<'_, 'a> {
                 "result" => Some(&mut envelope.result),
                 "error" => Some(&mut envelope.error),
                 _ => {
-                    envelope.duplicate |= unknown.contains(&key) || unknown.len() == UNKNOWN_MEMBERS;
+                    envelope.duplicate |=
+                        unknown.contains(&key) || unknown.len() == UNKNOWN_MEMBERS;
                     unknown.push(key);
                     map.next_value_seed(Node(self.budget))?;
                     None

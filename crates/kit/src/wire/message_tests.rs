@@ -30,21 +30,41 @@ fn kinds_are_told_apart() {
         Body::Single(Message::Response(_)) => "error",
         Body::Batch(_) => "batch",
     };
-    assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#), "request");
+    assert_eq!(
+        kind(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#),
+        "request"
+    );
     assert_eq!(kind(r#"{"jsonrpc":"2.0","method":"ping"}"#), "notification");
     assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), "result");
-    assert_eq!(kind(r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#), "error");
+    assert_eq!(
+        kind(r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#),
+        "error"
+    );
     assert_eq!(kind(r#"[{"jsonrpc":"2.0","method":"ping"}]"#), "batch");
 }
 
 #[test]
 fn what_is_not_json_is_a_parse_error() {
-    for text in ["", "   ", "{", "nul", r#"{"jsonrpc":"2.0","id":2,"method":"ping",}"#, "hello", "\u{feff}{}"] {
+    for text in [
+        "",
+        "   ",
+        "{",
+        "nul",
+        r#"{"jsonrpc":"2.0","id":2,"method":"ping",}"#,
+        "hello",
+        "\u{feff}{}",
+    ] {
         assert_eq!(code(text), (None, Code::PARSE), "{text}");
     }
     let two = r#"{"jsonrpc":"2.0","id":2,"method":"ping"}{"jsonrpc":"2.0","id":3,"method":"ping"}"#;
     assert_eq!(code(two).1, Code::PARSE);
-    assert_eq!(parse(b"\xff", &WireLimits::default()).unwrap_err().error.code, Code::PARSE);
+    assert_eq!(
+        parse(b"\xff", &WireLimits::default())
+            .unwrap_err()
+            .error
+            .code,
+        Code::PARSE
+    );
 }
 
 #[test]
@@ -69,7 +89,11 @@ fn a_readable_id_is_answered_under() {
         r#"{"jsonrpc":"2.0","id":2,"method":"a","params":{"n":1,"n":2}}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":"a","x":1,"x":2}"#,
     ] {
-        assert_eq!(code(text), (Some("2".into()), Code::INVALID_REQUEST), "{text}");
+        assert_eq!(
+            code(text),
+            (Some("2".into()), Code::INVALID_REQUEST),
+            "{text}"
+        );
     }
 }
 
@@ -96,14 +120,29 @@ fn a_malformed_response_is_not_answered_under_its_id() {
 
 #[test]
 fn limits_hold() {
-    let limits = WireLimits { message_bytes: 100, depth: 2, method_bytes: 5, batch: 2, ..WireLimits::default() };
+    let limits = WireLimits {
+        message_bytes: 100,
+        depth: 2,
+        method_bytes: 5,
+        batch: 2,
+        ..WireLimits::default()
+    };
     let refused = |text: &str| parse(text.as_bytes(), &limits).unwrap_err().error.code;
     assert_eq!(refused(&" ".repeat(101)), Code::INVALID_REQUEST);
-    assert_eq!(refused(r#"{"jsonrpc":"2.0","id":1,"method":"abcdef"}"#), Code::INVALID_REQUEST);
-    assert_eq!(refused(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":[[[]]]}"#), Code::INVALID_REQUEST);
+    assert_eq!(
+        refused(r#"{"jsonrpc":"2.0","id":1,"method":"abcdef"}"#),
+        Code::INVALID_REQUEST
+    );
+    assert_eq!(
+        refused(r#"{"jsonrpc":"2.0","id":1,"method":"a","params":[[[]]]}"#),
+        Code::INVALID_REQUEST
+    );
     assert_eq!(refused("[1,2,3]"), Code::INVALID_REQUEST);
     let many: String = (0..20).map(|i| format!(",\"k{i}\":1")).collect();
-    assert_eq!(code(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"a"{many}}}"#)).1, Code::INVALID_REQUEST);
+    assert_eq!(
+        code(&format!(r#"{{"jsonrpc":"2.0","id":1,"method":"a"{many}}}"#)).1,
+        Code::INVALID_REQUEST
+    );
 }
 
 #[test]
@@ -112,5 +151,8 @@ fn a_batch_tells_its_good_members_from_its_bad_ones() {
         panic!("a batch")
     };
     assert!(members[0].is_ok());
-    assert_eq!(members[1].as_ref().unwrap_err().error.code, Code::INVALID_REQUEST);
+    assert_eq!(
+        members[1].as_ref().unwrap_err().error.code,
+        Code::INVALID_REQUEST
+    );
 }

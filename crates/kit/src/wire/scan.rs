@@ -43,7 +43,12 @@ pub(super) struct Budget<'de> {
 
 impl<'de> Budget<'de> {
     pub(super) fn new(limits: &WireLimits) -> Self {
-        Self { depth: limits.depth, nodes: limits.nodes, flaw: None, keys: Vec::new() }
+        Self {
+            depth: limits.depth,
+            nodes: limits.nodes,
+            flaw: None,
+            keys: Vec::new(),
+        }
     }
 
     /// Checks one complete JSON text.
@@ -52,7 +57,11 @@ impl<'de> Budget<'de> {
         Node(self)
             .deserialize(&mut json)
             .and_then(|()| json.end())
-            .map_err(|error| self.flaw.take().unwrap_or_else(|| Flaw::Syntax(error.to_string())))
+            .map_err(|error| {
+                self.flaw
+                    .take()
+                    .unwrap_or_else(|| Flaw::Syntax(error.to_string()))
+            })
     }
 
     /// What was found, when the walk was part of a larger reading that failed.
@@ -193,7 +202,12 @@ mod tests {
     use super::*;
 
     fn check(text: &str) -> Result<(), Flaw> {
-        Budget::new(&WireLimits { depth: 4, nodes: 40, ..WireLimits::default() }).check(text)
+        Budget::new(&WireLimits {
+            depth: 4,
+            nodes: 40,
+            ..WireLimits::default()
+        })
+        .check(text)
     }
 
     #[test]
@@ -213,7 +227,10 @@ mod tests {
     #[test]
     fn nodes_are_bounded() {
         assert_eq!(check(&format!("[{}0]", "0,".repeat(38))), Ok(()));
-        assert_eq!(check(&format!("[{}0]", "0,".repeat(39))), Err(Flaw::TooManyNodes));
+        assert_eq!(
+            check(&format!("[{}0]", "0,".repeat(39))),
+            Err(Flaw::TooManyNodes)
+        );
     }
 
     #[test]
@@ -221,16 +238,26 @@ mod tests {
         assert_eq!(check(r#"{"n":1,"n":2}"#), Err(Flaw::DuplicateKey));
         assert_eq!(check(r#"{"n":1,"\u006e":2}"#), Err(Flaw::DuplicateKey));
         assert_eq!(check(r#"{"a":{"n":1},"b":{"n":1}}"#), Ok(()));
-        assert_eq!(check(r#"{"a":[{"n":1,"m":2,"n":1}]}"#), Err(Flaw::DuplicateKey));
+        assert_eq!(
+            check(r#"{"a":[{"n":1,"m":2,"n":1}]}"#),
+            Err(Flaw::DuplicateKey)
+        );
     }
 
     #[test]
     fn text_within_text_stays_text() {
         let text = r#"{"a":{"$serde_json::private::RawValue":"[[[[[[1]]]]]]"}}"#;
         let tree: serde_json::Value = serde_json::from_str(text).unwrap();
-        assert_eq!(tree, serde_json::json!({"a": [[[[[[1]]]]]]}), "why this key is refused");
+        assert_eq!(
+            tree,
+            serde_json::json!({"a": [[[[[[1]]]]]]}),
+            "why this key is refused"
+        );
         assert_eq!(check(text), Err(Flaw::ReservedKey));
-        assert_eq!(check(r#"{"a":1,"$serde_json::private::R\u0061wValue":"1"}"#), Err(Flaw::ReservedKey));
+        assert_eq!(
+            check(r#"{"a":1,"$serde_json::private::R\u0061wValue":"1"}"#),
+            Err(Flaw::ReservedKey)
+        );
     }
 
     #[test]
@@ -245,7 +272,18 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_a_syntax_flaw() {
-        for text in ["", "{", "nul", "[1,]", "01", "+1", "NaN", "1 2", r#""\ud800""#, "1e400"] {
+        for text in [
+            "",
+            "{",
+            "nul",
+            "[1,]",
+            "01",
+            "+1",
+            "NaN",
+            "1 2",
+            r#""\ud800""#,
+            "1e400",
+        ] {
             assert!(matches!(check(text), Err(Flaw::Syntax(_))), "{text}");
         }
     }

@@ -21,7 +21,11 @@ impl Request {
     pub(crate) fn new(method: &str, target: &str) -> Self {
         let line = format!("{method} {target} HTTP/1.1");
         let host = ("Host".to_owned(), "localhost".to_owned());
-        Self { line, headers: vec![host], body: Vec::new() }
+        Self {
+            line,
+            headers: vec![host],
+            body: Vec::new(),
+        }
     }
 
     /// A POST to `/mcp` as a well-behaved client sends it; the headers of a revision come on top.
@@ -51,7 +55,8 @@ impl Request {
     }
 
     pub(crate) fn without(mut self, name: &str) -> Self {
-        self.headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self
     }
 
@@ -80,6 +85,14 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    fn read(stream: impl BufRead, status: u16, head: String, framing: Framing) -> Self {
+        let mut body = String::new();
+        Body { stream, framing }
+            .read_to_string(&mut body)
+            .expect("a whole body of text in time");
+        Self { status, head, body }
+    }
+
     /// A header; its name in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         find(&self.head, name)
@@ -89,7 +102,10 @@ impl Response {
     pub(crate) fn message(&self) -> Value {
         let json = match self.header("content-type") {
             Some("text/event-stream") => {
-                let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
+                let data = self
+                    .body
+                    .lines()
+                    .filter_map(|line| line.strip_prefix("data: "));
                 data.last().unwrap_or_default()
             }
             Some("application/json") => &self.body,
@@ -101,14 +117,18 @@ impl Response {
     /// The status, and the code of the JSON-RPC error in the body.
     pub(crate) fn refusal(&self) -> (u16, i64) {
         let message = self.message();
-        let code = message["error"]["code"].as_i64().unwrap_or_else(|| panic!("no error: {self:?}"));
+        let code = message["error"]["code"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("no error: {self:?}"));
         (self.status, code)
     }
 }
 
 fn find<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let mut headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    headers.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    headers
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
 }
 
 /// One connection.
@@ -148,7 +168,8 @@ impl Client {
 
     /// The next answer, to its end.
     pub(crate) fn response(&mut self) -> Response {
-        self.try_response().unwrap_or_else(|| panic!("closed without an answer"))
+        self.try_response()
+            .unwrap_or_else(|| panic!("closed without an answer"))
     }
 
     /// The next answer, to its end; `None` when the server closes the connection instead.
@@ -156,17 +177,32 @@ impl Client {
         let (status, head) = self.head()?;
         let mut body = String::new();
         let framing = Framing::of(status, &head);
-        Body { stream: &mut self.0, framing }.read_to_string(&mut body).expect("a whole body of text in time");
+        Body {
+            stream: &mut self.0,
+            framing,
+        }
+        .read_to_string(&mut body)
+        .expect("a whole body of text in time");
         Some(Response { status, head, body })
     }
 
     /// Reads the head of an answer that streams events; the events come as the server sends them.
-    pub(crate) fn events(mut self) -> Events {
+    pub(crate) fn events(self) -> Events {
+        self.try_events()
+            .unwrap_or_else(|response| panic!("no events: {response:?}"))
+    }
+
+    /// The same, or the answer that came instead.
+    pub(crate) fn try_events(mut self) -> Result<Events, Response> {
         let (status, head) = self.head().expect("an answer");
-        let kind = find(&head, "content-type");
-        assert!(status == 200 && kind == Some("text/event-stream"), "no events: {head}");
         let framing = Framing::of(status, &head);
-        Events::new(Body { stream: self.0, framing })
+        if status == 200 && find(&head, "content-type") == Some("text/event-stream") {
+            return Ok(Events::new(Body {
+                stream: self.0,
+                framing,
+            }));
+        }
+        Err(Response::read(&mut self.0, status, head, framing))
     }
 
     /// Status line and headers of the next answer.
@@ -176,15 +212,21 @@ impl Client {
             match self.0.read_line(&mut head) {
                 Ok(0) if head.is_empty() => return None,
                 // Bytes of ours that nobody read make the end of a connection look like this.
-                Err(error) if head.is_empty() && error.kind() == ErrorKind::ConnectionReset => return None,
+                Err(error) if head.is_empty() && error.kind() == ErrorKind::ConnectionReset => {
+                    return None;
+                }
                 Ok(0) => panic!("cut off: {head:?}"),
                 Ok(_) if head.ends_with("\r\n\r\n") => break,
                 Ok(_) => {}
                 Err(error) => panic!("{error}: {head:?}"),
             }
         }
-        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split([' ', '\r']).next());
-        let status = status.and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("no HTTP: {head:?}"));
+        let status = head
+            .strip_prefix("HTTP/1.1 ")
+            .and_then(|rest| rest.split([' ', '\r']).next());
+        let status = status
+            .and_then(|status| status.parse().ok())
+            .unwrap_or_else(|| panic!("no HTTP: {head:?}"));
         Some((status, head))
     }
 }
@@ -206,7 +248,10 @@ impl Framing {
         if status < 200 || status == 204 || status == 304 {
             return Self::Done;
         }
-        match (find(head, "transfer-encoding"), find(head, "content-length")) {
+        match (
+            find(head, "transfer-encoding"),
+            find(head, "content-length"),
+        ) {
             (Some("chunked"), None) => Self::Chunks(0),
             (None, Some(length)) => Self::Length(length.parse().expect("a length")),
             (None, None) => Self::Close,
@@ -225,7 +270,9 @@ impl<S: BufRead> Body<S> {
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
-        line.strip_suffix("\r\n").map(str::to_owned).ok_or(ErrorKind::UnexpectedEof.into())
+        line.strip_suffix("\r\n")
+            .map(str::to_owned)
+            .ok_or(ErrorKind::UnexpectedEof.into())
     }
 
     fn part(&mut self, buffer: &mut [u8], left: usize) -> io::Result<usize> {

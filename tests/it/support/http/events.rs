@@ -26,7 +26,9 @@ impl Events {
         let (mut name, mut data) = (String::new(), String::new());
         loop {
             let mut line = String::new();
-            self.0.read_line(&mut line).expect("an event, or the end of the stream, in time");
+            self.0
+                .read_line(&mut line)
+                .expect("an event, or the end of the stream, in time");
             match line.trim_end_matches('\n').split_once(": ") {
                 Some(("event", value)) => value.clone_into(&mut name),
                 Some(("data", value)) => value.clone_into(&mut data),

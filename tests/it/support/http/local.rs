@@ -18,12 +18,22 @@ pub(crate) struct LocalServer {
 
 impl LocalServer {
     pub(crate) fn start(server: Server, config: HttpConfig) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-        let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).expect("a free port");
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let listener = runtime
+            .block_on(TcpListener::bind(("127.0.0.1", 0)))
+            .expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (shutdown, stopped) = oneshot::channel();
         runtime.spawn(serve(listener, server, config, stopped));
-        Self { address, runtime: Some(runtime), _shutdown: shutdown }
+        Self {
+            address,
+            runtime: Some(runtime),
+            _shutdown: shutdown,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

@@ -11,14 +11,17 @@ use crate::support::message::{notification, request};
 /// What a legacy client sends first.
 pub(crate) fn initialize(version: &str, capabilities: Value) -> Value {
     let client = json!({ "name": "http-test", "version": "1.0" });
-    let params = json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client });
+    let params =
+        json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client });
     request("hello", "initialize", params)
 }
 
 /// A POST of a request of 2026-07-28 with the headers that repeat what is in it.
 pub(crate) fn mirrored(message: &Value) -> Request {
     let params = &message["params"];
-    let version = params["_meta"]["io.modelcontextprotocol/protocolVersion"].as_str().unwrap_or("2026-07-28");
+    let version = params["_meta"]["io.modelcontextprotocol/protocolVersion"]
+        .as_str()
+        .unwrap_or("2026-07-28");
     let request = Request::post(message.to_string())
         .with("MCP-Protocol-Version", version)
         .with("Mcp-Method", message["method"].as_str().unwrap());
@@ -42,8 +45,15 @@ impl Session {
         let response = Client::connect(address).ask(&Request::post(hello.to_string()));
         assert_eq!(response.status, 200, "{response:?}");
         assert_eq!(response.message()["result"]["protocolVersion"], version);
-        let id = response.header("Mcp-Session-Id").expect("a session id").to_owned();
-        let session = Self { address, id, version: version.to_owned() };
+        let id = response
+            .header("Mcp-Session-Id")
+            .expect("a session id")
+            .to_owned();
+        let session = Self {
+            address,
+            id,
+            version: version.to_owned(),
+        };
         let initialized = session.post(&notification("notifications/initialized", json!({})));
         assert_eq!((initialized.status, &*initialized.body), (202, ""));
         session
@@ -56,7 +66,9 @@ impl Session {
 
     /// Adds the headers of the session.
     pub(crate) fn sign(&self, request: Request) -> Request {
-        request.with("Mcp-Session-Id", &self.id).with("MCP-Protocol-Version", &self.version)
+        request
+            .with("Mcp-Session-Id", &self.id)
+            .with("MCP-Protocol-Version", &self.version)
     }
 
     /// A POST with the headers of the session.

@@ -50,11 +50,16 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(exchange: Exchange, survives: bool) -> Self {
-        Self { exchange: Some(exchange), survives }
+        Self {
+            exchange: Some(exchange),
+            survives,
+        }
     }
 
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let Some(exchange) = &mut self.exchange else { return Poll::Ready(None) };
+        let Some(exchange) = &mut self.exchange else {
+            return Poll::Ready(None);
+        };
         let event = exchange.poll_event(cx);
         if let Poll::Ready(None | Some(Event::Answer(_))) = event {
             self.exchange = None;
@@ -65,7 +70,9 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        let Some(mut exchange) = self.exchange.take().filter(|_| self.survives) else { return };
+        let Some(mut exchange) = self.exchange.take().filter(|_| self.survives) else {
+            return;
+        };
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // Bounded like every call: by its timeout and by the calls that may be in flight.
             runtime.spawn(async move { while exchange.next_event().await.is_some() {} });
@@ -80,7 +87,11 @@ pub(super) enum Source {
     /// Everything that belongs to no request; ends with the client, the session or the server.
     Unsolicited(Unsolicited),
     /// All there is for a client of legacy SSE; the last part ends the session when it is dropped.
-    Session(mpsc::Receiver<Bytes>, Unsolicited, #[expect(dead_code)] Box<dyn Send + Sync>),
+    Session(
+        mpsc::Receiver<Bytes>,
+        Unsolicited,
+        #[expect(dead_code)] Box<dyn Send + Sync>,
+    ),
 }
 
 /// A stream of server-sent events.
@@ -97,7 +108,13 @@ pub(super) struct Events {
 impl Events {
     /// A stream that starts with what is `pending`.
     pub(super) fn new(pending: BytesMut, source: Source, keep_alive: Duration) -> Self {
-        Self { pending, source: Some(source), keep_alive, timer: None, closing: None }
+        Self {
+            pending,
+            source: Some(source),
+            keep_alive,
+            timer: None,
+            closing: None,
+        }
     }
 
     pub(super) fn until(mut self, closing: WaitForCancellationFutureOwned) -> Self {
@@ -154,7 +171,9 @@ impl Events {
         if self.source.is_none() {
             return Poll::Ready(None);
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(self.keep_alive)));
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep(self.keep_alive)));
         match timer.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
@@ -175,7 +194,9 @@ impl http_body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Events(events) => events.poll_frame(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Events(events) => events
+                .poll_frame(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
@@ -188,7 +209,9 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Events(_) => SizeHint::default(),
         }
     }

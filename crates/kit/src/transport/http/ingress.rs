@@ -11,7 +11,7 @@ use hyper::{Request, Response};
 
 use super::HttpConfig;
 use super::body::Body;
-use super::reply;
+use super::reply::{self, Refusal};
 
 /// Origins (RFC 6454) that may call: the CORS list and the Origin check are the same list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,7 +24,10 @@ pub struct Origins {
 impl Origins {
     /// Pages served from this machine, on any port.
     pub fn loopback() -> Self {
-        Self { loopback: true, ..Self::default() }
+        Self {
+            loopback: true,
+            ..Self::default()
+        }
     }
 
     /// Reads a comma-separated list: `loopback`, `*`, and origins such as `https://app.example`.
@@ -33,7 +36,11 @@ impl Origins {
     /// The first entry that is none of these.
     pub fn parse(list: &str) -> Result<Self, String> {
         let mut origins = Self::default();
-        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        for entry in list
+            .split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+        {
             match entry {
                 "*" => origins.any = true,
                 "loopback" => origins.loopback = true,
@@ -52,32 +59,54 @@ impl Origins {
     fn allow(&self, origin: &str) -> bool {
         self.any
             || (self.loopback && is_loopback(origin))
-            || self.exact.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+            || self
+                .exact
+                .iter()
+                .any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
 }
 
 fn is_origin(text: &str) -> bool {
-    let Some((scheme, authority)) = text.split_once("://") else { return false };
-    matches!(scheme, "http" | "https") && authority.parse::<http::uri::Authority>().is_ok() && !authority.contains('@')
+    let Some((scheme, authority)) = text.split_once("://") else {
+        return false;
+    };
+    matches!(scheme, "http" | "https")
+        && authority.parse::<http::uri::Authority>().is_ok()
+        && !authority.contains('@')
 }
 
 fn is_loopback(origin: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else { return false };
-    let Ok(authority) = authority.parse::<http::uri::Authority>() else { return false };
+    let Some((scheme, authority)) = origin.split_once("://") else {
+        return false;
+    };
+    let Ok(authority) = authority.parse::<http::uri::Authority>() else {
+        return false;
+    };
     matches!(scheme, "http" | "https")
         && !authority.as_str().contains('@')
-        && ["localhost", "127.0.0.1", "[::1]"].iter().any(|host| authority.host().eq_ignore_ascii_case(host))
+        && ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|host| authority.host().eq_ignore_ascii_case(host))
 }
 
 /// Lets a request in, with its origin if it has one, or says why not.
-pub(super) fn admit<B>(request: &Request<B>, config: &HttpConfig) -> Result<Option<HeaderValue>, Response<Body>> {
+pub(super) fn admit<B>(
+    request: &Request<B>,
+    config: &HttpConfig,
+) -> Result<Option<HeaderValue>, Refusal> {
     let headers = request.headers();
     let host = only(headers, HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.filter(|host| !host.is_empty()) else {
-        return Err(reply::refuse(StatusCode::BAD_REQUEST, "A request needs exactly one Host header."));
+        return Err(reply::refuse(
+            StatusCode::BAD_REQUEST,
+            "A request needs exactly one Host header.",
+        ));
     };
     // With an absolute target its authority counts, not the header (RFC 9112 §3.2.2).
-    let target = request.uri().authority().map_or(host, |authority| authority.as_str());
+    let target = request
+        .uri()
+        .authority()
+        .map_or(host, |authority| authority.as_str());
     for name in [host, target] {
         match allows_host(name, &config.hosts) {
             Some(true) => {}
@@ -85,13 +114,22 @@ pub(super) fn admit<B>(request: &Request<B>, config: &HttpConfig) -> Result<Opti
                 let why = "This Host is not served; add it to the allowed hosts (--allowed-hosts) if it is yours.";
                 return Err(reply::refuse(StatusCode::FORBIDDEN, why));
             }
-            None => return Err(reply::refuse(StatusCode::BAD_REQUEST, "The Host header is malformed.")),
+            None => {
+                return Err(reply::refuse(
+                    StatusCode::BAD_REQUEST,
+                    "The Host header is malformed.",
+                ));
+            }
         }
     }
     if !headers.contains_key(ORIGIN) {
         return Ok(None);
     }
-    match only(headers, ORIGIN).filter(|origin| origin.to_str().is_ok_and(|origin| config.origins.allow(origin))) {
+    match only(headers, ORIGIN).filter(|origin| {
+        origin
+            .to_str()
+            .is_ok_and(|origin| config.origins.allow(origin))
+    }) {
         Some(origin) => Ok(Some(origin.clone())),
         None => {
             let why = "This Origin may not call; add it to the allowed origins (--cors-origins) if it is yours.";
@@ -104,11 +142,14 @@ pub(super) fn admit<B>(request: &Request<B>, config: &HttpConfig) -> Result<Opti
 fn allows_host(host: &str, allowed: &[String]) -> Option<bool> {
     let authority: http::uri::Authority = host.parse().ok()?;
     // A port that is no number reads as none.
-    let broken_port = authority.port().is_none() && authority.as_str().len() > authority.host().len();
+    let broken_port =
+        authority.port().is_none() && authority.as_str().len() > authority.host().len();
     if host.contains('@') || broken_port {
         return None;
     }
-    let is = |entry: &String| entry.eq_ignore_ascii_case(authority.host()) || entry.eq_ignore_ascii_case(host);
+    let is = |entry: &String| {
+        entry.eq_ignore_ascii_case(authority.host()) || entry.eq_ignore_ascii_case(host)
+    };
     Some(allowed.iter().any(is))
 }
 
@@ -122,7 +163,10 @@ pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue
 pub(super) fn preflight() -> Response<Body> {
     let mut response = reply::empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, DELETE, OPTIONS"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
+    );
     headers.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(

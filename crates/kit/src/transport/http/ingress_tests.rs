@@ -7,7 +7,7 @@ fn status(headers: &[(&str, &str)], target: &str) -> u16 {
     }
     match admit(&request.body(()).unwrap(), &HttpConfig::default()) {
         Ok(_) => 200,
-        Err(refusal) => refusal.status().as_u16(),
+        Err(refusal) => Response::<Body>::from(refusal).status().as_u16(),
     }
 }
 
@@ -16,27 +16,56 @@ fn only_known_hosts_are_served() {
     for host in ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:80"] {
         assert_eq!(status(&[("host", host)], "/mcp"), 200, "{host}");
     }
-    for host in ["evil.test", "127.0.0.1.evil.test", "localhost.", "127.1", "0x7f000001", "[::ffff:127.0.0.1]"] {
+    for host in [
+        "evil.test",
+        "127.0.0.1.evil.test",
+        "localhost.",
+        "127.1",
+        "0x7f000001",
+        "[::ffff:127.0.0.1]",
+    ] {
         assert_eq!(status(&[("host", host)], "/mcp"), 403, "{host}");
     }
     for host in ["", "a/?x=", "user@localhost", "localhost:99999"] {
         assert_eq!(status(&[("host", host)], "/mcp"), 400, "{host}");
     }
     assert_eq!(status(&[], "/mcp"), 400);
-    assert_eq!(status(&[("host", "localhost"), ("host", "localhost")], "/mcp"), 400);
-    assert_eq!(status(&[("host", "localhost")], "http://evil.test/mcp"), 403);
+    assert_eq!(
+        status(&[("host", "localhost"), ("host", "localhost")], "/mcp"),
+        400
+    );
+    assert_eq!(
+        status(&[("host", "localhost")], "http://evil.test/mcp"),
+        403
+    );
 }
 
 #[test]
 fn only_allowed_origins_may_call() {
     let with = |origin: &str| status(&[("host", "localhost"), ("origin", origin)], "/mcp");
-    for origin in ["http://localhost", "http://localhost:5173", "https://127.0.0.1:8443", "http://[::1]:3000"] {
+    for origin in [
+        "http://localhost",
+        "http://localhost:5173",
+        "https://127.0.0.1:8443",
+        "http://[::1]:3000",
+    ] {
         assert_eq!(with(origin), 200, "{origin}");
     }
-    for origin in ["http://evil.test", "null", "", "http://localhost.evil.test", "ftp://localhost", "http://a@localhost"] {
+    for origin in [
+        "http://evil.test",
+        "null",
+        "",
+        "http://localhost.evil.test",
+        "ftp://localhost",
+        "http://a@localhost",
+    ] {
         assert_eq!(with(origin), 403, "{origin}");
     }
-    let twice = [("host", "localhost"), ("origin", "http://localhost"), ("origin", "http://localhost")];
+    let twice = [
+        ("host", "localhost"),
+        ("origin", "http://localhost"),
+        ("origin", "http://localhost"),
+    ];
     assert_eq!(status(&twice, "/mcp"), 403);
 }
 
@@ -46,6 +75,9 @@ fn lists_of_origins_are_read_strictly() {
     assert!(origins.allow("https://app.example") && origins.allow("http://localhost:1"));
     assert!(!origins.allow("https://app.example:444") && !origins.allow_any());
     assert!(Origins::parse("*").unwrap().allow_any());
-    assert_eq!(Origins::parse("https://a.example,app.example"), Err("app.example".into()));
+    assert_eq!(
+        Origins::parse("https://a.example,app.example"),
+        Err("app.example".into())
+    );
     assert!(!Origins::parse("").unwrap().allow("http://localhost"));
 }

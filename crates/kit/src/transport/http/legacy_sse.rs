@@ -4,48 +4,53 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::core::{Answer, Connection, Event, LEGACY_VERSIONS, Route};
+use crate::core::{
+    Answer, Connection, Era, Event, Exchange, LEGACY_VERSIONS, MODERN_VERSION, Reply, Route,
+};
 use crate::principal::Principal;
-use crate::session::{Refused, SessionId};
-use crate::wire::{Code, Malformed, RpcError};
+use crate::session::SessionId;
+use crate::wire::{self, Code, Malformed, RpcError};
 
 use super::App;
 use super::body::{Body, Events, Source};
-use super::{reply, streamable};
+use super::reply::{self, Refusal};
+use super::streamable;
 
 /// Answers that may wait for a client that reads slowly; its calls wait behind them.
 const ANSWERS: usize = 64;
 
-pub(super) fn open(app: &Arc<App>, request: &Request<Incoming>) -> Response<Body> {
+pub(super) fn open(app: &Arc<App>, request: &Request<Incoming>) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::GET {
-        return reply::wrong_method("GET, OPTIONS");
+        return Err(reply::wrong_method("GET, OPTIONS"));
     }
     let (answers, queue) = mpsc::channel(ANSWERS);
     let connection = Connection::new(Principal::ANONYMOUS);
     // A fresh connection has no stream yet.
-    let Some(unsolicited) = connection.open_stream() else { return reply::not_found() };
+    let unsolicited = connection.open_stream().ok_or_else(reply::not_found)?;
     connection.set_answers(answers);
-    let id = match app.sessions.open(connection) {
-        Ok(id) => id,
-        Err(Refused::Full) => {
-            return reply::refuse(StatusCode::SERVICE_UNAVAILABLE, "There are too many sessions; try again later.");
-        }
-        Err(Refused::NoRandomness) => {
-            return reply::refuse(StatusCode::INTERNAL_SERVER_ERROR, "No session id can be made.");
-        }
-    };
+    let id = app
+        .sessions
+        .open(connection)
+        .map_err(streamable::no_session)?;
     let endpoint = format!("event: endpoint\ndata: /messages/?session_id={id}\n\n");
-    let ends = Box::new(EndsSession { app: Arc::clone(app), id });
+    let ends = Box::new(EndsSession {
+        app: Arc::clone(app),
+        id,
+    });
     let source = Source::Session(queue, unsolicited, ends);
-    let events = Events::new(BytesMut::from(endpoint.as_bytes()), source, app.config.keep_alive)
-        .until(app.closing.clone().cancelled_owned());
-    reply::events(events.into_body())
+    let events = Events::new(
+        BytesMut::from(endpoint.as_bytes()),
+        source,
+        app.config.keep_alive,
+    )
+    .until(app.closing.clone().cancelled_owned());
+    Ok(reply::events(events.into_body()))
 }
 
 /// The stream is the session: both end together.
@@ -60,59 +65,74 @@ impl Drop for EndsSession {
     }
 }
 
-pub(super) async fn post(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn post(
+    app: Arc<App>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::POST {
-        return reply::wrong_method("POST, OPTIONS");
+        return Err(reply::wrong_method("POST, OPTIONS"));
     }
     let (head, body) = request.into_parts();
-    let id = head.uri.query().and_then(|query| {
-        query.split('&').find_map(|pair| pair.strip_prefix("session_id=")).and_then(SessionId::parse)
-    });
-    let Some(connection) = id.and_then(|id| app.sessions.get(id, &Principal::ANONYMOUS)) else {
-        return reply::refuse(StatusCode::NOT_FOUND, "No such session; open one with GET /sse.");
+    let gone = || {
+        reply::refuse(
+            StatusCode::NOT_FOUND,
+            "No such session; open one with GET /sse.",
+        )
     };
-    let Some(answers) = connection.answers() else { return reply::not_found() };
-    let body = match streamable::read(&head.headers, body, &app).await {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
+    let connection = session_id(&head.uri)
+        .and_then(|id| app.sessions.get(id, &Principal::ANONYMOUS))
+        .ok_or_else(gone)?;
+    let answers = connection.answers().ok_or_else(gone)?;
+    let body = streamable::read(&head.headers, body, &app).await?;
     let reply = match app.server.parse(&body) {
-        Ok(crate::wire::Body::Single(message)) => {
+        Ok(wire::Body::Single(message)) => {
             let inbound = app.server.inspect(message, None);
             match inbound.route() {
                 Route::Legacy => app.server.handle(&connection, inbound),
                 Route::Modern | Route::Malformed(_) => {
-                    let error = RpcError::new(Code::UNSUPPORTED_VERSION, "This transport serves legacy revisions only.")
-                        .with_data(json!({ "supported": LEGACY_VERSIONS, "requested": crate::core::MODERN_VERSION }));
-                    crate::core::Reply::Answer(Answer::error(inbound.request_id(), &error))
+                    Reply::Answer(Answer::error(inbound.request_id(), &legacy_only()))
                 }
             }
         }
         Ok(batch) => app.server.receive(&connection, batch),
         Err(Malformed { id, error }) => {
-            return reply::answer(Answer::error(id.as_ref(), &error), crate::core::Era::Legacy, true);
+            return Ok(reply::answer(
+                Answer::error(id.as_ref(), &error),
+                Era::Legacy,
+                true,
+            ));
         }
     };
     match reply.into_exchange() {
         Err(None) => {}
-        Err(Some(answer)) => {
-            if answers.send(answer.body).await.is_err() {
-                return reply::refuse(StatusCode::NOT_FOUND, "The session has ended.");
-            }
-        }
-        Ok(mut exchange) => {
-            // The answer goes to another connection than this one, so somebody has to carry it.
-            tokio::spawn(async move {
-                while let Some(event) = exchange.next_event().await {
-                    let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event;
-                    if answers.send(message).await.is_err() {
-                        return;
-                    }
-                }
-            });
+        Err(Some(answer)) => answers.send(answer.body).await.map_err(|_| gone())?,
+        // The answer goes to another connection than this one, so somebody has to carry it.
+        Ok(exchange) => drop(tokio::spawn(carry(exchange, answers))),
+    }
+    Ok(reply::accepted())
+}
+
+fn session_id(uri: &Uri) -> Option<SessionId> {
+    let id = uri
+        .query()?
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("session_id="))?;
+    SessionId::parse(id)
+}
+
+fn legacy_only() -> RpcError {
+    RpcError::new(
+        Code::UNSUPPORTED_VERSION,
+        "This transport serves legacy revisions only.",
+    )
+    .with_data(json!({ "supported": LEGACY_VERSIONS, "requested": MODERN_VERSION }))
+}
+
+async fn carry(mut exchange: Exchange, answers: mpsc::Sender<Bytes>) {
+    while let Some(event) = exchange.next_event().await {
+        let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event;
+        if answers.send(message).await.is_err() {
+            return;
         }
     }
-    let mut response = reply::empty(StatusCode::ACCEPTED);
-    *response.body_mut() = Body::whole(Bytes::from_static(b"Accepted"));
-    response
 }

@@ -30,7 +30,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves on a bound listener until `shutdown` completes; then takes no more connections, lets
 /// requests in flight finish for [`HttpConfig::drain`], and ends.
-pub async fn serve(listener: TcpListener, server: Server, config: HttpConfig, shutdown: impl Future) {
+pub async fn serve(
+    listener: TcpListener,
+    server: Server,
+    config: HttpConfig,
+    shutdown: impl Future,
+) {
     let app = App::new(server, config);
     let places = Arc::new(Semaphore::new(app.config.connections));
     let stop = CancellationToken::new();
@@ -64,13 +69,23 @@ pub async fn serve(listener: TcpListener, server: Server, config: HttpConfig, sh
     drop(listener);
     stop.cancel();
     app.closing.cancel();
-    let drained = timeout(app.config.drain, async { while connections.join_next().await.is_some() {} }).await;
+    let drained = timeout(app.config.drain, async {
+        while connections.join_next().await.is_some() {}
+    })
+    .await;
     if drained.is_err() {
-        tracing::warn!(connections = connections.len(), "gave up waiting for requests in flight");
+        tracing::warn!(
+            connections = connections.len(),
+            "gave up waiting for requests in flight"
+        );
     }
 }
 
-async fn connection(app: Arc<App>, stream: TcpStream, stop: CancellationToken) -> Result<(), hyper::Error> {
+async fn connection(
+    app: Arc<App>,
+    stream: TcpStream,
+    stop: CancellationToken,
+) -> Result<(), hyper::Error> {
     if let Err(error) = configure(&stream) {
         tracing::debug!(%error, "cannot configure a connection");
     }

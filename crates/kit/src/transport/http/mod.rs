@@ -28,9 +28,10 @@ use crate::principal::Principal;
 use crate::session::{SessionLimits, Sessions};
 
 use body::Body;
+use reply::Refusal;
 
-pub use ingress::Origins;
 pub use http::uri::Authority;
+pub use ingress::Origins;
 pub use listener::serve;
 
 /// Which endpoints there are.
@@ -69,7 +70,9 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             endpoints: Endpoints::Streamable,
-            hosts: ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned).into(),
+            hosts: ["localhost", "127.0.0.1", "[::1]"]
+                .map(str::to_owned)
+                .into(),
             origins: Origins::loopback(),
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
@@ -107,11 +110,14 @@ impl App {
     async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let origin = match ingress::admit(&request, &self.config) {
             Ok(origin) => origin,
-            Err(refusal) => return refusal,
+            Err(refusal) => return refusal.into(),
         };
         let mut response = match *request.method() {
             Method::OPTIONS => ingress::preflight(),
-            _ => Arc::clone(&self).route(request).await,
+            _ => Arc::clone(&self)
+                .route(request)
+                .await
+                .unwrap_or_else(Into::into),
         };
         if let Some(origin) = origin {
             ingress::allow(&mut response, origin, &self.config.origins);
@@ -119,14 +125,14 @@ impl App {
         response
     }
 
-    async fn route(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    async fn route(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
         match (self.config.endpoints, request.uri().path()) {
             (Endpoints::Streamable, "/mcp") => streamable::serve(self, request).await,
-            (Endpoints::Streamable, "/mcp/") => reply::redirect("/mcp"),
+            (Endpoints::Streamable, "/mcp/") => Ok(reply::redirect("/mcp")),
             (Endpoints::LegacySse, "/sse") => legacy_sse::open(&self, &request),
             (Endpoints::LegacySse, "/messages/") => legacy_sse::post(self, request).await,
-            (Endpoints::LegacySse, "/messages") => reply::redirect("/messages/"),
-            _ => reply::not_found(),
+            (Endpoints::LegacySse, "/messages") => Ok(reply::redirect("/messages/")),
+            _ => Err(reply::not_found()),
         }
     }
 }

@@ -24,6 +24,14 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
     response(status, Body::empty())
 }
 
+/// `202` with the word that clients of legacy SSE expect.
+pub(super) fn accepted() -> Response<Body> {
+    response(
+        StatusCode::ACCEPTED,
+        Body::whole(Bytes::from_static(b"Accepted")),
+    )
+}
+
 fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = response(status, Body::whole(body));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
@@ -35,8 +43,14 @@ pub(super) fn events(body: Body) -> Response<Body> {
     let mut response = response(StatusCode::OK, body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, EVENT_STREAM);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-cache, no-transform"),
+    );
+    headers.insert(
+        HeaderName::from_static("x-accel-buffering"),
+        HeaderValue::from_static("no"),
+    );
     response
 }
 
@@ -49,7 +63,9 @@ pub(super) fn answer(answer: Answer, era: Era, before_call: bool) -> Response<Bo
     };
     let mut response = json(status, answer.body);
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
 }
@@ -57,7 +73,9 @@ pub(super) fn answer(answer: Answer, era: Era, before_call: bool) -> Response<Bo
 fn status(code: Code, era: Era, before_call: bool) -> StatusCode {
     match code {
         Code::PARSE | Code::INVALID_REQUEST => StatusCode::BAD_REQUEST,
-        Code::HEADER_MISMATCH | Code::MISSING_CAPABILITY | Code::UNSUPPORTED_VERSION => StatusCode::BAD_REQUEST,
+        Code::HEADER_MISMATCH | Code::MISSING_CAPABILITY | Code::UNSUPPORTED_VERSION => {
+            StatusCode::BAD_REQUEST
+        }
         Code::INVALID_PARAMS if before_call && era == Era::Modern => StatusCode::BAD_REQUEST,
         Code::METHOD_NOT_FOUND if era == Era::Modern => StatusCode::NOT_FOUND,
         Code::BUSY => StatusCode::SERVICE_UNAVAILABLE,
@@ -67,34 +85,67 @@ fn status(code: Code, era: Era, before_call: bool) -> StatusCode {
 
 /// A refusal of the HTTP request itself. It has a JSON-RPC body all the same: a client that sees
 /// none takes the server for one of another era.
-pub(super) fn refuse(status: StatusCode, why: &'static str) -> Response<Body> {
-    let code = match status {
-        StatusCode::SERVICE_UNAVAILABLE => Code::BUSY,
-        StatusCode::INTERNAL_SERVER_ERROR => Code::INTERNAL,
-        _ => Code::INVALID_REQUEST,
-    };
-    let mut response = json(status, wire::error(None, &RpcError::new(code, why)));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    why: &'static str,
+    allowed: Option<&'static str>,
+}
+
+/// Refuses a request; `why` is one sentence that names the way out.
+pub(super) fn refuse(status: StatusCode, why: &'static str) -> Refusal {
+    Refusal {
+        status,
+        why,
+        allowed: None,
     }
-    response
 }
 
 /// A method that the path does not have.
-pub(super) fn wrong_method(allowed: &'static str) -> Response<Body> {
-    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "This path does not have that HTTP method.");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    response
+pub(super) fn wrong_method(allowed: &'static str) -> Refusal {
+    let why = "This path does not have that HTTP method.";
+    Refusal {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        why,
+        allowed: Some(allowed),
+    }
 }
 
 /// No such path.
-pub(super) fn not_found() -> Response<Body> {
+pub(super) fn not_found() -> Refusal {
     refuse(StatusCode::NOT_FOUND, "There is nothing at this path.")
+}
+
+impl From<Refusal> for Response<Body> {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal.status {
+            StatusCode::SERVICE_UNAVAILABLE => Code::BUSY,
+            StatusCode::INTERNAL_SERVER_ERROR => Code::INTERNAL,
+            _ => Code::INVALID_REQUEST,
+        };
+        let mut response = json(
+            refusal.status,
+            wire::error(None, &RpcError::new(code, refusal.why)),
+        );
+        if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let Some(allowed) = refusal.allowed {
+            response
+                .headers_mut()
+                .insert(ALLOW, HeaderValue::from_static(allowed));
+        }
+        response
+    }
 }
 
 /// The same request, at another path.
 pub(super) fn redirect(path: &'static str) -> Response<Body> {
     let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
-    response.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
+    response
+        .headers_mut()
+        .insert(LOCATION, HeaderValue::from_static(path));
     response
 }

@@ -14,97 +14,111 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 
-use crate::core::{Answer, Connection, Era, Event, Exchange, HttpSignals, LEGACY_VERSIONS, MODERN_VERSION, Reply, Route};
+use crate::core::{
+    Answer, Connection, Era, Event, Exchange, HttpSignals, Inbound, LEGACY_VERSIONS,
+    MODERN_VERSION, Reply, Route,
+};
 use crate::principal::Principal;
 use crate::session::{Refused, SessionId};
-use crate::wire::{Malformed, Message};
+use crate::wire::{self, Malformed, Message};
 
 use super::App;
 use super::body::{Body, Events, Kept, Source, write_event};
-use super::{ingress, reply};
+use super::ingress;
+use super::reply::{self, Refusal};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
-pub(super) async fn serve(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn serve(
+    app: Arc<App>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Refusal> {
     match *request.method() {
         Method::POST => post(app, request).await,
         Method::GET => get(&app, request.headers()),
         Method::DELETE => delete(&app, request.headers()),
-        _ => reply::wrong_method("GET, POST, DELETE, OPTIONS"),
+        _ => Err(reply::wrong_method("GET, POST, DELETE, OPTIONS")),
     }
 }
 
-async fn post(app: Arc<App>, request: Request<Incoming>) -> Response<Body> {
+async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
     let (head, body) = request.into_parts();
-    let body = match check_content(&head.headers).and_then(|()| check_accept(&head.headers)) {
-        Ok(()) => read(&head.headers, body, &app).await,
-        Err(refusal) => Err(refusal),
-    };
-    let body = match body {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
+    check_content(&head.headers)?;
+    check_accept(&head.headers)?;
+    let body = read(&head.headers, body, &app).await?;
     let signals = signals(&head.headers);
-    let parsed = match app.server.parse(&body) {
-        Ok(parsed) => parsed,
-        Err(Malformed { id, error }) => {
-            let era = if signals.version == Some(MODERN_VERSION) { Era::Modern } else { Era::Legacy };
-            return reply::answer(Answer::error(id.as_ref(), &error), era, true);
+    let inbound = match app.server.parse(&body) {
+        Ok(wire::Body::Single(message)) => app.server.inspect(message, Some(signals)),
+        Ok(batch) => {
+            let connection = session(&app, &head.headers)?;
+            return Ok(send(&app, app.server.receive(&connection, batch), Era::Legacy).await);
         }
-    };
-    let inbound = match parsed {
-        crate::wire::Body::Single(message) => app.server.inspect(message, Some(signals)),
-        batch => {
-            return match session(&app, &head.headers) {
-                Ok(connection) => send(&app, app.server.receive(&connection, batch), Era::Legacy).await,
-                Err(refusal) => refusal,
+        Err(Malformed { id, error }) => {
+            let era = if signals.version == Some(MODERN_VERSION) {
+                Era::Modern
+            } else {
+                Era::Legacy
             };
+            return Ok(reply::answer(Answer::error(id.as_ref(), &error), era, true));
         }
     };
     match inbound.route() {
-        Route::Modern | Route::Malformed(_) => send(&app, app.server.handle(&app.stateless, inbound), Era::Modern).await,
+        Route::Modern | Route::Malformed(_) => Ok(send(
+            &app,
+            app.server.handle(&app.stateless, inbound),
+            Era::Modern,
+        )
+        .await),
         Route::Legacy if inbound.is_initialize() && !head.headers.contains_key(SESSION) => {
             initialize(&app, inbound).await
         }
         Route::Legacy => {
-            let modern = signals.version.is_some_and(|version| !LEGACY_VERSIONS.contains(&version));
+            let modern = signals
+                .version
+                .is_some_and(|version| !LEGACY_VERSIONS.contains(&version));
             let connection = match session(&app, &head.headers) {
-                Ok(connection) => connection,
-                // This revision has no messages from clients that are not requests; none is owed.
+                // The modern revision has no messages from clients that are not requests: none is owed.
                 Err(_) if modern && matches!(inbound.message(), Message::Notification(_)) => {
-                    return reply::empty(StatusCode::ACCEPTED);
+                    return Ok(reply::empty(StatusCode::ACCEPTED));
                 }
-                Err(refusal) => return refusal,
+                found => found?,
             };
             if modern {
-                return reply::refuse(StatusCode::BAD_REQUEST, "MCP-Protocol-Version is not a revision served in sessions.");
+                let why = "MCP-Protocol-Version is not a revision served in sessions.";
+                return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
             }
-            send(&app, app.server.handle(&connection, inbound), Era::Legacy).await
+            Ok(send(&app, app.server.handle(&connection, inbound), Era::Legacy).await)
         }
     }
 }
 
 /// Opens a session when, and only when, the handshake succeeds.
-async fn initialize(app: &App, inbound: crate::core::Inbound<'_>) -> Response<Body> {
+async fn initialize(app: &App, inbound: Inbound<'_>) -> Result<Response<Body>, Refusal> {
     let connection = Connection::new(Principal::ANONYMOUS);
-    let reply = app.server.handle(&connection, inbound);
-    let mut response = send(app, reply, Era::Legacy).await;
-    if connection.peer().is_none() {
-        return response;
-    }
-    match app.sessions.open(connection) {
-        Ok(id) => {
-            // Hex digits are always a valid header.
-            if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-                response.headers_mut().insert(SESSION, id);
-            }
-            response
+    let mut response = send(app, app.server.handle(&connection, inbound), Era::Legacy).await;
+    if connection.peer().is_some() {
+        let id = app.sessions.open(connection).map_err(no_session)?;
+        // Hex digits are always a valid header.
+        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+            response.headers_mut().insert(SESSION, id);
         }
-        Err(Refused::Full) => reply::refuse(StatusCode::SERVICE_UNAVAILABLE, "There are too many sessions; try again later."),
-        Err(Refused::NoRandomness) => reply::refuse(StatusCode::INTERNAL_SERVER_ERROR, "No session id can be made."),
+    }
+    Ok(response)
+}
+
+pub(super) fn no_session(refused: Refused) -> Refusal {
+    match refused {
+        Refused::Full => reply::refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "There are too many sessions; try again later.",
+        ),
+        Refused::NoRandomness => reply::refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "No session id can be made.",
+        ),
     }
 }
 
@@ -146,35 +160,36 @@ async fn exchanged(app: &App, exchange: Exchange, era: Era) -> Response<Body> {
     reply::events(Events::new(events, Source::Exchange(kept), app.config.keep_alive).into_body())
 }
 
-fn get(app: &App, headers: &HeaderMap) -> Response<Body> {
+fn get(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     if !accepts(headers, "text/event-stream") {
-        return reply::refuse(StatusCode::NOT_ACCEPTABLE, "GET answers text/event-stream only; say so in Accept.");
+        let why = "GET answers text/event-stream only; say so in Accept.";
+        return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
     }
     if !headers.contains_key(SESSION) {
-        return reply::wrong_method("POST, OPTIONS");
+        return Err(reply::wrong_method("POST, OPTIONS"));
     }
-    let connection = match session(app, headers) {
-        Ok(connection) => connection,
-        Err(refusal) => return refusal,
-    };
-    match connection.open_stream() {
-        Some(stream) => {
-            let events = Events::new(BytesMut::new(), Source::Unsolicited(stream), app.config.keep_alive)
-                .until(app.closing.clone().cancelled_owned());
-            reply::events(events.into_body())
-        }
-        None => reply::refuse(StatusCode::CONFLICT, "This session has an open GET stream already."),
-    }
+    let stream = session(app, headers)?.open_stream().ok_or_else(|| {
+        reply::refuse(
+            StatusCode::CONFLICT,
+            "This session has an open GET stream already.",
+        )
+    })?;
+    let events = Events::new(
+        BytesMut::new(),
+        Source::Unsolicited(stream),
+        app.config.keep_alive,
+    )
+    .until(app.closing.clone().cancelled_owned());
+    Ok(reply::events(events.into_body()))
 }
 
-fn delete(app: &App, headers: &HeaderMap) -> Response<Body> {
+fn delete(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     if !headers.contains_key(SESSION) {
-        return reply::wrong_method("POST, OPTIONS");
+        return Err(reply::wrong_method("POST, OPTIONS"));
     }
-    let closed = session_id(headers).is_some_and(|id| app.sessions.close(id, &Principal::ANONYMOUS));
-    match closed {
-        true => reply::empty(StatusCode::OK),
-        false => unknown_session(),
+    match session_id(headers).is_some_and(|id| app.sessions.close(id, &Principal::ANONYMOUS)) {
+        true => Ok(reply::empty(StatusCode::OK)),
+        false => Err(unknown_session()),
     }
 }
 
@@ -182,7 +197,7 @@ fn session_id(headers: &HeaderMap) -> Option<SessionId> {
     SessionId::parse(ingress::only(headers, SESSION)?.to_str().ok()?)
 }
 
-fn session(app: &App, headers: &HeaderMap) -> Result<Arc<Connection>, Response<Body>> {
+fn session(app: &App, headers: &HeaderMap) -> Result<Arc<Connection>, Refusal> {
     if !headers.contains_key(SESSION) {
         let why = "Mcp-Session-Id is missing: send \"initialize\" first and repeat the header that its answer has.";
         return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
@@ -192,8 +207,11 @@ fn session(app: &App, headers: &HeaderMap) -> Result<Arc<Connection>, Response<B
         .ok_or_else(unknown_session)
 }
 
-fn unknown_session() -> Response<Body> {
-    reply::refuse(StatusCode::NOT_FOUND, "No such session: it has ended or never was; send \"initialize\" again.")
+fn unknown_session() -> Refusal {
+    reply::refuse(
+        StatusCode::NOT_FOUND,
+        "No such session: it has ended or never was; send \"initialize\" again.",
+    )
 }
 
 fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
@@ -204,7 +222,9 @@ fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
         (NAME, "Mcp-Name", &mut signals.name),
     ] {
         if headers.contains_key(&name) {
-            *slot = ingress::only(headers, name).and_then(|value| value.to_str().ok()).map(str::trim);
+            *slot = ingress::only(headers, name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::trim);
             if slot.is_none() {
                 signals.broken = Some(label);
             }
@@ -213,9 +233,12 @@ fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
     signals
 }
 
-fn check_content(headers: &HeaderMap) -> Result<(), Response<Body>> {
+fn check_content(headers: &HeaderMap) -> Result<(), Refusal> {
     let unsupported = |why| Err(reply::refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-    if !ingress::only(headers, CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_json) {
+    if !ingress::only(headers, CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(is_json)
+    {
         return unsupported("Content-Type must be application/json, in UTF-8.");
     }
     match headers.get(CONTENT_ENCODING) {
@@ -228,15 +251,20 @@ fn check_content(headers: &HeaderMap) -> Result<(), Response<Body>> {
 /// JSON is UTF-8 (RFC 8259 §8.1); a client that announces something else is not read as if it were.
 fn is_json(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
-    let is = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    is && parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-        !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-    })
+    let is = parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    is && parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .all(|(name, value)| {
+            !name.eq_ignore_ascii_case("charset")
+                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
 }
 
 /// A client has to be ready for both kinds of answer (streamable HTTP `#sending-messages`); one
 /// that does not say what it accepts accepts everything (RFC 9110 §12.5.1).
-fn check_accept(headers: &HeaderMap) -> Result<(), Response<Body>> {
+fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
     match accepts(headers, "application/json") && accepts(headers, "text/event-stream") {
         true => Ok(()),
         false => {
@@ -252,22 +280,38 @@ fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
         return true;
     }
     let wanted_type = wanted.split('/').next().unwrap_or_default();
-    values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let essence = parts.next().unwrap_or_default();
-        let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-        let matches = essence.eq_ignore_ascii_case(wanted)
-            || essence == "*/*"
-            || essence.strip_suffix("/*").is_some_and(|kind| kind.eq_ignore_ascii_case(wanted_type));
-        matches && !refused
-    })
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let essence = parts.next().unwrap_or_default();
+            let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
+            let matches = essence.eq_ignore_ascii_case(wanted)
+                || essence == "*/*"
+                || essence
+                    .strip_suffix("/*")
+                    .is_some_and(|kind| kind.eq_ignore_ascii_case(wanted_type));
+            matches && !refused
+        })
 }
 
 /// Reads the body within its size and time. A body that came in one piece is not copied.
-pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, app: &App) -> Result<Bytes, Response<Body>> {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    mut body: Incoming,
+    app: &App,
+) -> Result<Bytes, Refusal> {
     let limit = app.server.wire_limits().message_bytes;
-    let too_large = || reply::refuse(StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than allowed.");
-    let declared = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let too_large = || {
+        reply::refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is larger than allowed.",
+        )
+    };
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
@@ -277,9 +321,14 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, app: &App) -> 
         let mut total = 0;
         while let Some(frame) = body.frame().await {
             let Ok(frame) = frame else {
-                return Err(reply::refuse(StatusCode::BAD_REQUEST, "The body broke off."));
+                return Err(reply::refuse(
+                    StatusCode::BAD_REQUEST,
+                    "The body broke off.",
+                ));
             };
-            let Ok(data) = frame.into_data() else { continue };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
             total += data.len();
             if total > limit {
                 return Err(too_large());
@@ -294,10 +343,17 @@ pub(super) async fn read(headers: &HeaderMap, mut body: Incoming, app: &App) -> 
                 rest.extend_from_slice(&data);
             }
         }
-        Ok(if rest.is_empty() { first } else { rest.freeze() })
+        Ok(if rest.is_empty() {
+            first
+        } else {
+            rest.freeze()
+        })
     };
     match tokio::time::timeout(app.config.body_timeout, read).await {
         Ok(read) => read,
-        Err(_) => Err(reply::refuse(StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.")),
+        Err(_) => Err(reply::refuse(
+            StatusCode::REQUEST_TIMEOUT,
+            "The body took too long to arrive.",
+        )),
     }
 }
