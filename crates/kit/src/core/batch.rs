@@ -9,7 +9,8 @@ use crate::wire::{Malformed, Message, RpcError};
 
 use super::call::{Answer, Call, Event, Reply};
 use super::connection::Connection;
-use super::server::{Inbound, Server};
+use super::inbound::Inbound;
+use super::server::Server;
 
 /// The only revision with batches.
 const BATCH_VERSION: &str = "2025-03-26";

@@ -42,6 +42,7 @@ struct State {
     in_flight: HashMap<Id, Ctx>,
     asks: HashMap<u64, oneshot::Sender<AskOutcome>>,
     subscriptions: HashSet<Box<str>>,
+    has_subscribed: bool,
     stream: Option<mpsc::Sender<Bytes>>,
     answers: Option<mpsc::Sender<Bytes>>,
 }
@@ -190,7 +191,8 @@ impl Connection {
         }
     }
 
-    pub(crate) fn subscribe(&self, uri: &str) -> Result<(), RpcError> {
+    /// `true` for the first subscription of this connection ever.
+    pub(crate) fn subscribe(&self, uri: &str) -> Result<bool, RpcError> {
         let mut state = self.state();
         if state.subscriptions.len() >= MAX_SUBSCRIPTIONS && !state.subscriptions.contains(uri) {
             return Err(RpcError::new(
@@ -201,7 +203,7 @@ impl Connection {
             ));
         }
         state.subscriptions.insert(uri.into());
-        Ok(())
+        Ok(!std::mem::replace(&mut state.has_subscribed, true))
     }
 
     pub(crate) fn unsubscribe(&self, uri: &str) {

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::component::{Arguments, CacheHint, has_scheme, normalize};
-use crate::context::Level;
+use crate::context::{Ctx, CtxParts, Level};
 use crate::middleware::{
     List, PromptGet, ProtocolCall, ResourceRead, Target, ToolCall, complete_modern,
 };
@@ -24,17 +24,18 @@ use crate::wire::{Code, Id, Message, Notification, RpcError};
 use super::call::Reply;
 use super::connection::{Connection, legacy_peer};
 use super::era::{Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION, Route};
+use super::inbound::Inbound;
 use super::peer::{PeerInfo, RequestMeta};
-use super::server::{Inbound, Server};
+use super::server::Server;
 
 /// One request, ready for its method.
-pub(super) struct Incoming<'a> {
-    pub(super) connection: &'a Arc<Connection>,
-    pub(super) id: Id,
-    pub(super) method: &'static str,
-    pub(super) params: Option<&'a str>,
-    pub(super) meta: RequestMeta<'a>,
-    pub(super) peer: Arc<PeerInfo>,
+struct Incoming<'a> {
+    connection: &'a Arc<Connection>,
+    id: Id,
+    method: &'static str,
+    params: Option<&'a str>,
+    meta: RequestMeta<'a>,
+    peer: Arc<PeerInfo>,
     http: Option<HttpSignals<'a>>,
 }
 
@@ -240,6 +241,22 @@ fn decode_header(value: &str) -> Option<String> {
 }
 
 impl Incoming<'_> {
+    /// The context of this request.
+    fn ctx(&self, server: &Server) -> Result<Ctx, RpcError> {
+        let inner = server.inner();
+        Ok(Ctx::new(CtxParts {
+            facts: Arc::clone(&inner.facts),
+            connection: Arc::clone(self.connection),
+            peer: Arc::clone(&self.peer),
+            id: self.id.clone(),
+            progress_token: self.meta.progress_token(&inner.wire)?,
+            log_level: match self.peer.era {
+                Era::Legacy => None,
+                Era::Modern => self.meta.log_level()?,
+            },
+        }))
+    }
+
     /// The params as their type.
     fn typed<T: DeserializeOwned>(&self) -> Result<T, RpcError> {
         serde_json::from_str(self.params.unwrap_or("{}")).map_err(|error| {
@@ -411,8 +428,9 @@ fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
     let uri = resource_uri(&incoming.typed::<SubscribeRequestParams>()?.uri)?;
     let (connection, server) = (Arc::clone(incoming.connection), server.clone());
     Ok(incoming.acknowledge(move || {
-        connection.subscribe(&uri)?;
-        server.remember_subscriber(&connection);
+        if connection.subscribe(&uri)? {
+            server.remember_subscriber(&connection);
+        }
         Ok(())
     }))
 }

@@ -5,20 +5,25 @@
 //! the very same code.
 
 mod batch;
+mod builder;
 mod call;
 mod connection;
+mod endpoint;
 mod era;
+mod inbound;
 mod method;
 mod outbox;
 mod peer;
 mod server;
 
 pub use batch::Batch;
+pub use builder::{BuildError, CallLimits, ServerBuilder};
 pub use call::{Answer, Call, Event, Exchange, Reply};
 pub use connection::{Connection, Unsolicited};
 pub use era::{Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION, Route, classify};
+pub use inbound::Inbound;
 pub use peer::PeerInfo;
-pub use server::{BuildError, CallLimits, Inbound, Server, ServerBuilder};
+pub use server::Server;
 
 pub(crate) use outbox::Outbox;
 pub(crate) use server::Inner;

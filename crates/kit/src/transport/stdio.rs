@@ -78,27 +78,25 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
 
     async fn run(mut self) -> io::Result<()> {
         let mut unsolicited = self.connection.open_stream();
+        let mut paused_enough = false;
         loop {
-            let crowded = self.waiting.len() >= MAX_WAITING && !self.connection.awaits_client();
+            let crowded = self.waiting.len() >= MAX_WAITING;
+            let reads = !crowded || paused_enough || self.connection.awaits_client();
             // Ready input first: answers are flushed once for everything that has arrived.
-            let line = tokio::select! {
+            tokio::select! {
                 biased;
-                Some(message) = self.outgoing.1.recv() => {
-                    self.write(&message).await?;
-                    continue;
+                Some(message) = self.outgoing.1.recv() => self.write(&message).await?,
+                Some(message) = next(&mut unsolicited) => self.write(&message).await?,
+                Some(_) = self.waiting.join_next() => {}
+                line = self.lines.next(), if reads => {
+                    paused_enough = false;
+                    match line? {
+                        Some(line) => self.receive(line).await?,
+                        None => break,
+                    }
                 }
-                Some(message) = next(&mut unsolicited) => {
-                    self.write(&message).await?;
-                    continue;
-                }
-                Some(_) = self.waiting.join_next() => continue,
-                line = self.lines.next(), if !crowded => line?,
-                () = idle(&mut self.writer) => continue,
-                () = sleep(LONGEST_PAUSE), if crowded => self.lines.next().await?,
-            };
-            match line {
-                Some(line) => self.receive(line).await?,
-                None => break,
+                () = flush(&mut self.writer) => {}
+                () = sleep(LONGEST_PAUSE), if !reads => paused_enough = true,
             }
         }
         self.drain().await
@@ -190,7 +188,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
 }
 
 /// Completes when there was something to flush and it is flushed; never when there was nothing.
-async fn idle<W: AsyncWrite + Unpin>(writer: &mut BufWriter<W>) {
+async fn flush<W: AsyncWrite + Unpin>(writer: &mut BufWriter<W>) {
     if writer.buffer().is_empty() || writer.flush().await.is_err() {
         // A failed flush fails again at the next write, which reports it.
         std::future::pending().await
