@@ -11,9 +11,20 @@ use serde_json::value::RawValue;
 
 fuzz_target!(|bytes: &[u8]| {
     let default = read(bytes, &WireLimits::default());
-    let tiny = WireLimits { message_bytes: 512, depth: 3, nodes: 12, batch: 2, id_bytes: 8, method_bytes: 12 };
+    let tiny = WireLimits {
+        message_bytes: 512,
+        depth: 3,
+        nodes: 12,
+        batch: 2,
+        id_bytes: 8,
+        method_bytes: 12,
+    };
     if let Ok(Body::Single(message)) = read(bytes, &tiny) {
-        assert_eq!(default, Ok(Body::Single(message)), "wider limits read it differently");
+        assert_eq!(
+            default,
+            Ok(Body::Single(message)),
+            "wider limits read it differently"
+        );
     }
 });
 
@@ -40,8 +51,12 @@ fn read<'a>(bytes: &'a [u8], limits: &WireLimits) -> Result<Body<'a>, Malformed>
 }
 
 fn check_refusal(refused: &Malformed) {
-    assert!([Code::PARSE, Code::INVALID_REQUEST].contains(&refused.error.code), "{refused:?}");
-    let answer: Value = serde_json::from_slice(&wire::error(refused.id.as_ref(), &refused.error)).unwrap();
+    assert!(
+        [Code::PARSE, Code::INVALID_REQUEST].contains(&refused.error.code),
+        "{refused:?}"
+    );
+    let answer: Value =
+        serde_json::from_slice(&wire::error(refused.id.as_ref(), &refused.error)).unwrap();
     assert_eq!(answer["error"]["code"], refused.error.code.0);
     assert_eq!(answer["id"].is_null(), refused.id.is_none());
 }
@@ -51,11 +66,17 @@ fn check_message(message: &Message<'_>, text: &str, limits: &WireLimits) {
         Message::Request(request) => {
             check_id(&request.id, text, limits);
             check_method(&request.method, limits);
-            request.params.iter().for_each(|params| check_part(params, limits));
+            request
+                .params
+                .iter()
+                .for_each(|params| check_part(params, limits));
         }
         Message::Notification(notification) => {
             check_method(&notification.method, limits);
-            notification.params.iter().for_each(|params| check_part(params, limits));
+            notification
+                .params
+                .iter()
+                .for_each(|params| check_part(params, limits));
         }
         Message::Response(response) => {
             check_id(&response.id, text, limits);
@@ -112,13 +133,25 @@ impl Size {
         let (children, members): (Vec<&Value>, _) = match tree {
             Value::Array(items) => (items.iter().collect(), 0),
             Value::Object(object) => (object.values().collect(), object.len()),
-            _ => return Self { nodes: 1, ..Self::default() },
+            _ => {
+                return Self {
+                    nodes: 1,
+                    ..Self::default()
+                };
+            }
         };
-        children.into_iter().map(Self::of).fold(Self { depth: 1, nodes: 1, members }, |sum, child| Self {
-            depth: sum.depth.max(child.depth + 1),
-            nodes: sum.nodes + child.nodes,
-            members: sum.members + child.members,
-        })
+        children.into_iter().map(Self::of).fold(
+            Self {
+                depth: 1,
+                nodes: 1,
+                members,
+            },
+            |sum, child| Self {
+                depth: sum.depth.max(child.depth + 1),
+                nodes: sum.nodes + child.nodes,
+                members: sum.members + child.members,
+            },
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! Counts permutations, exactly and in bounded time.
 
+use std::sync::LazyLock;
+
 use num_bigint::BigInt;
 use num_traits::{One, ToPrimitive};
 use pymcp_kit::{Ctx, Error, Integer, Result, Tool};
@@ -8,6 +10,9 @@ use serde::Deserialize;
 
 /// Digits of the largest result; the limit that Python has for writing an integer.
 const MAX_DIGITS: u32 = 4300;
+
+/// The smallest integer with more digits than that.
+static LIMIT: LazyLock<BigInt> = LazyLock::new(|| BigInt::from(10_u32).pow(MAX_DIGITS));
 
 /// How many to choose from how many.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -64,12 +69,11 @@ fn count(n: &BigInt, k: &BigInt) -> Option<BigInt> {
     if (least.bits() - 1) * k as u64 > u64::from(MAX_DIGITS) * 10 / 3 + 10 {
         return None;
     }
-    let limit = BigInt::from(10_u32).pow(MAX_DIGITS);
     let mut product = BigInt::one();
     let mut factor = n.clone();
     for _ in 0..k {
         product *= &factor;
-        if product >= limit {
+        if product >= *LIMIT {
             return None;
         }
         factor -= 1_u32;

@@ -55,7 +55,7 @@ const REFUSED: [(&str, &str, &[&str], &str); 10] = [
             "https://",
             "https://me@app.example",
             "[\"*\"]",
-            "https://a.example;b",
+            "https://a.example/",
         ],
         "a comma-separated list of loopback, * and origins such as https://app.example",
     ),

@@ -242,13 +242,42 @@ fn sessions_do_not_hear_each_other() {
 fn the_session_ends_with_its_stream() {
     let server = HttpServer::over("sse", &[], &[]);
     let client = OldClient::open(&server, json!({}));
-    let ping = client.request(request(1, "ping", json!({})).to_string());
+    // A notification needs no answer: nothing but the session decides whether it is accepted.
+    let note = notification("notifications/initialized", json!({}));
+    let note = client.request(note.to_string());
+    assert_eq!(server.ask(&note).status, 202);
     drop(client);
     let (deadline, mut posting) = (Instant::now() + PATIENCE, Client::connect(server.address()));
     // The server notices in its own time that a client is gone.
-    while posting.ask(&ping).status != 404 {
+    while posting.ask(&note).status != 404 {
         assert!(Instant::now() < deadline, "the session is still there");
     }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_refused_and_loses_nothing() {
+    let server = HttpServer::over("sse", &[], &[]);
+    let mut client = OldClient::open(&server, json!({}));
+    let mut posting = server.connect();
+    let mut read_logo = |id: u32| {
+        let message = request(id, "resources/read", json!({"uri": "data://logo"}));
+        posting.ask(&client.request(message.to_string()))
+    };
+    let (accepted, refused) = (0..10_000)
+        .map(|id| (id, read_logo(id)))
+        .find(|(_, response)| response.status != 202)
+        .expect("an end of what is kept for it");
+    assert_eq!(refused.refusal(), (503, -31001));
+    let mut answered: Vec<u64> = (0..accepted)
+        .map(|_| client.stream.answer()["id"].as_u64().unwrap())
+        .collect();
+    answered.sort();
+    assert!(answered.into_iter().eq(0..u64::from(accepted)));
+    // Having read, it is served again.
+    assert_eq!(
+        client.ask(&request("again", "ping", json!({})))["id"],
+        "again"
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod flood;
 mod http;
 mod legacy_sse;
 mod parity;
+mod rmcp_client;
 mod sessions;
 mod snapshots;
 mod stdio;

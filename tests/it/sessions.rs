@@ -240,6 +240,21 @@ fn a_stream_that_is_left_can_be_opened_again() {
 }
 
 #[test]
+fn an_open_stream_is_kept_alive() {
+    let keep_alive = std::time::Duration::from_millis(20);
+    let server = Server::builder("test", "1.0.0").build().unwrap();
+    let config = HttpConfig {
+        keep_alive,
+        ..HttpConfig::default()
+    };
+    let local = LocalServer::start(server, config);
+    let mut stream = Session::plain(local.address()).listen();
+    for _ in 0..3 {
+        assert_eq!([stream.line(), stream.line()], [": keep-alive\n", "\n"]);
+    }
+}
+
+#[test]
 fn the_log_level_is_the_sessions_own() {
     let server = HttpServer::start(&["--response-cache-ttl", "0"], &[]);
     let (quiet, talkative) = (

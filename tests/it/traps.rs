@@ -37,8 +37,8 @@ fn streamed_answers_are_not_delayed_by_nagle() {
     async fn chat(ctx: Ctx, _: NoArgs) -> Result<()> {
         for _ in 0..3 {
             ctx.info("Well…").await;
-            // Makes each message a write of its own.
-            tokio::task::yield_now().await;
+            // Has to wait, so that each message is a write of its own.
+            tokio::spawn(async {}).await?;
         }
         Ok(())
     }
@@ -83,7 +83,7 @@ fn sessions_in_use_do_not_expire_and_expired_ones_are_not_found() {
         .build()
         .unwrap();
     let sessions = SessionLimits {
-        idle: Duration::from_secs(1),
+        idle: Duration::from_secs(2),
         ..SessionLimits::default()
     };
     let local = local(
@@ -107,7 +107,7 @@ fn sessions_in_use_do_not_expire_and_expired_ones_are_not_found() {
     let idle: Vec<Session> = (0..100).map(|_| Session::plain(local.address())).collect();
     let ping = request(2, "ping", json!({}));
     let expired = idle.iter().find_map(|session| {
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(50));
         let response = session.post(&ping);
         (response.status != 200).then_some(response)
     });

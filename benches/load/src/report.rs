@@ -53,7 +53,7 @@ impl Report {
     }
 
     pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
-        self.paragraph(&format!("## {text}"))
+        self.paragraph(&format!("### {text}"))
     }
 
     /// Text with an empty line above, as all blocks have one.

@@ -59,7 +59,10 @@ pub fn answer(answer: &Answer, owed: &mut Vec<Option<Id>>) {
             assert_eq!(response.error.map(|error| error.code), Some(code.0));
         }
         let same = |id: &Option<Id>| id.as_ref().map_or("null", Id::as_json) == response.id.get();
-        let at = owed.iter().position(same).expect("an answer to nothing, or a second one");
+        let at = owed
+            .iter()
+            .position(same)
+            .expect("an answer to nothing, or a second one");
         owed.swap_remove(at);
     }
 }
@@ -70,7 +73,9 @@ pub fn message(text: &[u8]) -> Said {
     assert_eq!(message.jsonrpc, "2.0");
     match (message.method, message.id) {
         ("elicitation/create" | "sampling/createMessage", Some(id)) => Said::Question(id),
-        ("notifications/progress", None) => Said::Progress(message.params["progress"].as_f64().unwrap()),
+        ("notifications/progress", None) => {
+            Said::Progress(message.params["progress"].as_f64().unwrap())
+        }
         ("notifications/message" | "notifications/resources/updated", None) => Said::Other,
         (method, id) => panic!("{method} with id {id:?}"),
     }

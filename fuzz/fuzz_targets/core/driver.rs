@@ -58,10 +58,18 @@ impl Wake for Woken {
 
 impl Driver {
     pub fn new(server: &Server) -> Self {
-        let client = |connection| Client { connection, stream: None, asked: HashSet::new() };
+        let client = |connection| Client {
+            connection,
+            stream: None,
+            asked: HashSet::new(),
+        };
         Self {
             server: server.clone(),
-            runtime: Builder::new_current_thread().enable_time().start_paused(true).build().unwrap(),
+            runtime: Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .unwrap(),
             clients: [
                 client(Connection::new(Principal::ANONYMOUS)),
                 client(Connection::stateless(Principal::ANONYMOUS)),
@@ -110,7 +118,9 @@ impl Driver {
 
     /// Everything that was begun ends, by itself, in finite time, and leaves no trace.
     pub fn finish(mut self) {
-        self.running.iter_mut().for_each(|running| running.paused = false);
+        self.running
+            .iter_mut()
+            .for_each(|running| running.paused = false);
         self.settle();
         self.poke();
         for _ in 0..ENDLESS {
@@ -122,7 +132,10 @@ impl Driver {
         }
         assert!(self.running.is_empty(), "an exchange never ends");
         for client in &self.clients {
-            assert!(!client.connection.awaits_client(), "a question was left open");
+            assert!(
+                !client.connection.awaits_client(),
+                "a question was left open"
+            );
         }
         self.check_places();
     }
@@ -146,7 +159,11 @@ impl Driver {
                 return check::answer(&Answer::error(id.as_ref(), &error), &mut vec![id]);
             }
         };
-        let (is_batch, mut owed, cancelled) = (matches!(body, Body::Batch(_)), owed(&body), cancelled(&body));
+        let (is_batch, mut owed, cancelled) = (
+            matches!(body, Body::Batch(_)),
+            owed(&body),
+            cancelled(&body),
+        );
         let connection = Arc::clone(&self.client(side).connection);
         match self.server.receive(&connection, body).into_exchange() {
             Ok(exchange) => self.running.push(Running {
@@ -175,8 +192,19 @@ impl Driver {
         if matches!(side, Side::Stateless) {
             return;
         }
-        for running in self.running.iter_mut().filter(|running| matches!(running.side, Side::Legacy)) {
-            running.cancelled.extend(running.owed.iter().flatten().filter(|id| which(id)).cloned());
+        for running in self
+            .running
+            .iter_mut()
+            .filter(|running| matches!(running.side, Side::Legacy))
+        {
+            running.cancelled.extend(
+                running
+                    .owed
+                    .iter()
+                    .flatten()
+                    .filter(|id| which(id))
+                    .cloned(),
+            );
         }
     }
 
@@ -184,7 +212,9 @@ impl Driver {
     fn settle(&mut self) {
         let _time = self.runtime.enter();
         for _ in 0..ENDLESS {
-            let woken = |running: &Running| !running.paused && running.woken.0.swap(false, Ordering::Relaxed);
+            let woken = |running: &Running| {
+                !running.paused && running.woken.0.swap(false, Ordering::Relaxed)
+            };
             let Some(at) = self.running.iter().position(woken) else {
                 return self.clients.iter_mut().for_each(Client::read_stream);
             };
@@ -210,7 +240,10 @@ impl Driver {
         let mut ping = |side: Side, id: &str, expected: bool| {
             let message = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
             let body = self.server.parse(message.as_bytes()).unwrap();
-            match self.server.receive(&self.clients[side as usize].connection, body) {
+            match self
+                .server
+                .receive(&self.clients[side as usize].connection, body)
+            {
                 Reply::Call(call) if expected => held.push(call),
                 Reply::Answer(answer) if !expected => assert_eq!(answer.error, Some(Code::BUSY)),
                 _ => panic!("a place is lost, or there is one too many"),
@@ -228,7 +261,9 @@ impl Driver {
 impl Client {
     fn read_stream(&mut self) {
         while let Some(Ok(message)) = self.stream.as_mut().map(|stream| stream.try_recv()) {
-            let check::Said::Other = check::message(&message) else { panic!("belongs to a request") };
+            let check::Said::Other = check::message(&message) else {
+                panic!("belongs to a request")
+            };
         }
     }
 }
@@ -244,10 +279,15 @@ impl Running {
         for _ in 0..ENDLESS {
             match self.poll_event() {
                 Poll::Pending => return false,
-                Poll::Ready(Some(Event::Message(message))) => self.heard(check::message(&message), client),
+                Poll::Ready(Some(Event::Message(message))) => {
+                    self.heard(check::message(&message), client)
+                }
                 Poll::Ready(Some(Event::Answer(answer))) => {
                     self.answered(&answer);
-                    assert!(matches!(self.poll_event(), Poll::Ready(None)), "something follows the answer");
+                    assert!(
+                        matches!(self.poll_event(), Poll::Ready(None)),
+                        "something follows the answer"
+                    );
                     return true;
                 }
                 Poll::Ready(None) => {
@@ -282,7 +322,11 @@ impl Running {
 
     fn ended(&mut self) {
         let forgiven = |id: &Option<Id>| id.as_ref().is_some_and(|id| self.cancelled.contains(id));
-        assert!(self.owed.iter().all(forgiven), "requests without an answer: {:?}", self.owed);
+        assert!(
+            self.owed.iter().all(forgiven),
+            "requests without an answer: {:?}",
+            self.owed
+        );
     }
 }
 
@@ -295,11 +339,13 @@ fn requests<'m, 'a>(body: &'m Body<'a>) -> Vec<Result<&'m Message<'a>, &'m Malfo
 
 /// The ids that answers are owed to.
 fn owed(body: &Body<'_>) -> Vec<Option<Id>> {
-    let ids = requests(body).into_iter().filter_map(|member| match member {
-        Ok(Message::Request(request)) => Some(Some(request.id.clone())),
-        Ok(_) => None,
-        Err(malformed) => Some(malformed.id.clone()),
-    });
+    let ids = requests(body)
+        .into_iter()
+        .filter_map(|member| match member {
+            Ok(Message::Request(request)) => Some(Some(request.id.clone())),
+            Ok(_) => None,
+            Err(malformed) => Some(malformed.id.clone()),
+        });
     ids.collect()
 }
 
@@ -310,12 +356,14 @@ fn cancelled(body: &Body<'_>) -> Vec<Id> {
         #[serde(borrow, rename = "requestId")]
         id: &'a RawValue,
     }
-    let ids = requests(body).into_iter().filter_map(|member| match member {
-        Ok(Message::Notification(it)) if it.method == "notifications/cancelled" => {
-            let params: Params<'_> = serde_json::from_str(it.params?).ok()?;
-            Id::from_json(params.id.get(), 1024)
-        }
-        _ => None,
-    });
+    let ids = requests(body)
+        .into_iter()
+        .filter_map(|member| match member {
+            Ok(Message::Notification(it)) if it.method == "notifications/cancelled" => {
+                let params: Params<'_> = serde_json::from_str(it.params?).ok()?;
+                Id::from_json(params.id.get(), 1024)
+            }
+            _ => None,
+        });
     ids.collect()
 }

@@ -36,11 +36,31 @@ pub enum Side {
 
 #[derive(Debug, Arbitrary)]
 pub enum Message<'a> {
-    Initialize { id: Id, version: Version, asks: bool, samples: bool },
-    Call { id: Id, tool: Tool, n: Number<'a>, text: Option<&'a str>, envelope: Envelope },
-    Other { id: Id, method: Method, envelope: Envelope },
-    Cancel { id: Id },
-    Respond { ask: u8, response: Response<'a> },
+    Initialize {
+        id: Id,
+        version: Version,
+        asks: bool,
+        samples: bool,
+    },
+    Call {
+        id: Id,
+        tool: Tool,
+        n: Number<'a>,
+        text: Option<&'a str>,
+        envelope: Envelope,
+    },
+    Other {
+        id: Id,
+        method: Method,
+        envelope: Envelope,
+    },
+    Cancel {
+        id: Id,
+    },
+    Respond {
+        ask: u8,
+        response: Response<'a>,
+    },
 }
 
 /// Few, so that they meet.
@@ -130,7 +150,9 @@ impl<'a> Arbitrary<'a> for Script<'a> {
     fn arbitrary(u: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let bytes = u.bytes(u.len())?;
         if let Some(text) = bytes.strip_prefix(b"#") {
-            return Ok(Self(text.split(|&b| b == b'\n').skip(1).map(line).collect()));
+            return Ok(Self(
+                text.split(|&b| b == b'\n').skip(1).map(line).collect(),
+            ));
         }
         let (mut u, mut steps) = (Unstructured::new(bytes), Vec::new());
         while !u.is_empty() {
@@ -162,7 +184,12 @@ impl Message<'_> {
     /// The message as JSON text.
     pub fn text(&self) -> String {
         match self {
-            Self::Initialize { id, version, asks, samples } => {
+            Self::Initialize {
+                id,
+                version,
+                asks,
+                samples,
+            } => {
                 let mut capabilities = json!({});
                 if *asks {
                     capabilities["elicitation"] = json!({});
@@ -176,11 +203,16 @@ impl Message<'_> {
                     Version::Unknown => "1999-12-31",
                 };
                 let client = json!({ "name": "fuzz", "version": "1" });
-                let params =
-                    json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client });
+                let params = json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client });
                 request(*id, "initialize", &params.to_string())
             }
-            Self::Call { id, tool, n, text, envelope } => {
+            Self::Call {
+                id,
+                tool,
+                n,
+                text,
+                envelope,
+            } => {
                 // As text, because a tree would round the numbers.
                 let (name, n, text) = (json!(tool.name()), n.text(), json!(text));
                 let meta = envelope.meta();
@@ -188,16 +220,26 @@ impl Message<'_> {
                     Tool::Hang | Tool::AskTwiceAtOnce => "{}".to_owned(),
                     _ => format!(r#"{{"n":{n},"text":{text},"big":{n}}}"#),
                 };
-                request(*id, "tools/call", &format!(r#"{{"_meta":{meta},"name":{name},"arguments":{arguments}}}"#))
+                request(
+                    *id,
+                    "tools/call",
+                    &format!(r#"{{"_meta":{meta},"name":{name},"arguments":{arguments}}}"#),
+                )
             }
-            Self::Other { id, method, envelope } => {
+            Self::Other {
+                id,
+                method,
+                envelope,
+            } => {
                 let (method, mut params) = method.parts();
                 params["_meta"] = envelope.meta();
                 request(*id, method, &params.to_string())
             }
             Self::Cancel { id } => {
                 let id = id.text();
-                format!(r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#)
+                format!(
+                    r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id}}}}}"#
+                )
             }
             Self::Respond { ask, response } => {
                 let mut message = response.message();
@@ -287,9 +329,15 @@ impl Method {
             Self::PromptsList => ("prompts/list", json!({ "cursor": null })),
             Self::Discover => ("server/discover", json!({})),
             Self::ReadFixed => ("resources/read", json!({ "uri": "DATA://fixed" })),
-            Self::ReadPair(b) => ("resources/read", json!({ "uri": format!("data://%41/x?b={b}") })),
+            Self::ReadPair(b) => (
+                "resources/read",
+                json!({ "uri": format!("data://%41/x?b={b}") }),
+            ),
             Self::ReadNothing => ("resources/read", json!({ "uri": "data:" })),
-            Self::GetPrompt => ("prompts/get", json!({ "name": "topic", "arguments": { "topic": "t" } })),
+            Self::GetPrompt => (
+                "prompts/get",
+                json!({ "name": "topic", "arguments": { "topic": "t" } }),
+            ),
             Self::SetLevel => ("logging/setLevel", json!({ "level": "warning" })),
             Self::Subscribe => ("resources/subscribe", json!({ "uri": "data://fixed" })),
             Self::Unsubscribe => ("resources/unsubscribe", json!({ "uri": "data://fixed" })),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pymcp_kit::{
-    CallLimits, Ctx, Elicited, Error, Integer, Level, NoArgs, Prompt, Resource, ResourceTemplate, Result, Sample,
-    Server, Tool,
+    CallLimits, Ctx, Elicited, Error, Integer, Level, NoArgs, Prompt, Resource, ResourceTemplate,
+    Result, Sample, Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,9 @@ pub fn server() -> Server {
         .tool(Tool::new("large", large))
         .tool(Tool::new("hang", hang))
         .tool(Tool::new("slow", slow).timeout(Duration::from_secs(3)))
-        .resource(Resource::new("data://fixed", "fixed", async |_| Ok("fixed")))
+        .resource(Resource::new("data://fixed", "fixed", async |_| {
+            Ok("fixed")
+        }))
         .template(ResourceTemplate::new("data://{a}/x{?b}", "pair", pair))
         .prompt(Prompt::new("topic", topic))
         .call_limits(CallLimits {
@@ -124,14 +126,19 @@ async fn ask_twice_at_once(ctx: Ctx, _: NoArgs) -> Result<bool> {
 }
 
 async fn sample(ctx: Ctx, args: Args) -> Result<Option<String>> {
-    Ok(ctx.sample(Sample::text(args.text.unwrap_or_default(), 10)).await?.text())
+    Ok(ctx
+        .sample(Sample::text(args.text.unwrap_or_default(), 10))
+        .await?
+        .text())
 }
 
 async fn talk(ctx: Ctx, args: Args) -> Result<()> {
     for i in 0..args.times() {
-        ctx.log(Level::Debug, args.text.as_deref().unwrap_or_default()).await;
+        ctx.log(Level::Debug, args.text.as_deref().unwrap_or_default())
+            .await;
         ctx.warning(json!({ "i": i })).await;
-        ctx.progress(f64::from(i % 7), Some(7.0), args.text.as_deref()).await;
+        ctx.progress(f64::from(i % 7), Some(7.0), args.text.as_deref())
+            .await;
         if i % 5 == 0 {
             tokio::task::yield_now().await;
         }
@@ -140,7 +147,8 @@ async fn talk(ctx: Ctx, args: Args) -> Result<()> {
 }
 
 async fn large(_: Ctx, args: Args) -> Result<String> {
-    Ok(args.text.unwrap_or_else(|| "\n".into()).repeat(100 * args.times().unsigned_abs() as usize))
+    let times = 100 * args.times().unsigned_abs() as usize;
+    Ok(args.text.unwrap_or_else(|| "\n".into()).repeat(times))
 }
 
 async fn hang(ctx: Ctx, _: NoArgs) -> Result<()> {

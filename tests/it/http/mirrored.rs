@@ -91,6 +91,9 @@ fn names_are_mirrored_for_every_method_that_has_one() {
             "{message}"
         );
     }
+    // A header for an argument that no tool declares means nothing.
+    let extra = mirrored(&greet()).with("Mcp-Param-Name", "Grace");
+    assert_eq!(outcome(&server, &extra), FINE);
     // Methods without a name do not look at the header.
     let list = mirrored(&modern(request(1, "tools/list", json!({})), json!({})));
     assert_eq!(outcome(&server, &list.with("Mcp-Name", "greet")), FINE);

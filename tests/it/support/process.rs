@@ -10,6 +10,8 @@ use super::stdio::{PATIENCE, command};
 /// What a run left behind.
 #[derive(Debug)]
 pub(crate) struct Finished {
+    /// What was run, for the message of a failure.
+    _asked: String,
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -33,6 +35,7 @@ pub(crate) fn run(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Fini
     });
     let output = output.expect("the output can be read");
     Finished {
+        _asked: format!("{args:?} {env:?}"),
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),

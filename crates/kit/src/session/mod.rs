@@ -55,7 +55,7 @@ impl std::fmt::Display for SessionId {
 
 struct Session {
     connection: Arc<Connection>,
-    /// Seconds since the store was made.
+    /// Milliseconds since the store was made.
     last_used: AtomicU64,
 }
 
@@ -130,16 +130,18 @@ impl Sessions {
     /// Ends the sessions that have idled for too long.
     pub fn sweep(&self) {
         let now = self.now();
-        let idle = self.limits.idle.as_secs();
+        let idle = millis(self.limits.idle);
         let mut expired = Vec::new();
         self.open
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|_, session| {
-                if session.connection.is_busy() {
+                let busy = session.connection.is_busy();
+                if busy {
                     session.last_used.store(now, Ordering::Relaxed);
                 }
-                let keep = now.saturating_sub(session.last_used.load(Ordering::Relaxed)) < idle;
+                let last_used = session.last_used.load(Ordering::Relaxed);
+                let keep = busy || now.saturating_sub(last_used) < idle;
                 if !keep {
                     expired.push(Arc::clone(&session.connection));
                 }
@@ -150,7 +152,7 @@ impl Sessions {
 
     /// How often [`Sessions::sweep`] should run.
     pub fn sweep_interval(&self) -> Duration {
-        (self.limits.idle / 4).clamp(Duration::from_secs(1), Duration::from_secs(60))
+        (self.limits.idle / 4).clamp(Duration::from_millis(100), Duration::from_secs(60))
     }
 
     /// Sessions that are open.
@@ -167,8 +169,12 @@ impl Sessions {
     }
 
     fn now(&self) -> u64 {
-        self.started.elapsed().as_secs()
+        millis(self.started.elapsed())
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -214,15 +220,13 @@ mod tests {
         });
         sessions.open(connection()).unwrap();
         let busy = connection();
-        let _stream = busy.open_stream().unwrap();
-        let kept = Sessions::new(SessionLimits {
-            idle: Duration::from_secs(1),
-            ..SessionLimits::default()
-        });
-        kept.open(busy).unwrap();
+        let stream = busy.open_stream().unwrap();
+        sessions.open(busy).unwrap();
         sessions.sweep();
-        kept.sweep();
-        assert_eq!((sessions.len(), kept.len()), (0, 1));
+        assert_eq!(sessions.len(), 1);
+        drop(stream);
+        sessions.sweep();
+        assert!(sessions.is_empty());
     }
 
     #[test]

@@ -102,11 +102,11 @@ impl Response {
     pub(crate) fn message(&self) -> Value {
         let json = match self.header("content-type") {
             Some("text/event-stream") => {
-                let data = self
+                let mut data = self
                     .body
                     .lines()
                     .filter_map(|line| line.strip_prefix("data: "));
-                data.last().unwrap_or_default()
+                data.next_back().unwrap_or_default()
             }
             Some("application/json") => &self.body,
             _ => panic!("no message: {self:?}"),

@@ -25,10 +25,7 @@ impl Events {
     pub(crate) fn next(&mut self) -> Option<Event> {
         let (mut name, mut data) = (String::new(), String::new());
         loop {
-            let mut line = String::new();
-            self.0
-                .read_line(&mut line)
-                .expect("an event, or the end of the stream, in time");
+            let line = self.line();
             match line.trim_end_matches('\n').split_once(": ") {
                 Some(("event", value)) => value.clone_into(&mut name),
                 Some(("data", value)) => value.clone_into(&mut data),
@@ -40,6 +37,14 @@ impl Events {
                 None => panic!("no event: {line:?} after {data:?}"),
             }
         }
+    }
+
+    /// The next line as it is; empty at the end of the stream.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        let read = self.0.read_line(&mut line);
+        read.expect("an event, or the end of the stream, in time");
+        line
     }
 
     /// The message in the next event.

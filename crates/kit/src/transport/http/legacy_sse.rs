@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use crate::core::{
     Answer, Connection, Era, Event, Exchange, LEGACY_VERSIONS, MODERN_VERSION, Reply, Route,
@@ -105,7 +106,14 @@ pub(super) async fn post(
     };
     match reply.into_exchange() {
         Err(None) => {}
-        Err(Some(answer)) => answers.send(answer.body).await.map_err(|_| gone())?,
+        // A client that does not read its stream must not hold on to this connection too.
+        Err(Some(answer)) => answers.try_send(answer.body).map_err(|error| match error {
+            TrySendError::Full(_) => reply::refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many answers wait to be read; read the stream.",
+            ),
+            TrySendError::Closed(_) => gone(),
+        })?,
         // The answer goes to another connection than this one, so somebody has to carry it.
         Ok(exchange) => drop(tokio::spawn(carry(exchange, answers))),
     }
