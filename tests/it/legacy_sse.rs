@@ -306,3 +306,28 @@ fn streams_end_when_the_server_does() {
     stream.end();
     assert_eq!(server.wait().code(), Some(0), "{}", server.stderr());
 }
+
+#[test]
+fn calls_in_flight_are_answered_before_the_stream_ends() {
+    let mut server = HttpServer::over("sse", &[], &[]);
+    let mut client = OldClient::open(&server, asks_user());
+    client.tell(&call(2, "vonmises_random", json!({"mu": 1.0})));
+    let question = client.stream.until("elicitation/create");
+    let content = json!({"action": "accept", "content": {"value": 2.5}});
+    let kappa = answer(&question, content).to_string();
+    // The answer is on its way as well: the server asks for its body.
+    let request = client
+        .request(&*kappa)
+        .with("Expect", "100-continue")
+        .bytes();
+    let (head, body) = request.split_at(request.len() - kappa.len());
+    let mut answering = server.connect();
+    assert_eq!(answering.send(head).response().status, 100);
+    let mut stream = client.stream;
+
+    server.terminate();
+    assert_eq!(answering.send(body).response().status, 202);
+    assert!(stream.answer()["result"]["structuredContent"]["result"].is_number());
+    stream.end();
+    assert_eq!(server.wait().code(), Some(0), "{}", server.stderr());
+}

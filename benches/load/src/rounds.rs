@@ -20,7 +20,7 @@ use crate::wrk;
 #[derive(Args)]
 pub(crate) struct Plan {
     /// Rounds; each lane gets one slice in every round
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) rounds: u16,
     /// Length of a slice
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=60))]

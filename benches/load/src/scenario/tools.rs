@@ -22,7 +22,13 @@ pub(crate) fn run(artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Re
         lane("7 tools, 2026-07-28", &few, Call::greet_modern()),
         lane("1,000 tools, 2026-07-28", &many, Call::greet_modern()),
     ];
-    let tracks = rounds::run(&lanes, plan)?;
+    // A few per cent are to be seen: more and shorter slices than for a factor.
+    let finer = Plan {
+        rounds: plan.rounds * 3,
+        seconds: 1,
+        ..*plan
+    };
+    let tracks = rounds::run(&lanes, &finer)?;
 
     report.heading("Number of tools")?;
     let rows: Vec<Vec<String>> = lanes

@@ -105,7 +105,7 @@ pub struct Call {
     work: Option<Work>,
     answer: Option<Answer>,
     // Frees the place of this call among those in flight.
-    _slot: Slot,
+    slot: Option<Slot>,
 }
 
 impl Call {
@@ -114,7 +114,7 @@ impl Call {
             ctx,
             work: Some(work),
             answer: None,
-            _slot: slot,
+            slot: Some(slot),
         }
     }
 
@@ -137,7 +137,11 @@ impl Call {
             return Poll::Ready(Some(Event::Message(message)));
         }
         match (self.answer.take(), &self.work) {
-            (Some(answer), _) => Poll::Ready(Some(Event::Answer(answer))),
+            (Some(answer), _) => {
+                // Before the client can have the answer: it may use the id again at once.
+                self.slot = None;
+                Poll::Ready(Some(Event::Answer(answer)))
+            }
             (None, None) => Poll::Ready(None),
             // A cancel that came after the check above found no waker to wake.
             (None, Some(_)) if self.ctx.is_cancelled() => Poll::Ready(None),

@@ -122,6 +122,11 @@ impl Connection {
         self.state().answers.clone()
     }
 
+    /// Takes no more answers than those that are on their way.
+    pub(crate) fn end_answers(&self) {
+        self.state().answers = None;
+    }
+
     /// Sends a notification that belongs to no request; dropped when nobody listens or the client
     /// does not read, because one slow client must never hold up another.
     pub(crate) fn push(&self, message: Bytes) {

@@ -3,6 +3,9 @@
 //! Only components that say [`cached()`](crate::Tool::cached), only successes, and never one that
 //! asked the user or the model. A repeated answer runs nothing and logs nothing to the client.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,11 +41,19 @@ impl Default for CacheConfig {
     }
 }
 
-type Key = Box<[u8]>;
-
+/// Answers, found by the hash of their question: the map holds on to the keys of what it let go of,
+/// so a key must be small however long the question is.
 pub(super) struct ResponseCache {
-    entries: Cache<Key, Bytes>,
+    entries: Cache<u64, Entry>,
+    hasher: RandomState,
     entry_bytes: usize,
+}
+
+/// With the whole question, because two of them may have the same hash.
+#[derive(Clone)]
+struct Entry {
+    question: Arc<[u8]>,
+    answer: Bytes,
 }
 
 impl ResponseCache {
@@ -57,13 +68,14 @@ impl ResponseCache {
         let entries = Cache::builder()
             .max_capacity(config.total_bytes)
             .time_to_live(config.ttl)
-            .weigher(move |key: &Key, value: &Bytes| {
-                let bytes = (key.len() + value.len()) as u64;
+            .weigher(move |_: &u64, entry: &Entry| {
+                let bytes = (entry.question.len() + entry.answer.len()) as u64;
                 bytes.max(least).try_into().unwrap_or(u32::MAX)
             })
             .build();
         Some(Self {
             entries,
+            hasher: RandomState::new(),
             entry_bytes: config.entry_bytes,
         })
     }
@@ -76,12 +88,14 @@ impl ResponseCache {
         {
             return next.run(call);
         }
-        let Some(key) = key(&call) else {
+        let Some(question) = question(&call) else {
             return next.run(call);
         };
-        if let Some(json) = self.entries.get(&*key) {
+        let hash = self.hasher.hash_one(&question);
+        let found = self.entries.get(&hash);
+        if let Some(entry) = found.filter(|entry| *entry.question == *question) {
             return Box::pin(std::future::ready(Ok(Outcome::Encoded {
-                json,
+                json: entry.answer,
                 is_error: false,
             })));
         }
@@ -96,7 +110,8 @@ impl ResponseCache {
                 && !ctx.was_interactive()
                 && json.len() <= self.entry_bytes
             {
-                self.entries.insert(key, json.clone());
+                let (question, answer) = (question.into(), json.clone());
+                self.entries.insert(hash, Entry { question, answer });
             }
             Ok(outcome)
         })
@@ -118,8 +133,8 @@ impl Middleware for ResponseCache {
 }
 
 /// Principal, era, method, name and canonical arguments. Each part ends with a byte that JSON text
-/// and the parts themselves cannot hold, so no two questions share a key.
-fn key(call: &Invocation) -> Option<Key> {
+/// and the parts themselves cannot hold, so no two questions are the same.
+fn question(call: &Invocation) -> Option<Vec<u8>> {
     const END: u8 = 0xff;
     let mut key = Vec::with_capacity(128);
     match call.ctx.principal().subject() {
@@ -147,7 +162,7 @@ fn key(call: &Invocation) -> Option<Key> {
         }
         Target::List(_) | Target::Protocol(_) => return None,
     }
-    Some(key.into())
+    Some(key)
 }
 
 fn canonical_arguments(arguments: &Arguments, out: &mut Vec<u8>) {
@@ -226,9 +241,13 @@ mod tests {
         };
         let cache = ResponseCache::new(config).unwrap();
         for i in 0..1000_u32 {
-            cache
-                .entries
-                .insert(i.to_be_bytes().into(), Bytes::from_static(b"x"));
+            cache.entries.insert(
+                i.into(),
+                Entry {
+                    question: [].into(),
+                    answer: Bytes::from_static(b"x"),
+                },
+            );
         }
         cache.entries.run_pending_tasks();
         assert!(

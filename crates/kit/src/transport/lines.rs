@@ -49,17 +49,16 @@ impl<R: AsyncBufRead + Unpin> Lines<R> {
             }
             self.reader.consume(used);
             if complete {
-                let line = std::mem::take(&mut self.line);
-                return Ok(
-                    match (
-                        std::mem::take(&mut self.skipping),
-                        at_end && line.is_empty(),
-                    ) {
-                        (true, _) => Some(Line::TooLong),
-                        (false, true) => None,
-                        (false, false) => Some(Line::Text(line)),
-                    },
-                );
+                let mut line = std::mem::take(&mut self.line);
+                let nothing = at_end && line.is_empty();
+                for end in [b'\n', b'\r'] {
+                    line.pop_if(|last| *last == end);
+                }
+                return Ok(match (std::mem::take(&mut self.skipping), nothing) {
+                    (true, _) => Some(Line::TooLong),
+                    (false, true) => None,
+                    (false, false) => Some(Line::Text(line)),
+                });
             }
         }
     }
@@ -86,7 +85,7 @@ mod tests {
         let text = |s: &str| Line::Text(s.as_bytes().to_vec());
         assert_eq!(
             all("one\ntwo\r\n\nthree", 100).await,
-            [text("one\n"), text("two\r\n"), text("\n"), text("three")]
+            [text("one"), text("two"), text(""), text("three")]
         );
         assert_eq!(all("", 100).await, []);
     }
@@ -96,7 +95,7 @@ mod tests {
         let text = format!("{}\nok\n{}", "x".repeat(1000), "y".repeat(1000));
         assert_eq!(
             all(&text, 10).await,
-            [Line::TooLong, Line::Text(b"ok\n".to_vec()), Line::TooLong]
+            [Line::TooLong, Line::Text(b"ok".to_vec()), Line::TooLong]
         );
     }
 }

@@ -95,7 +95,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
                         None => break,
                     }
                 }
-                () = flush(&mut self.writer) => {}
+                flushed = flush(&mut self.writer) => flushed?,
                 () = sleep(LONGEST_PAUSE), if !reads => paused_enough = true,
             }
         }
@@ -188,10 +188,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
 }
 
 /// Completes when there was something to flush and it is flushed; never when there was nothing.
-async fn flush<W: AsyncWrite + Unpin>(writer: &mut BufWriter<W>) {
-    if writer.buffer().is_empty() || writer.flush().await.is_err() {
-        // A failed flush fails again at the next write, which reports it.
-        std::future::pending().await
+async fn flush<W: AsyncWrite + Unpin>(writer: &mut BufWriter<W>) -> io::Result<()> {
+    match writer.buffer().is_empty() {
+        true => std::future::pending().await,
+        false => writer.flush().await,
     }
 }
 

@@ -184,6 +184,12 @@ fn malformed(id: Option<Id>, error: RpcError) -> Malformed {
 }
 
 fn syntax(detail: &str) -> RpcError {
+    // Valid JSON, and more than any number type here can hold.
+    if detail.starts_with("number out of range") {
+        return RpcError::invalid_request(
+            "A number in the message is too large to be read; send it as a string.",
+        );
+    }
     RpcError::new(
         Code::PARSE,
         format!("The message is not valid JSON: {detail}."),

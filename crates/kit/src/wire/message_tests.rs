@@ -88,6 +88,7 @@ fn a_readable_id_is_answered_under() {
         r#"{"jsonrpc":"2.0","id":2,"method":"a","method":"b"}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":"a","params":{"n":1,"n":2}}"#,
         r#"{"jsonrpc":"2.0","id":2,"method":"a","x":1,"x":2}"#,
+        r#"{"jsonrpc":"2.0","id":2,"method":"a","params":{"n":1e400}}"#,
     ] {
         assert_eq!(
             code(text),

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::core::{Answer, Event, Exchange, Unsolicited};
+use crate::core::{Answer, Connection, Event, Exchange, Unsolicited};
 
 /// Bytes of events that are put in one frame when more than one is ready.
 const FRAME: usize = 64 << 10;
@@ -86,12 +87,17 @@ pub(super) enum Source {
     Exchange(Kept),
     /// Everything that belongs to no request; ends with the client, the session or the server.
     Unsolicited(Unsolicited),
-    /// All there is for a client of legacy SSE; the last part ends the session when it is dropped.
-    Session(
-        mpsc::Receiver<Bytes>,
-        Unsolicited,
-        #[expect(dead_code)] Box<dyn Send + Sync>,
-    ),
+    /// All there is for a client of legacy SSE.
+    Session(SessionStream),
+}
+
+/// What a client of legacy SSE hears: the answers to everything it posts, and what belongs to none.
+pub(super) struct SessionStream {
+    pub(super) connection: Arc<Connection>,
+    pub(super) answers: mpsc::Receiver<Bytes>,
+    pub(super) unsolicited: Unsolicited,
+    /// Ends the session when the stream ends.
+    pub(super) _ends: Box<dyn Send + Sync>,
 }
 
 /// A stream of server-sent events.
@@ -136,9 +142,9 @@ impl Events {
                 None => None,
             }),
             Some(Source::Unsolicited(stream)) => stream.poll_recv(cx).map(more),
-            Some(Source::Session(answers, stream, _)) => match answers.poll_recv(cx) {
+            Some(Source::Session(session)) => match session.answers.poll_recv(cx) {
                 Poll::Ready(message) => Poll::Ready(more(message)),
-                Poll::Pending => stream.poll_recv(cx).map(more),
+                Poll::Pending => session.unsolicited.poll_recv(cx).map(more),
             },
         }
     }
@@ -147,7 +153,12 @@ impl Events {
         if let Some(closing) = &mut self.closing
             && closing.as_mut().poll(cx).is_ready()
         {
-            self.source = None;
+            self.closing = None;
+            match &self.source {
+                // What is in flight is still answered; the last answer ends the stream.
+                Some(Source::Session(session)) => session.connection.end_answers(),
+                _ => self.source = None,
+            }
         }
         while self.pending.len() < FRAME {
             match self.poll_message(cx) {

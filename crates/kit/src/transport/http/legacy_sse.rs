@@ -19,7 +19,7 @@ use crate::session::SessionId;
 use crate::wire::{self, Code, Malformed, RpcError};
 
 use super::App;
-use super::body::{Body, Events, Source};
+use super::body::{Body, Events, SessionStream, Source};
 use super::reply::{self, Refusal};
 use super::streamable;
 
@@ -30,21 +30,25 @@ pub(super) fn open(app: &Arc<App>, request: &Request<Incoming>) -> Result<Respon
     if request.method() != Method::GET {
         return Err(reply::wrong_method("GET, OPTIONS"));
     }
-    let (answers, queue) = mpsc::channel(ANSWERS);
+    let (sender, answers) = mpsc::channel(ANSWERS);
     let connection = Connection::new(Principal::ANONYMOUS);
     // A fresh connection has no stream yet.
     let unsolicited = connection.open_stream().ok_or_else(reply::not_found)?;
-    connection.set_answers(answers);
+    connection.set_answers(sender);
     let id = app
         .sessions
-        .open(connection)
+        .open(Arc::clone(&connection))
         .map_err(streamable::no_session)?;
     let endpoint = format!("event: endpoint\ndata: /messages/?session_id={id}\n\n");
-    let ends = Box::new(EndsSession {
-        app: Arc::clone(app),
-        id,
+    let source = Source::Session(SessionStream {
+        connection,
+        answers,
+        unsolicited,
+        _ends: Box::new(EndsSession {
+            app: Arc::clone(app),
+            id,
+        }),
     });
-    let source = Source::Session(queue, unsolicited, ends);
     let events = Events::new(
         BytesMut::from(endpoint.as_bytes()),
         source,
