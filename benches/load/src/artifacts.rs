@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
@@ -11,8 +11,16 @@ use crate::scenario::Scenario;
 
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
 
+/// The project may trade speed for size in its own binary; a control is as fast as it can be.
+const CONTROL_PROFILE: [&str; 4] = [
+    "--config",
+    "profile.control.inherits = \"release\"",
+    "--config",
+    "profile.control.opt-level = 3",
+];
+
 pub(crate) struct Artifacts {
-    release: PathBuf,
+    target: PathBuf,
     /// An empty folder for servers to run in.
     folder: PathBuf,
 }
@@ -26,7 +34,7 @@ impl Artifacts {
             .nth(2)
             .ok_or("this program is not in a target folder")?;
         let artifacts = Self {
-            release: target.join("release"),
+            target: target.to_owned(),
             folder: target.join("bench-load"),
         };
         fs::create_dir_all(&artifacts.folder)?;
@@ -36,7 +44,7 @@ impl Artifacts {
         let build = |what: &[&str]| -> Result<()> {
             let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
             let status = Command::new(cargo)
-                .args(["build", "--release", "--locked"])
+                .args(["build", "--locked"])
                 .args(["--manifest-path", WORKSPACE])
                 .arg("--target-dir")
                 .arg(target)
@@ -48,19 +56,28 @@ impl Artifacts {
             }
         };
         // Each package by itself: built together, one's features would creep into the other's binary.
-        build(&["--package", "pymcp-template", "--bin", "pymcp"])?;
+        build(&["--release", "--package", "pymcp-template", "--bin", "pymcp"])?;
         if scenarios.contains(&Scenario::Calls) {
-            build(&["--package", "pymcp-bench-load", "--bins"])?;
+            let mut controls = vec!["--profile", "control", "--package", "pymcp-bench-load"];
+            controls.extend(["--bin", "control-axum", "--bin", "control-rmcp"]);
+            controls.extend(CONTROL_PROFILE);
+            build(&controls)?;
         }
         if scenarios.contains(&Scenario::Tools) {
-            build(&["--package", "pymcp-kit", "--example", "many_tools"])?;
+            build(&[
+                "--release",
+                "--package",
+                "pymcp-kit",
+                "--example",
+                "many_tools",
+            ])?;
         }
         Ok(artifacts)
     }
 
     /// `pymcp` over stdio.
     pub(crate) fn pymcp(&self) -> Command {
-        self.command(Path::new("pymcp"))
+        self.command("release/pymcp")
     }
 
     /// `pymcp` over HTTP, on a port of its choice.
@@ -71,23 +88,23 @@ impl Artifacts {
     }
 
     pub(crate) fn control_axum(&self) -> Command {
-        self.command(Path::new("control-axum"))
+        self.command("control/control-axum")
     }
 
     pub(crate) fn control_rmcp(&self) -> Command {
-        self.command(Path::new("control-rmcp"))
+        self.command("control/control-rmcp")
     }
 
     /// A server of so many tools.
     pub(crate) fn many_tools(&self, tools: u32) -> Command {
-        let mut command = self.command(&Path::new("examples").join("many_tools"));
+        let mut command = self.command("release/examples/many_tools");
         command.args(["--tools", &tools.to_string()]);
         command
     }
 
     /// Free of this process's settings: no environment, and a folder without a `.env`.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(self.release.join(program));
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.target.join(program));
         command.env_clear().current_dir(&self.folder);
         command
     }

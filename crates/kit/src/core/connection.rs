@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::context::{Ctx, Level};
 use crate::principal::Principal;
@@ -44,7 +44,15 @@ struct State {
     subscriptions: HashSet<Box<str>>,
     has_subscribed: bool,
     stream: Option<mpsc::Sender<Bytes>>,
-    answers: Option<mpsc::Sender<Bytes>>,
+    answers: Option<Answers>,
+}
+
+/// Where answers go when they do not go back the way the request came (legacy SSE).
+#[derive(Clone)]
+pub(crate) struct Answers {
+    pub(crate) queue: mpsc::Sender<Bytes>,
+    /// One for each request that is accepted, until its answer is in the queue.
+    pub(crate) places: Arc<Semaphore>,
 }
 
 /// Notifications that belong to no request: what a GET stream or stdout carries besides answers.
@@ -113,12 +121,11 @@ impl Connection {
         Some(receiver)
     }
 
-    /// Sets where answers go when they do not go back the way the request came (legacy SSE).
-    pub(crate) fn set_answers(&self, answers: mpsc::Sender<Bytes>) {
+    pub(crate) fn set_answers(&self, answers: Answers) {
         self.state().answers = Some(answers);
     }
 
-    pub(crate) fn answers(&self) -> Option<mpsc::Sender<Bytes>> {
+    pub(crate) fn answers(&self) -> Option<Answers> {
         self.state().answers.clone()
     }
 

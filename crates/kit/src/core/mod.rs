@@ -19,6 +19,7 @@ mod server;
 pub use batch::Batch;
 pub use builder::{BuildError, CallLimits, ServerBuilder};
 pub use call::{Answer, Call, Event, Exchange, Reply};
+pub(crate) use connection::Answers;
 pub use connection::{Connection, Unsolicited};
 pub use era::{Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION, Route, classify};
 pub use inbound::Inbound;

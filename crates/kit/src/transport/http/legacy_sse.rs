@@ -8,33 +8,40 @@ use http::{StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::json;
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::core::{
-    Answer, Connection, Era, Event, Exchange, LEGACY_VERSIONS, MODERN_VERSION, Reply, Route,
+    Answer, Answers, Connection, Era, Event, Exchange, LEGACY_VERSIONS, MODERN_VERSION, Reply,
+    Route,
 };
 use crate::principal::Principal;
 use crate::session::SessionId;
-use crate::wire::{self, Code, Malformed, RpcError};
+use crate::wire::{self, Code, Malformed, Message, RpcError};
 
 use super::App;
 use super::body::{Body, Events, SessionStream, Source};
 use super::reply::{self, Refusal};
 use super::streamable;
 
-/// Answers that may wait for a client that reads slowly; its calls wait behind them.
-const ANSWERS: usize = 64;
+/// Messages that may wait for a client that reads slowly; its calls wait behind them.
+const QUEUE: usize = 64;
+
+/// Requests of one session whose answers are not in the queue yet.
+const PLACES: usize = 64;
 
 pub(super) fn open(app: &Arc<App>, request: &Request<Incoming>) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::GET {
         return Err(reply::wrong_method("GET, OPTIONS"));
     }
-    let (sender, answers) = mpsc::channel(ANSWERS);
+    let (queue, answers) = mpsc::channel(QUEUE);
     let connection = Connection::new(Principal::ANONYMOUS);
     // A fresh connection has no stream yet.
     let unsolicited = connection.open_stream().ok_or_else(reply::not_found)?;
-    connection.set_answers(sender);
+    connection.set_answers(Answers {
+        queue,
+        places: Arc::new(Semaphore::new(PLACES)),
+    });
     let id = app
         .sessions
         .open(Arc::clone(&connection))
@@ -89,8 +96,21 @@ pub(super) async fn post(
         .ok_or_else(gone)?;
     let answers = connection.answers().ok_or_else(gone)?;
     let body = streamable::read(&head.headers, body, &app).await?;
-    let reply = match app.server.parse(&body) {
-        Ok(wire::Body::Single(message)) => {
+    let received = match app.server.parse(&body) {
+        Ok(received) => received,
+        Err(Malformed { id, error }) => {
+            let answer = Answer::error(id.as_ref(), &error);
+            return Ok(reply::answer(answer, Era::Legacy, true));
+        }
+    };
+    // Before anything is run: a client that does not read its stream must not pile up answers. What
+    // is owed none (the answer to a question of ours, say) always gets through.
+    let place = match &received {
+        wire::Body::Single(Message::Notification(_) | Message::Response(_)) => None,
+        _ => Some(answers.places.try_acquire_owned().map_err(|_| unread())?),
+    };
+    let reply = match received {
+        wire::Body::Single(message) => {
             let inbound = app.server.inspect(message, None);
             match inbound.route() {
                 Route::Legacy => app.server.handle(&connection, inbound),
@@ -99,27 +119,19 @@ pub(super) async fn post(
                 }
             }
         }
-        Ok(batch) => app.server.receive(&connection, batch),
-        Err(Malformed { id, error }) => {
-            return Ok(reply::answer(
-                Answer::error(id.as_ref(), &error),
-                Era::Legacy,
-                true,
-            ));
-        }
+        batch => app.server.receive(&connection, batch),
     };
     match reply.into_exchange() {
         Err(None) => {}
-        // A client that does not read its stream must not hold on to this connection too.
-        Err(Some(answer)) => answers.try_send(answer.body).map_err(|error| match error {
-            TrySendError::Full(_) => reply::refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many answers wait to be read; read the stream.",
-            ),
-            TrySendError::Closed(_) => gone(),
-        })?,
+        Err(Some(answer)) => answers
+            .queue
+            .try_send(answer.body)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => unread(),
+                TrySendError::Closed(_) => gone(),
+            })?,
         // The answer goes to another connection than this one, so somebody has to carry it.
-        Ok(exchange) => drop(tokio::spawn(carry(exchange, answers))),
+        Ok(exchange) => drop(tokio::spawn(carry(exchange, answers.queue, place))),
     }
     Ok(reply::accepted())
 }
@@ -140,7 +152,18 @@ fn legacy_only() -> RpcError {
     .with_data(json!({ "supported": LEGACY_VERSIONS, "requested": MODERN_VERSION }))
 }
 
-async fn carry(mut exchange: Exchange, answers: mpsc::Sender<Bytes>) {
+fn unread() -> Refusal {
+    reply::refuse(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many answers wait to be read; read the stream.",
+    )
+}
+
+async fn carry(
+    mut exchange: Exchange,
+    answers: mpsc::Sender<Bytes>,
+    _place: Option<OwnedSemaphorePermit>,
+) {
     while let Some(event) = exchange.next_event().await {
         let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event;
         if answers.send(message).await.is_err() {
