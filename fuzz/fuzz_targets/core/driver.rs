@@ -166,15 +166,14 @@ impl Driver {
         );
         let connection = Arc::clone(&self.client(side).connection);
         match self.server.receive(&connection, body).into_exchange() {
-            Ok(exchange) => self.running.push(Running {
-                side,
-                exchange,
-                owed,
-                cancelled: Vec::new(),
-                paused: false,
-                progress: f64::NEG_INFINITY,
-                woken: Arc::new(Woken(AtomicBool::new(true))),
-            }),
+            Ok(exchange) => {
+                let running = Running::new(side, exchange, owed);
+                assert!(
+                    !self.running.iter().any(|other| running.has_id_of(other)),
+                    "two requests of one id at a time"
+                );
+                self.running.push(running);
+            }
             // A batch that is refused as a whole has one answer, under no id.
             Err(Some(answer)) if is_batch => check::answer(&answer, &mut vec![None]),
             Err(Some(answer)) => {
@@ -269,6 +268,26 @@ impl Client {
 }
 
 impl Running {
+    fn new(side: Side, exchange: Exchange, owed: Vec<Option<Id>>) -> Self {
+        Self {
+            side,
+            exchange,
+            owed,
+            cancelled: Vec::new(),
+            paused: false,
+            progress: f64::NEG_INFINITY,
+            woken: Arc::new(Woken(AtomicBool::new(true))),
+        }
+    }
+
+    /// Whether both are a request of the same id in one session. Batches are not looked at: a
+    /// part of them may be over.
+    fn has_id_of(&self, other: &Self) -> bool {
+        let in_session =
+            |it: &Self| matches!((it.side, &it.exchange), (Side::Legacy, Exchange::Call(_)));
+        in_session(self) && in_session(other) && self.owed == other.owed
+    }
+
     fn poll_event(&mut self) -> Poll<Option<Event>> {
         let waker = Waker::from(Arc::clone(&self.woken));
         self.exchange.poll_event(&mut Context::from_waker(&waker))

@@ -297,3 +297,6 @@ pub(crate) fn soften(error: Error, era: crate::core::Era) -> Result<Outcome> {
         None => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;
