@@ -89,7 +89,7 @@ async fn echo(_: Ctx, args: Args) -> Result<(i32, Option<String>, Option<Integer
 }
 
 async fn fail(_: Ctx, args: Args) -> Result<String> {
-    let text = args.text.unwrap_or_default();
+    let text = format!("failed: {}", args.text.unwrap_or_default());
     Err(match args.n {
         None => return Ok(String::from_utf8(vec![0xff])?),
         Some(0) => Error::invalid_params(text),
