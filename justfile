@@ -66,7 +66,8 @@ bench-micro *args:
 
 # Fuzz one target for so many seconds (needs a nightly compiler and cargo-fuzz; `cargo +nightly fuzz list` names the targets)
 fuzz target seconds="60":
-    cargo +nightly fuzz run {{ target }} -- -max_total_time={{ seconds }}
+    mkdir -p fuzz/corpus/{{ target }}
+    cargo +nightly fuzz run {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -dict=fuzz/mcp.dict -max_total_time={{ seconds }}
 
 # Run the official conformance suite
 conformance *args:

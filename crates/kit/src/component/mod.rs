@@ -1,7 +1,7 @@
 //! Tools, resources and prompts: plain async functions with what a client needs to know of them.
 //!
-//! Each kind has one file. To add a kind of result, see [`result`]; what a component may do to the
-//! world is declared in [`effects`]. Schemas come from types ([`schema`]) and are compiled once.
+//! Each kind has one file. To add a kind of result, see `result.rs`; what a component may do to the
+//! world is declared in `effects.rs`. Schemas come from types (`schema.rs`) and are compiled once.
 
 mod arguments;
 mod effects;

@@ -80,7 +80,7 @@ pub(crate) fn classify_meta(
     Route::Legacy
 }
 
-/// [`classify_meta`] for a message that is still text: looks at `params` only as far as needed.
+/// The classifier for a message that is still text: looks at `params` only as far as needed.
 pub fn classify(method: &str, params: Option<&str>, http: Option<HttpSignals<'_>>) -> Route {
     let meta = RequestMeta::peek(params);
     let initialize = method == "initialize" && names_protocol_version(params);

@@ -7,10 +7,14 @@ use serde::Serialize;
 use super::error::RpcError;
 use super::id::Id;
 
+/// Bytes of a response around its id and its result; a vector with none to spare becomes `Bytes`
+/// without another allocation.
+const ENVELOPE: usize = r#"{"jsonrpc":"2.0","id":,"result":}"#.len();
+
 /// A response with a result; `result` is one JSON value.
 pub fn result(id: &Id, result: &[u8]) -> Bytes {
     let id = id.as_json().as_bytes();
-    let mut out = Vec::with_capacity(result.len() + id.len() + 40);
+    let mut out = Vec::with_capacity(result.len() + id.len() + ENVELOPE);
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
     out.extend_from_slice(id);
     out.extend_from_slice(b",\"result\":");

@@ -1,8 +1,8 @@
 //! Bytes ⇄ messages: bounded parsing, JSON-RPC shapes and errors.
 //!
 //! Nothing here knows MCP. A body goes through three steps, each cheaper to refuse than the next:
-//! the size check of the transport, the envelope ([`message`]: method and id are read, `params`
-//! stays text), and the scan of that text ([`scan`]: depth, nodes and duplicate keys are checked
+//! the size check of the transport, the envelope (`message.rs`: method and id are read, `params`
+//! stays text), and the scan of that text (`scan.rs`: depth, nodes and duplicate keys are checked
 //! while nothing is built). Only then does anyone deserialise it.
 
 mod encode;
