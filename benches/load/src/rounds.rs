@@ -73,34 +73,37 @@ pub(crate) fn run(lanes: &[Lane<'_>], plan: &Plan) -> Result<Vec<Track>> {
     let mut weights = Vec::new();
     let mut slices = 0;
     for lane in lanes {
-        let in_lane = |error| format!("{}: {error}", lane.name);
-        let mut client = Client::connect(lane.server.address)?;
-        // The first answer of a cached call is not the cached one.
-        client.post(&lane.call.post).map_err(in_lane)?;
-        weights.push(lane.call.verify(&mut client).map_err(in_lane)?.wire_bytes);
+        weights.push(verified(lane)?);
         slices += 1;
-        slice(lane, plan, slices).map_err(in_lane)?;
+        slice(lane, plan, slices)?;
     }
     for round in 0..usize::from(plan.rounds) {
         report::progress(&format!("round {} of {}", round + 1, plan.rounds))?;
         for turn in 0..lanes.len() {
             let at = (round + turn) % lanes.len();
             let lane = &lanes[at];
-            let in_lane = |error| format!("{}: {error}", lane.name);
             slices += 1;
-            let (sample, bytes_each) = slice(lane, plan, slices).map_err(in_lane)?;
+            let (sample, bytes_each) = slice(lane, plan, slices)?;
             check_weight(bytes_each, weights[at])
                 .map_err(|wrong| format!("{}: {wrong}", lane.name))?;
             tracks[at].0.push(sample);
         }
     }
     for lane in lanes {
-        let mut client = Client::connect(lane.server.address)?;
-        lane.call
-            .verify(&mut client)
-            .map_err(|error| format!("{} after the load: {error}", lane.name))?;
+        verified(lane)?;
     }
     Ok(tracks)
+}
+
+/// Checks that a lane answers as it should, and tells what an answer weighs.
+fn verified(lane: &Lane<'_>) -> Result<usize> {
+    let verify = || -> Result<usize> {
+        let mut client = Client::connect(lane.server.address)?;
+        // Of a cached call this answer may be the one that fills the cache, which differs.
+        client.post(&lane.call.post)?;
+        Ok(lane.call.verify(&mut client)?.wire_bytes)
+    };
+    verify().map_err(|error| format!("{}: {error}", lane.name).into())
 }
 
 /// The load tool sees the status only; an error told in a 200 shows by its size.
@@ -129,7 +132,8 @@ fn slice(lane: &Lane<'_>, plan: &Plan, number: u64) -> Result<(Sample, f64)> {
         first_id,
         plan.connections,
         plan.seconds,
-    )?;
+    )
+    .map_err(|error| format!("{}: {error}", lane.name))?;
     let server = procfs::cpu_time(pid)? - server;
     let bench = procfs::cpu_time_with_children(own)? - bench;
     let machine = procfs::machine_cpu_time()? - machine;

@@ -3,9 +3,10 @@
 
 use std::error::Error;
 use std::io::Write as _;
+use std::time::Duration;
 
 use pymcp_kit::transport::http::{self, HttpConfig};
-use pymcp_kit::{Ctx, NoArgs, Result, Server, Tool};
+use pymcp_kit::{CacheConfig, Ctx, NoArgs, Result, Server, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -30,12 +31,18 @@ async fn number(_: Ctx, _: NoArgs) -> Result<u32> {
 }
 
 fn server(tools: usize) -> Result<Server, Box<dyn Error>> {
-    let mut builder = Server::builder("many-tools", "1.0.0").tool(
-        Tool::new("greet", greet)
-            .description("Greets the caller.")
-            .read_only()
-            .cached(),
-    );
+    // Longer than any measurement, so that every call of one is answered from the cache.
+    let cache = CacheConfig {
+        ttl: Duration::from_secs(24 * 60 * 60),
+        ..CacheConfig::default()
+    };
+    let greet = Tool::new("greet", greet)
+        .description("Greets the caller.")
+        .read_only()
+        .cached();
+    let mut builder = Server::builder("many-tools", "1.0.0")
+        .cache(cache)
+        .tool(greet);
     for i in 1..tools {
         // Names live as long as the program, which is as long as the server.
         let name: &'static str = format!("number_{i}").leak();
