@@ -5,10 +5,11 @@
 //! - `scenario/` one question a file: calls, number of tools, sessions, soak, pipelining, start-up
 //! - `rounds` puts lanes under load in turns and samples them · `wrk` runs the load tool
 //! - `artifacts` builds the binaries · `server` and `stdio` start one · `procfs` watches it
-//! - `http` and `mcp` the few requests that the driver sends itself
+//! - `http`, `mcp` and `clients` the requests that the driver sends itself
 //! - `report` tables, and whether a target is met
 
 mod artifacts;
+mod clients;
 mod http;
 mod mcp;
 mod procfs;

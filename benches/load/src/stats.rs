@@ -6,9 +6,6 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
-    /// A quarter of the values are no larger. What disturbs a measurement of cost only adds to it, so
-    /// of a few dozen values this is nearer to the truth than the median.
-    pub(crate) low: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
 }
@@ -23,7 +20,6 @@ impl Spread {
         let upper = values.len() / 2;
         let lower = (values.len() - 1) / 2;
         Self {
-            low: values[(values.len() - 1) / 4],
             median: (values[lower] + values[upper]) / 2.0,
             min: values[0],
             max: values[values.len() - 1],
@@ -45,13 +41,6 @@ impl fmt::Display for Spread {
 #[cfg(test)]
 mod tests {
     use super::Spread;
-
-    #[test]
-    fn the_low_quartile_ignores_what_was_disturbed() {
-        let quiet_and_not = [90.0, 12.0, 11.0, 80.0, 12.0, 70.0, 60.0, 50.0];
-        assert_eq!(Spread::of(quiet_and_not).low, 12.0);
-        assert_eq!(Spread::of([7.0]).low, 7.0);
-    }
 
     #[test]
     fn median_of_odd_and_even_counts() {

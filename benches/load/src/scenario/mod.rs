@@ -41,14 +41,14 @@ impl Scenario {
     ];
 
     pub(crate) fn needs_wrk(self) -> bool {
-        matches!(self, Self::Calls | Self::Tools)
+        self == Self::Calls
     }
 
     pub(crate) fn run(self, artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
         match self {
             Self::Start => start::run(artifacts, report),
             Self::Calls => calls::run(artifacts, plan, report),
-            Self::Tools => tools::run(artifacts, plan, report),
+            Self::Tools => tools::run(artifacts, report),
             Self::Sessions => sessions::run(artifacts, report),
             Self::Soak => soak::run(artifacts, report),
             Self::Pipeline => pipeline::run(artifacts, report),

@@ -1,35 +1,31 @@
 //! Whether memory grows with the number of calls served.
 
-use std::thread;
-
 use serde_json::{Value, json};
 
 use crate::Result;
 use crate::artifacts::Artifacts;
-use crate::http::{Client, Post};
+use crate::clients::Clients;
+use crate::http::Post;
 use crate::mcp::{self, Call};
 use crate::procfs;
 use crate::report::{self, Report};
 use crate::server::Server;
 
-const CLIENTS: usize = 4;
 const CALLS: usize = 200_000;
 const LAPS: usize = 4;
 const WARM_UP: usize = 20_000;
 
 pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     let server = Server::start(artifacts.pymcp_http())?;
-    let mut clients = Vec::new();
-    for _ in 0..CLIENTS {
-        let mut client = Client::connect(server.address)?;
-        let session = mcp::open_session(&mut client)?;
-        clients.push((client, mix(&session)));
-    }
-    drive(&mut clients, WARM_UP)?;
+    let mut clients = Clients::connect(server.address, |client| {
+        let session = mcp::open_session(client)?;
+        Ok(mix(&session))
+    })?;
+    clients.call(WARM_UP)?;
     let mut resident = vec![procfs::resident_kib(server.pid())?];
     for lap in 1..=LAPS {
         report::progress(&format!("soak: {} of {CALLS} calls", lap * CALLS / LAPS))?;
-        drive(&mut clients, CALLS / LAPS)?;
+        clients.call(CALLS / LAPS)?;
         resident.push(procfs::resident_kib(server.pid())?);
     }
     let mib: Vec<f64> = resident.iter().map(|&kib| kib as f64 / 1024.0).collect();
@@ -70,34 +66,4 @@ fn mix(session: &str) -> Vec<Post> {
         request("resources/read", json!({ "uri": "data://modulo10/7" })),
         request("tools/list", json!({})),
     ]
-}
-
-/// Shares out `calls` among the clients, which send at the same time.
-fn drive(clients: &mut [(Client, Vec<Post>)], calls: usize) -> Result<()> {
-    let share = calls / clients.len();
-    thread::scope(|scope| {
-        let running: Vec<_> = clients
-            .iter_mut()
-            .map(|(client, mix)| {
-                scope.spawn(move || {
-                    for post in mix.iter().cycle().take(share) {
-                        answered(client, post).map_err(|error| error.to_string())?;
-                    }
-                    Ok::<(), String>(())
-                })
-            })
-            .collect();
-        for client in running {
-            client.join().map_err(|_| "a client panicked")??;
-        }
-        Ok(())
-    })
-}
-
-fn answered(client: &mut Client, post: &Post) -> Result<()> {
-    let response = client.post(post)?;
-    if response.status == 200 && response.body.contains("\"result\":") {
-        return Ok(());
-    }
-    Err(format!("{} was not answered: {response:?}", post.body).into())
 }
