@@ -4,9 +4,17 @@ use pymcp_kit::{BuildError, Server, ServerBuilder};
 
 use crate::{prompts, resources, tools};
 
+/// What the components need that is set from outside.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    /// Where `run_python_code` runs its code.
+    #[cfg(feature = "python")]
+    pub python: tools::run_python_code::Python,
+}
+
 /// The server with everything it exposes and the default limits.
-pub fn builder() -> ServerBuilder {
-    Server::builder("pymcp-template", env!("CARGO_PKG_VERSION"))
+pub fn builder(parts: Parts) -> ServerBuilder {
+    let server = Server::builder("pymcp-template", env!("CARGO_PKG_VERSION"))
         .instructions("A simple MCP server for testing purposes.")
         .tool(tools::greet::tool())
         .tool(tools::generate_password::tool())
@@ -16,13 +24,18 @@ pub fn builder() -> ServerBuilder {
         .resource(resources::logo::resource())
         .resource(resources::logo_svg::resource())
         .template(resources::modulo10::template())
-        .prompt(prompts::code_prompt::prompt())
+        .prompt(prompts::code_prompt::prompt());
+    #[cfg(feature = "python")]
+    let server = server.tool(tools::run_python_code::tool(parts.python));
+    #[cfg(not(feature = "python"))]
+    let Parts {} = parts;
+    server
 }
 
 /// [`builder`], built.
 ///
 /// # Errors
 /// When a component cannot be served as it is described; a test holds that there is none.
-pub fn build() -> Result<Server, BuildError> {
-    builder().build()
+pub fn build(parts: Parts) -> Result<Server, BuildError> {
+    builder(parts).build()
 }

@@ -1,4 +1,4 @@
-//! `pymcp docs`: the tables in README.md are written from the registry and the settings, so that
+//! `pymcp docs`: tables in README.md and docs/python-sandbox.md are written from the registry and the settings, so that
 //! they cannot be wrong. CI runs it with `--check`.
 
 use std::fmt::Write as _;
@@ -21,7 +21,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
-    let server = crate::server::build().map_err(|error| Failure::other(error.to_string()))?;
+    let server = crate::server::build(Default::default())
+        .map_err(|error| Failure::other(error.to_string()))?;
     let path = args.file.display();
     let current = std::fs::read_to_string(&args.file)
         .map_err(|error| Failure::other(format!("{path} cannot be read: {error}.")))?;
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_tables_name_everything() {
-        let server = crate::server::build().unwrap();
+        let server = crate::server::build(Default::default()).unwrap();
         let table = components(server.registry());
         for name in [
             "`greet`",

@@ -1,6 +1,8 @@
 //! The program: its subcommands, one a file. Bare `pymcp` is `pymcp serve`.
 
 mod docs;
+#[cfg(feature = "python")]
+mod python;
 mod serve;
 mod settings;
 

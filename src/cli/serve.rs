@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 
 use super::Failure;
 use super::settings::{Settings, Transport};
+use crate::server::Parts;
 
 /// What a person reads who starts the program in a terminal.
 const HINT: &str = "\
@@ -23,10 +24,12 @@ Press Ctrl-C to stop.";
 
 pub(super) fn run(settings: Settings) -> Result<(), Failure> {
     telemetry::init(settings.log_level.into());
-    let server = build(&settings)?;
+    let parts = parts(&settings);
+    let server = build(&settings, parts.clone())?;
     let runtime = Runtime::new()
         .map_err(|error| Failure::other(format!("The runtime cannot start: {error}.")))?;
     let served = runtime.block_on(async {
+        ready(&settings, &parts).await?;
         match settings.transport {
             Transport::Stdio => serve_stdio(server).await,
             Transport::Http => serve_http(server, &settings, Endpoints::Streamable).await,
@@ -38,8 +41,35 @@ pub(super) fn run(settings: Settings) -> Result<(), Failure> {
     served
 }
 
-fn build(settings: &Settings) -> Result<Server, Failure> {
-    crate::server::builder()
+/// What the components need, set up from the settings.
+fn parts(settings: &Settings) -> Parts {
+    #[cfg(not(feature = "python"))]
+    let _ = settings;
+    Parts {
+        #[cfg(feature = "python")]
+        python: settings.python.set_up(),
+    }
+}
+
+/// Sees to it that what the settings demand is there before anybody is served.
+async fn ready(settings: &Settings, parts: &Parts) -> Result<(), Failure> {
+    #[cfg(feature = "python")]
+    if settings.python.requires_sandbox() {
+        let found = parts.python.pool.probe().await;
+        found.map_err(|failure| {
+            Failure::other(format!(
+                "PYMCP_PYTHON_SANDBOX (--python-sandbox) is 'require', and {}",
+                failure.message
+            ))
+        })?;
+    }
+    #[cfg(not(feature = "python"))]
+    let _ = (settings, parts);
+    Ok(())
+}
+
+fn build(settings: &Settings, parts: Parts) -> Result<Server, Failure> {
+    crate::server::builder(parts)
         .cache(CacheConfig {
             ttl: settings.response_cache_ttl,
             ..CacheConfig::default()

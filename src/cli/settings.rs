@@ -56,6 +56,11 @@ pub struct Settings {
     /// Listen beyond this machine although nobody has to authenticate.
     #[arg(long, env = "PYMCP_ALLOW_UNAUTHENTICATED", value_parser = flag, action = clap::ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "true|false")]
     pub allow_unauthenticated: bool,
+
+    /// How untrusted Python is run.
+    #[cfg(feature = "python")]
+    #[command(flatten)]
+    pub python: super::python::PythonSettings,
 }
 
 /// The environment variable behind a flag such as `--port`.
@@ -168,10 +173,18 @@ fn seconds(text: &str) -> Result<Duration, String> {
     bounded(text, 1, 3600)
 }
 
-fn bounded(text: &str, least: u64, most: u64) -> Result<Duration, String> {
+pub(super) fn bounded(text: &str, least: u64, most: u64) -> Result<Duration, String> {
+    whole(text, least, most, "seconds ").map(Duration::from_secs)
+}
+
+/// A whole number of `what` (`"seconds "`, or nothing) within bounds.
+pub(super) fn whole(text: &str, least: u64, most: u64, what: &str) -> Result<u64, String> {
     match text.trim().parse() {
-        Ok(seconds) if (least..=most).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("a whole number of seconds from {least} to {most}")),
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => {
+            let of = if what.is_empty() { "" } else { "of " };
+            Err(format!("a whole number {of}{what}from {least} to {most}"))
+        }
     }
 }
 

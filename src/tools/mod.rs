@@ -4,4 +4,6 @@ pub mod generate_password;
 pub mod greet;
 pub mod permutations;
 pub mod pirate_summary;
+#[cfg(feature = "python")]
+pub mod run_python_code;
 pub mod vonmises_random;

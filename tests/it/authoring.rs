@@ -56,7 +56,7 @@ async fn the_example_refuses_what_its_types_refuse() {
 /// A server takes the tool of the example with a single line.
 #[tokio::test]
 async fn the_example_fits_into_the_server_with_one_line() {
-    let server = pymcp::server::builder()
+    let server = pymcp::server::builder(Default::default())
         .tool(copy_me::tool())
         .build()
         .unwrap();

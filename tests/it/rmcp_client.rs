@@ -167,7 +167,7 @@ where
 async fn plain(client: &Client) {
     let listed = client.list_all_tools().await.unwrap();
     let names: Vec<_> = listed.iter().map(|tool| &*tool.name).collect();
-    let server = pymcp::server::build().unwrap();
+    let server = pymcp::server::build(Default::default()).unwrap();
     assert_eq!(
         names,
         server
@@ -285,7 +285,7 @@ fn code<T: std::fmt::Debug>(outcome: Result<T, ServiceError>) -> ErrorCode {
 
 #[tokio::test]
 async fn in_memory() {
-    let server = pymcp::server::build().unwrap();
+    let server = pymcp::server::build(Default::default()).unwrap();
     use_everything(|| pymcp_kit::testing::connect(&server)).await;
 }
 

@@ -46,7 +46,7 @@ fn name(definition: &Value) -> &str {
 
 #[tokio::test]
 async fn every_definition_is_the_one_on_file() {
-    let mut client = Memory::connect(&pymcp::server::build().unwrap()).await;
+    let mut client = Memory::connect(&pymcp::server::build(Default::default()).unwrap()).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots");
     let mut listed = BTreeMap::new();
     for kind in KINDS {
@@ -145,7 +145,7 @@ fn a_change_a_missing_file_and_a_stale_one_are_noticed() {
 
 #[tokio::test]
 async fn both_eras_list_the_same() {
-    let mut client = Memory::connect(&pymcp::server::build().unwrap()).await;
+    let mut client = Memory::connect(&pymcp::server::build(Default::default()).unwrap()).await;
     for kind in KINDS {
         let legacy = list(&mut client, kind, false).await;
         assert!(!legacy.is_empty(), "{}", kind.0);
@@ -155,7 +155,7 @@ async fn both_eras_list_the_same() {
 
 #[tokio::test]
 async fn every_definition_keeps_the_rules() {
-    let mut client = Memory::connect(&pymcp::server::build().unwrap()).await;
+    let mut client = Memory::connect(&pymcp::server::build(Default::default()).unwrap()).await;
     let mut complaints = Vec::new();
     for kind in KINDS {
         for definition in list(&mut client, kind, false).await {

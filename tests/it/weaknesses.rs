@@ -222,7 +222,7 @@ fn row_12_passwords_are_in_no_log() {
 
 #[tokio::test]
 async fn row_14_a_cached_answer_is_for_the_same_caller_alone() {
-    let server = pymcp::server::build().unwrap();
+    let server = pymcp::server::build(Default::default()).unwrap();
     let greeting = async |principal: &Principal| {
         let connection = Connection::stateless(principal.clone());
         let greet = modern(call(1, "greet", json!({ "name": "Ada" })), json!({})).to_string();

@@ -1,6 +1,6 @@
 //! The arguments of one call, put right as far as the schema says how.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use num_bigint::BigInt;
 use num_traits::FromPrimitive;
@@ -23,13 +23,16 @@ pub struct Arguments {
     pub(crate) values: JsonObject,
     /// Decimal digits of integers that do not fit a JSON number here, by argument name.
     pub(crate) exact: Vec<(String, String)>,
+    /// The text of arguments that may hold anything and hold such integers somewhere, by name. A
+    /// handler that takes a [`RawValue`] gets this text.
+    pub(crate) verbatim: Vec<(String, String)>,
 }
 
 impl From<JsonObject> for Arguments {
     fn from(values: JsonObject) -> Self {
         Self {
             values,
-            exact: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -40,7 +43,11 @@ impl Arguments {
     pub(crate) fn read(values: JsonObject, plan: &Plan, params: &str) -> Self {
         let mut arguments = Self::from(values);
         let rounded = |name: &String, value: &Value| {
-            is_rounded(value) && plan.properties.get(name).is_some_and(|plan| plan.integer)
+            plan.properties.get(name).is_some_and(|plan| match value {
+                Value::Number(_) => plan.integer && is_rounded(value),
+                // Where the schema says what is inside, it is put right, and the text is not it.
+                _ => plan.items.is_none() && plan.properties.is_empty() && holds_rounded(value),
+            })
         };
         let names: Vec<String> = arguments
             .values
@@ -64,11 +71,14 @@ impl Arguments {
             return;
         };
         for name in names {
-            let literal = params
-                .arguments
-                .get(&name)
-                .map(|raw| raw.get())
-                .unwrap_or_default();
+            let Some(raw) = params.arguments.get(&name).copied() else {
+                continue;
+            };
+            let literal = raw.get();
+            if literal.starts_with(['[', '{']) {
+                self.verbatim.push((name, literal.to_owned()));
+                continue;
+            }
             let digits = literal.strip_prefix('-').unwrap_or(literal);
             if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
                 self.exact.push((name, literal.to_owned()));
@@ -95,6 +105,8 @@ impl Arguments {
             .retain(|name, _| plan.properties.contains_key(name));
         self.exact
             .retain(|(name, _)| plan.properties.contains_key(name));
+        self.verbatim
+            .retain(|(name, _)| plan.properties.contains_key(name));
         unknown
     }
 
@@ -118,7 +130,27 @@ impl Arguments {
         for (name, digits) in self.exact {
             self.values.insert(name, Value::String(digits));
         }
-        serde_json::from_value(Value::Object(self.values))
+        if self.verbatim.is_empty() {
+            return serde_json::from_value(Value::Object(self.values));
+        }
+        // Read from text again, because a `Value` can't hold the digits.
+        let mut members = BTreeMap::new();
+        for (name, value) in &self.values {
+            members.insert(name.as_str(), serde_json::value::to_raw_value(value)?);
+        }
+        for (name, text) in &self.verbatim {
+            members.insert(name, RawValue::from_string(text.clone())?);
+        }
+        serde_json::from_str(&serde_json::to_string(&members)?)
+    }
+}
+
+/// Whether there is a rounded number anywhere inside.
+fn holds_rounded(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(holds_rounded),
+        Value::Object(members) => members.values().any(holds_rounded),
+        other => is_rounded(other),
     }
 }
 

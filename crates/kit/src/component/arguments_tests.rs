@@ -129,3 +129,34 @@ fn unknown_arguments_are_named_and_gone() {
     assert_eq!(arguments.strip_unknown(&plan), ["[/x]"]);
     assert_eq!(Value::Object(arguments.values), json!({"n": 1}));
 }
+
+#[test]
+fn free_form_arguments_keep_the_digits_of_their_integers() {
+    #[derive(serde::Deserialize)]
+    struct Args {
+        anything: Box<RawValue>,
+        flag: bool,
+    }
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "anything": { "type": ["object", "null"], "additionalProperties": true },
+            "flag": { "type": "boolean" },
+        },
+    });
+    let plan = Plan::of(schema.as_object().unwrap());
+    for text in [
+        r#"{"n": [1180591620717411303424], "s": "x"}"#,
+        r#"{"n": 12}"#,
+    ] {
+        let params =
+            format!(r#"{{"name": "t", "arguments": {{"anything": {text}, "flag": "yes"}}}}"#);
+        let values: Value = serde_json::from_str(&params).unwrap();
+        let values = values["arguments"].as_object().unwrap().clone();
+        let mut arguments = Arguments::read(values, &plan, &params);
+        arguments.coerce(&plan);
+        let args: Args = arguments.parse().unwrap();
+        assert_eq!(args.anything.get().replace(' ', ""), text.replace(' ', ""));
+        assert!(args.flag);
+    }
+}

@@ -22,6 +22,9 @@ pub struct ToolResult {
     pub structured: Option<Value>,
     /// Members of the result's `_meta`.
     pub meta: JsonObject,
+    /// Whether the call failed, for something the caller can mend. Use
+    /// [`Error::user`](crate::Error::user) unless there is more to say than one text.
+    pub is_error: bool,
 }
 
 impl ToolResult {
@@ -53,10 +56,17 @@ impl ToolResult {
         self
     }
 
+    /// Says that the call failed; the content says why.
+    pub fn error(mut self) -> Self {
+        self.is_error = true;
+        self
+    }
+
     pub(crate) fn into_wire(self) -> CallToolResult {
         let mut result = CallToolResult::success(self.content);
         result.result_type = None;
         result.structured_content = self.structured;
+        result.is_error = Some(self.is_error);
         result.meta = (!self.meta.is_empty()).then(|| MetaObject::from(self.meta));
         result
     }

@@ -143,8 +143,7 @@ impl PreparedTemplate {
     /// Reads the variables as their types and checks them.
     pub(crate) fn check(&self, mut variables: Arguments) -> Result<Arguments> {
         variables.coerce(&self.variables.plan);
-        let Arguments { values, exact } = variables;
-        let values = Value::Object(values);
+        let values = Value::Object(std::mem::take(&mut variables.values));
         if let Some(complaint) = self.variables.complain(&values) {
             return Err(Error::invalid_params(format!(
                 "Invalid resource URI: {complaint}."
@@ -153,6 +152,7 @@ impl PreparedTemplate {
         let Value::Object(values) = values else {
             unreachable!()
         };
-        Ok(Arguments { values, exact })
+        variables.values = values;
+        Ok(variables)
     }
 }

@@ -167,7 +167,7 @@ fn question(call: &Invocation) -> Option<Vec<u8>> {
 
 fn canonical_arguments(arguments: &Arguments, out: &mut Vec<u8>) {
     canonical_object(&arguments.values, out);
-    let mut exact: Vec<_> = arguments.exact.iter().collect();
+    let mut exact: Vec<_> = arguments.exact.iter().chain(&arguments.verbatim).collect();
     exact.sort();
     for (name, digits) in exact {
         out.push(0xff);

@@ -1,0 +1,75 @@
+//! What the operating system is asked to keep from a worker.
+//!
+//! Every layer stands on its own: the interpreter has no way to the host, but if a bug in it (or in
+//! the parser or type checker) gives one, the kernel refuses. [`Layers`] says what is in force; what
+//! each stops is in `docs/python-sandbox.md`. To add a layer: a field there, and its code in
+//! `linux.rs`.
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+mod sys;
+#[cfg(target_os = "linux")]
+use linux as os;
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+use other as os;
+
+/// The layers of confinement that are in force in a worker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layers {
+    /// The environment is empty.
+    pub environment: bool,
+    /// No descriptors but stdin, stdout and stderr are open.
+    pub descriptors: bool,
+    /// Executing a file can't give privileges (`PR_SET_NO_NEW_PRIVS`), and nobody else's process can
+    /// look into this one (`PR_SET_DUMPABLE`).
+    pub no_new_privs: bool,
+    /// Limits on address space, CPU time, file size, descriptors and core files (`setrlimit`).
+    pub rlimits: bool,
+    /// No file, socket or foreign process can be reached (Landlock).
+    pub landlock: bool,
+    /// No system call but those of computing can be made (seccomp).
+    pub seccomp: bool,
+    /// Memory is counted, and the process ends where a run needs more than it may.
+    pub memory: bool,
+}
+
+impl Layers {
+    /// The names of the layers that are not in force.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        [
+            (self.environment, "cleared environment"),
+            (self.descriptors, "closed descriptors"),
+            (self.no_new_privs, "no_new_privs"),
+            (self.rlimits, "rlimits"),
+            (self.landlock, "Landlock"),
+            (self.seccomp, "seccomp"),
+            (self.memory, "memory limit"),
+        ]
+        .into_iter()
+        .filter_map(|(in_force, name)| (!in_force).then_some(name))
+        .collect()
+    }
+}
+
+/// Confines this process before it has threads: all but seccomp. Best effort; what it says is what
+/// is in force.
+#[must_use]
+pub fn before_threads() -> Layers {
+    Layers {
+        environment: std::env::vars_os().next().is_none(),
+        ..os::before_threads()
+    }
+}
+
+/// Lets every thread of this process make only the system calls of computing; from here on it can
+/// open nothing and start nothing. `true` when that is in force.
+#[must_use]
+pub fn all_threads() -> bool {
+    os::all_threads()
+}

@@ -1,0 +1,184 @@
+//! How a pool is set up, and what it tells of itself.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::run::{Kind, Limit};
+use crate::worker;
+
+/// How a pool works.
+#[derive(Clone)]
+pub struct Config {
+    /// How many runs there may be at once. Default: one for each CPU; at most 64.
+    pub workers: usize,
+    /// How many runs may wait for a worker; one more is refused. Default 64.
+    pub queue: usize,
+    /// How long a run may wait. Default 10 s.
+    pub queue_time: Duration,
+    /// What a worker is used for. Default [`Isolation::Session`].
+    pub isolation: Isolation,
+    /// What to do where the operating system lacks a layer of confinement. Default
+    /// [`Sandbox::BestEffort`].
+    pub sandbox: Sandbox,
+    /// How many runs a worker serves before a new one takes its place. Default 1,000.
+    pub runs: u32,
+    /// How long a worker that is not needed is kept. Default 5 min.
+    pub idle_time: Duration,
+    /// The program to start as a worker. Default: this one, with [`worker::ARGUMENT`].
+    pub program: Program,
+    /// Is told what happens, at once and in order of a single run: for metrics. Has to be quick.
+    pub observer: Option<Arc<dyn Fn(Event) + Send + Sync>>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            queue: 64,
+            queue_time: Duration::from_secs(10),
+            isolation: Isolation::default(),
+            sandbox: Sandbox::default(),
+            runs: 1_000,
+            idle_time: Duration::from_secs(300),
+            program: Program::default(),
+            observer: None,
+        }
+    }
+}
+
+/// What a worker is used for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// One run after the other, each in a new session of the interpreter.
+    #[default]
+    Session,
+    /// One run. Costs CPU time for a new worker each.
+    Process,
+}
+
+/// What to do where the operating system lacks a layer of confinement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Say so in the log, and run with the others.
+    #[default]
+    BestEffort,
+    /// Run nothing.
+    Require,
+}
+
+/// A program that is a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The file to execute.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        // Stays this very program when its file is replaced, as an update does.
+        let itself = match cfg!(target_os = "linux") {
+            true => "/proc/self/exe".into(),
+            false => std::env::current_exe().unwrap_or_default(),
+        };
+        Self {
+            path: itself,
+            arguments: vec![worker::ARGUMENT.into()],
+        }
+    }
+}
+
+/// Something that happened in a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A worker was started and is ready.
+    WorkerStarted,
+    /// A worker is gone: let go of, or killed.
+    WorkerEnded,
+    /// A run ended; without a kind it has a value.
+    Finished {
+        /// Why it has no value.
+        failure: Option<Kind>,
+        /// How long it waited for a worker.
+        queued: Duration,
+        /// How long it took from then on.
+        duration: Duration,
+    },
+    /// A worker was killed in the middle of a run, for this reason; `None`: the caller went away.
+    Killed(Option<Kind>),
+}
+
+/// Counts of what happened since the pool was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Runs that ended, with a value or without.
+    pub runs: u64,
+    /// Workers killed because time was up.
+    pub killed_for_time: u64,
+    /// Workers that ended because a run needed too much memory.
+    pub killed_for_memory: u64,
+    /// Workers killed because the caller went away.
+    pub killed_for_absence: u64,
+    /// Workers that died of themselves, or said what no worker says.
+    pub crashed: u64,
+    /// Runs refused because too many waited, or this one too long.
+    pub refused: u64,
+    /// Time that all runs together waited for a worker.
+    pub queued: Duration,
+    /// Workers there are now, those included that are being started or ended.
+    pub workers: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    runs: AtomicU64,
+    killed_for_time: AtomicU64,
+    killed_for_memory: AtomicU64,
+    killed_for_absence: AtomicU64,
+    crashed: AtomicU64,
+    refused: AtomicU64,
+    queued_micros: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn count(&self, event: Event) {
+        let counter = match event {
+            Event::Finished {
+                failure, queued, ..
+            } => {
+                let micros = u64::try_from(queued.as_micros()).unwrap_or(u64::MAX);
+                self.queued_micros.fetch_add(micros, Ordering::Relaxed);
+                if failure == Some(Kind::Busy) {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                }
+                &self.runs
+            }
+            Event::Killed(None) => &self.killed_for_absence,
+            Event::Killed(Some(Kind::Limit(Limit::Time))) => &self.killed_for_time,
+            Event::Killed(Some(Kind::Limit(Limit::Memory))) => &self.killed_for_memory,
+            Event::Killed(Some(_)) => &self.crashed,
+            Event::WorkerStarted | Event::WorkerEnded => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self, workers: usize) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            runs: read(&self.runs),
+            killed_for_time: read(&self.killed_for_time),
+            killed_for_memory: read(&self.killed_for_memory),
+            killed_for_absence: read(&self.killed_for_absence),
+            crashed: read(&self.crashed),
+            refused: read(&self.refused),
+            queued: Duration::from_micros(read(&self.queued_micros)),
+            workers: workers as u64,
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! Workers, kept ready and given out one run at a time.
+//!
+//! At most [`Config::workers`] runs at once; others wait in a queue that has an end. The first run
+//! starts the first worker; from then on one more than is busy is kept ready, so that the run after
+//! a kill finds a warm one. A worker that was killed, failed, served its share of runs or used much
+//! CPU never comes back.
+//!
+//! Everything a run holds is held by its future: dropping that kills the worker.
+
+mod config;
+mod conversation;
+mod process;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+pub use config::{Config, Event, Isolation, Program, Sandbox, Stats};
+
+use self::config::Counters;
+use self::process::{Alive, End, Worker};
+use crate::confine::Layers;
+use crate::engine::{too_long, too_much_memory};
+use crate::limits::{Limits, size};
+use crate::run::{Failure, Kind, Limit, Outcome, Printed, Request};
+use crate::wire::Done;
+use crate::worker::CPU_SECONDS;
+
+/// What a run may take longer than its limit before the worker is killed: the interpreter stops by
+/// itself in time, and tells more about where.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Seconds of CPU after which a worker is not used again, so that the kernel, which ends it after
+/// more, never does so in the middle of a run.
+const TIRED: u64 = CPU_SECONDS - 2 * Limits::MAX.time.as_secs();
+
+/// The most workers of one pool.
+const MAX_WORKERS: usize = 64;
+
+/// A pool of workers. Cheap to clone; the workers end with the last clone.
+#[derive(Clone)]
+pub struct Pool(Arc<Shared>);
+
+struct Shared {
+    config: Config,
+    /// A permit for every run.
+    permits: Semaphore,
+    waiting: AtomicUsize,
+    idle: Mutex<Vec<Worker>>,
+    /// Workers, from before they are started until they have been waited for.
+    alive: Arc<AtomicUsize>,
+    /// Workers that are being started in the background.
+    starting: AtomicUsize,
+    counters: Counters,
+    /// Whether the log has said what the operating system lacks.
+    reported: AtomicBool,
+    /// Whether somebody looks after idle workers.
+    tended: AtomicBool,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// A pool without workers; they come with the first run.
+    pub fn new(config: Config) -> Self {
+        let workers = config.workers.clamp(1, MAX_WORKERS);
+        Self(Arc::new(Shared {
+            config: Config { workers, ..config },
+            permits: Semaphore::new(workers),
+            waiting: AtomicUsize::new(0),
+            idle: Mutex::default(),
+            alive: Arc::default(),
+            starting: AtomicUsize::new(0),
+            counters: Counters::default(),
+            reported: AtomicBool::new(false),
+            tended: AtomicBool::new(false),
+        }))
+    }
+
+    /// Runs some code. Dropping the future ends the run and its worker.
+    ///
+    /// # Errors
+    /// When there is no value to return: [`Failure::kind`] says why.
+    pub async fn run(&self, request: Request) -> Result<Outcome, Failure> {
+        let mut times = Times::default();
+        let result = self.0.run(request, &mut times).await;
+        self.0.observe(Event::Finished {
+            failure: result.as_ref().err().map(|failure| failure.kind),
+            queued: times.queued,
+            duration: times.duration(),
+        });
+        result
+    }
+
+    /// Starts a worker, if there is none, and tells how it is confined: for servers that want to
+    /// know before they serve.
+    ///
+    /// # Errors
+    /// When no worker can be started, or it lacks a layer that [`Sandbox::Require`] demands.
+    pub async fn probe(&self) -> Result<Layers, Failure> {
+        let worker = self.0.worker().await?;
+        let layers = worker.layers;
+        self.0.put_back(worker);
+        Ok(layers)
+    }
+
+    /// What happened so far.
+    pub fn stats(&self) -> Stats {
+        self.0.counters.read(self.0.alive.load(Ordering::Relaxed))
+    }
+}
+
+#[derive(Default)]
+struct Times {
+    queued: Duration,
+    started: Option<Instant>,
+}
+
+impl Times {
+    fn duration(&self) -> Duration {
+        self.started
+            .map_or(Duration::ZERO, |started| started.elapsed())
+    }
+}
+
+impl Shared {
+    async fn run(
+        self: &Arc<Self>,
+        request: Request,
+        times: &mut Times,
+    ) -> Result<Outcome, Failure> {
+        let limits = request.limits.clamped();
+        check_size(&request, limits)?;
+        let arrived = Instant::now();
+        let permit = self.wait().await;
+        let worker = match permit {
+            // Time to start a worker is time in the queue: the code is not running yet.
+            Ok(_) => self.worker().await,
+            Err(failure) => Err(failure),
+        };
+        times.queued = arrived.elapsed();
+        let worker = worker?;
+        times.started = Some(Instant::now());
+        self.keep_ready();
+
+        let mut run = Running {
+            pool: self,
+            worker: Some(worker),
+            limits,
+            printed: Default::default(),
+        };
+        let done = run.converse(request).await;
+        let [stdout, stderr] = std::mem::take(&mut run.printed);
+        match done.and_then(|done| run.finish(done)) {
+            Ok(value) => Ok(Outcome {
+                value,
+                stdout,
+                stderr,
+                queued: times.queued,
+                duration: times.duration(),
+            }),
+            Err(failure) => Err(Failure { stdout, ..failure }),
+        }
+    }
+
+    /// A permit to run, as soon as there is one.
+    async fn wait(&self) -> Result<SemaphorePermit<'_>, Failure> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Ok(permit);
+        }
+        let busy = |why: String| {
+            Failure::new(
+                Kind::Busy,
+                format!("All Python workers are busy and {why}; try again in a while."),
+            )
+        };
+        let config = &self.config;
+        let place = Place::take(&self.waiting);
+        if place.number > config.queue {
+            return Err(busy(format!("{} runs are waiting already", config.queue)));
+        }
+        match tokio::time::timeout(config.queue_time, self.permits.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(busy(format!(
+                "none was free within {} s",
+                config.queue_time.as_secs_f64()
+            ))),
+        }
+    }
+
+    /// A worker that is ready: one that is, or a new one.
+    async fn worker(self: &Arc<Self>) -> Result<Worker, Failure> {
+        loop {
+            let ready = self.idle().pop();
+            let Some(mut worker) = ready else {
+                return self.start().await;
+            };
+            // One that died while nobody looked is found out here, not in the middle of a run.
+            if worker.is_fit() {
+                return Ok(worker);
+            }
+            self.let_go(worker);
+        }
+    }
+
+    async fn start(self: &Arc<Self>) -> Result<Worker, Failure> {
+        let started = Worker::start(&self.config.program, Alive::new(&self.alive)).await;
+        let worker = started.map_err(|error| {
+            tracing::error!(%error, "a Python worker did not start");
+            Failure::new(
+                Kind::Unavailable,
+                "Python is not available: its worker process cannot be started; the server's log says why.",
+            )
+        })?;
+        self.observe(Event::WorkerStarted);
+        self.tend();
+        let missing = worker.layers.missing();
+        if missing.is_empty() {
+            return Ok(worker);
+        }
+        let missing = missing.join(", ");
+        if self.config.sandbox == Sandbox::Require {
+            return Err(Failure::new(
+                Kind::Unavailable,
+                format!(
+                    "Python is not available: this machine cannot confine it fully (missing: {missing})."
+                ),
+            ));
+        }
+        if !self.reported.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                missing,
+                "Python workers are not fully confined on this machine"
+            );
+        }
+        Ok(worker)
+    }
+
+    /// Starts a worker in the background when none is idle, so that the next run finds one.
+    fn keep_ready(self: &Arc<Self>) {
+        let most = self.config.workers + 1;
+        if !self.idle().is_empty()
+            || self.starting.load(Ordering::Relaxed) > 0
+            || self.alive.load(Ordering::Relaxed) >= most
+        {
+            return;
+        }
+        self.starting.fetch_add(1, Ordering::Relaxed);
+        let pool = Arc::downgrade(self);
+        let start = async move {
+            let Some(pool) = Weak::upgrade(&pool) else {
+                return;
+            };
+            // Why it failed is in the log; the next run that needs it gets the error.
+            let worker = pool.start().await;
+            pool.starting.fetch_sub(1, Ordering::Relaxed);
+            if let Ok(worker) = worker {
+                pool.put_back(worker);
+            }
+        };
+        tokio::spawn(start);
+    }
+
+    /// Keeps a worker for the next run, unless there are enough.
+    fn put_back(&self, mut worker: Worker) {
+        worker.idle_since = Instant::now();
+        let mut idle = self.idle();
+        if idle.len() <= self.config.workers {
+            idle.push(worker);
+        }
+    }
+
+    /// Ends workers that were not needed for long, for as long as there are any.
+    fn tend(self: &Arc<Self>) {
+        if self.tended.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (pool, idle_time) = (Arc::downgrade(self), self.config.idle_time);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(idle_time / 2).await;
+                let Some(pool) = Weak::upgrade(&pool) else {
+                    return;
+                };
+                let expired: Vec<Worker> = pool
+                    .idle()
+                    .extract_if(.., |worker| worker.idle_since.elapsed() >= idle_time)
+                    .collect();
+                for worker in expired {
+                    pool.let_go(worker);
+                }
+                if pool.alive.load(Ordering::Relaxed) == 0 {
+                    pool.tended.store(false, Ordering::Relaxed);
+                    return;
+                }
+            }
+        });
+    }
+
+    fn let_go(&self, worker: Worker) {
+        drop(worker);
+        self.observe(Event::WorkerEnded);
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn observe(&self, event: Event) {
+        self.counters.count(event);
+        if let Some(observer) = &self.config.observer {
+            observer(event);
+        }
+    }
+}
+
+/// A place in the queue.
+struct Place<'a> {
+    waiting: &'a AtomicUsize,
+    number: usize,
+}
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize) -> Self {
+        let number = waiting.fetch_add(1, Ordering::Relaxed) + 1;
+        Self { waiting, number }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A run on its worker. Dropped with the worker still in it, it was given up by its caller.
+struct Running<'a> {
+    pool: &'a Arc<Shared>,
+    worker: Option<Worker>,
+    limits: Limits,
+    /// By stream.
+    printed: [Printed; 2],
+}
+
+impl Running<'_> {
+    /// Sends the request and answers the worker until it is done or its time is up.
+    async fn converse(&mut self, request: Request) -> Result<Done, Failure> {
+        let Some(worker) = &mut self.worker else {
+            return Err(self.crashed("gone").await);
+        };
+        let (limits, link) = (self.limits, &mut worker.link);
+        let conversation = link.converse(request, limits, &mut self.printed);
+        match tokio::time::timeout(limits.time + GRACE, conversation).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => Err(self.crashed(&error.to_string()).await),
+            Err(_) => Err(self.kill(Kind::Limit(Limit::Time), too_long(limits))),
+        }
+    }
+
+    /// What the worker answered; it is kept for the next run, if it is fit for one.
+    fn finish(&mut self, done: Done) -> Result<crate::Value, Failure> {
+        let result = done
+            .result
+            .map_err(|error| Failure::new(error.kind, error.message));
+        // After these the interpreter promises nothing about its state.
+        let spent = matches!(
+            result,
+            Err(Failure {
+                kind: Kind::Limit(Limit::Time | Limit::Memory),
+                ..
+            })
+        );
+        if let Some(mut worker) = self.worker.take() {
+            worker.runs += 1;
+            let tired = worker.runs >= self.pool.config.runs || done.cpu_seconds > TIRED;
+            let alone = self.pool.config.isolation == Isolation::Process;
+            match spent || tired || alone || !worker.is_fit() {
+                true => {
+                    self.pool.let_go(worker);
+                    self.pool.keep_ready();
+                }
+                false => self.pool.put_back(worker),
+            }
+        }
+        result
+    }
+
+    /// The worker died, or says what it should not.
+    async fn crashed(&mut self, detail: &str) -> Failure {
+        let end = match &mut self.worker {
+            Some(worker) => worker.end().await,
+            None => End::Other("gone".into()),
+        };
+        match end {
+            End::OutOfMemory => self.kill(Kind::Limit(Limit::Memory), too_much_memory(self.limits)),
+            End::Other(how) => {
+                tracing::warn!(how, detail, "a Python worker crashed");
+                self.kill(
+                    Kind::Crashed,
+                    "The Python interpreter crashed on this code; nothing else was affected."
+                        .into(),
+                )
+            }
+        }
+    }
+
+    fn kill(&mut self, kind: Kind, message: String) -> Failure {
+        if let Some(worker) = self.worker.take() {
+            self.pool.observe(Event::Killed(Some(kind)));
+            self.pool.let_go(worker);
+            self.pool.keep_ready();
+        }
+        Failure::new(kind, message)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            self.pool.observe(Event::Killed(None));
+            self.pool.let_go(worker);
+        }
+    }
+}
+
+/// What is refused before it costs anything.
+fn check_size(request: &Request, limits: Limits) -> Result<(), Failure> {
+    let inputs = request
+        .inputs
+        .as_deref()
+        .map_or(0, |inputs| inputs.get().len());
+    let stubs = request.stubs.as_deref().map_or(0, str::len);
+    for (limit, what, bytes, most) in [
+        (Limit::Source, "The code", request.code.len(), limits.source),
+        (Limit::Source, "The type definitions", stubs, limits.source),
+        (Limit::Inputs, "The inputs", inputs, limits.inputs),
+    ] {
+        if bytes > most {
+            return Err(Failure::new(
+                Kind::Limit(limit),
+                format!(
+                    "{what}: {bytes} bytes, but at most {} are allowed.",
+                    size(most)
+                ),
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The settings of `run_python_code`, and what they set up.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use pymcp_python::{Config, Isolation, Limits, Pool, Sandbox};
+
+use super::settings::{bounded, whole};
+use crate::tools::run_python_code::Python;
+
+/// How untrusted Python is run, and what one run may use.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = HEADING)]
+pub struct PythonSettings {
+    /// Runs at once, 1 to 64; `auto` is one for each CPU.
+    #[arg(long = "python-workers", env = "PYMCP_PYTHON_WORKERS", default_value = "auto", value_name = "N", value_parser = workers)]
+    workers: Workers,
+
+    /// Runs that may wait for a worker, 0 to 10000; one more is refused.
+    #[arg(long = "python-queue", env = "PYMCP_PYTHON_QUEUE", default_value = "64", value_name = "N", value_parser = queue)]
+    queue: usize,
+
+    /// Seconds that a run may wait for a worker, 1 to 600.
+    #[arg(long = "python-queue-timeout", env = "PYMCP_PYTHON_QUEUE_TIMEOUT", default_value = "10", value_name = "SECONDS", value_parser = queue_time)]
+    queue_time: Duration,
+
+    /// What a worker process is used for: `session` is one run after the other, each in a new
+    /// interpreter; `process` is one run only.
+    #[arg(
+        long = "python-isolation",
+        env = "PYMCP_PYTHON_ISOLATION",
+        default_value = "session",
+        value_name = "NAME"
+    )]
+    isolation: IsolationName,
+
+    /// What to do where the operating system lacks a layer of the sandbox: run with the others
+    /// (`best-effort`), or don't start at all (`require`).
+    #[arg(
+        long = "python-sandbox",
+        env = "PYMCP_PYTHON_SANDBOX",
+        default_value = "best-effort",
+        value_name = "NAME"
+    )]
+    sandbox: SandboxName,
+
+    /// Seconds that a run may take, 1 to 60.
+    #[arg(long = "python-timeout", env = "PYMCP_PYTHON_TIMEOUT", default_value = "5", value_name = "SECONDS", value_parser = time)]
+    time: Duration,
+
+    /// Memory that a run may use in MiB, 8 to 256.
+    #[arg(long = "python-memory", env = "PYMCP_PYTHON_MEMORY", default_value = "64", value_name = "MIB", value_parser = memory)]
+    memory: usize,
+
+    /// Size of the code in KiB, 1 to 256; also of the type definitions.
+    #[arg(long = "python-code-size", env = "PYMCP_PYTHON_CODE_SIZE", default_value = "64", value_name = "KIB", value_parser = code_size)]
+    source: usize,
+
+    /// Size of all inputs as JSON in KiB, 1 to 4096.
+    #[arg(long = "python-inputs-size", env = "PYMCP_PYTHON_INPUTS_SIZE", default_value = "1024", value_name = "KIB", value_parser = data_size)]
+    inputs: usize,
+
+    /// Size of the value as JSON in KiB, 1 to 4096.
+    #[arg(long = "python-value-size", env = "PYMCP_PYTHON_VALUE_SIZE", default_value = "1024", value_name = "KIB", value_parser = data_size)]
+    value: usize,
+
+    /// Size of the printed output in KiB, 1 to 4096; what is beyond is dropped.
+    #[arg(long = "python-output-size", env = "PYMCP_PYTHON_OUTPUT_SIZE", default_value = "1024", value_name = "KIB", value_parser = data_size)]
+    output: usize,
+
+    /// Python calls inside each other, 10 to 1000.
+    #[arg(long = "python-recursion", env = "PYMCP_PYTHON_RECURSION", default_value = "500", value_name = "N", value_parser = recursion)]
+    recursion: usize,
+
+    /// Calls of host functions in one run, 0 to 10000.
+    #[arg(long = "python-host-calls", env = "PYMCP_PYTHON_HOST_CALLS", default_value = "100", value_name = "N", value_parser = host_calls)]
+    host_calls: usize,
+}
+
+/// Under what the help lists these settings.
+pub(super) const HEADING: &str = "Python";
+
+impl PythonSettings {
+    /// What `run_python_code` needs. Starts nothing.
+    pub(super) fn set_up(&self) -> Python {
+        let defaults = Config::default();
+        let config = Config {
+            workers: self.workers.0.unwrap_or(defaults.workers),
+            queue: self.queue,
+            queue_time: self.queue_time,
+            isolation: match self.isolation {
+                IsolationName::Session => Isolation::Session,
+                IsolationName::Process => Isolation::Process,
+            },
+            sandbox: match self.sandbox {
+                SandboxName::BestEffort => Sandbox::BestEffort,
+                SandboxName::Require => Sandbox::Require,
+            },
+            ..defaults
+        };
+        let limits = Limits {
+            source: self.source,
+            inputs: self.inputs,
+            value: self.value,
+            output: self.output,
+            time: self.time,
+            memory: self.memory,
+            recursion: self.recursion,
+            host_calls: self.host_calls,
+        };
+        Python {
+            pool: Pool::new(config),
+            limits,
+            // Long enough that the pool is the one to say what took too long.
+            timeout: self.queue_time + self.time + Duration::from_secs(60),
+            ..Python::default()
+        }
+    }
+
+    /// Whether the server may not start without the whole sandbox.
+    pub(super) fn requires_sandbox(&self) -> bool {
+        self.sandbox == SandboxName::Require
+    }
+}
+
+/// A number of workers, or as many as there are CPUs.
+#[derive(Debug, Clone, Copy)]
+struct Workers(Option<usize>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum IsolationName {
+    Session,
+    Process,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SandboxName {
+    BestEffort,
+    Require,
+}
+
+fn workers(text: &str) -> Result<Workers, String> {
+    match text.trim() {
+        "auto" => Ok(Workers(None)),
+        number => count(number, 1, 64)
+            .map(|number| Workers(Some(number)))
+            .map_err(|allowed| format!("auto or {allowed}")),
+    }
+}
+
+fn queue(text: &str) -> Result<usize, String> {
+    count(text, 0, 10_000)
+}
+
+fn queue_time(text: &str) -> Result<Duration, String> {
+    bounded(text, 1, 600)
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    bounded(text, 1, Limits::MAX.time.as_secs())
+}
+
+fn memory(text: &str) -> Result<usize, String> {
+    Ok(count(text, 8, (Limits::MAX.memory >> 20) as u64)? << 20)
+}
+
+fn code_size(text: &str) -> Result<usize, String> {
+    Ok(count(text, 1, (Limits::MAX.source >> 10) as u64)? << 10)
+}
+
+fn data_size(text: &str) -> Result<usize, String> {
+    Ok(count(text, 1, (Limits::MAX.inputs >> 10) as u64)? << 10)
+}
+
+fn recursion(text: &str) -> Result<usize, String> {
+    count(text, 10, Limits::MAX.recursion as u64)
+}
+
+fn host_calls(text: &str) -> Result<usize, String> {
+    count(text, 0, Limits::MAX.host_calls as u64)
+}
+
+fn count(text: &str, least: u64, most: u64) -> Result<usize, String> {
+    let number = whole(text, least, most, "")?;
+    usize::try_from(number).map_err(|error| error.to_string())
+}

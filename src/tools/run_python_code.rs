@@ -1,0 +1,204 @@
+//! Runs Python that the caller wrote, in a worker that can do nothing else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pymcp_kit::model::{ContentBlock, MetaObject};
+use pymcp_kit::{Ctx, Effect, Error, Result, Tool, ToolResult};
+use pymcp_python::{
+    Config, HostFunctions, Kind, Limits, MODULES, Outcome, Pool, Printed, Request, Value,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, json};
+
+/// The `_meta` key of a content block that is not the value but what was printed.
+const STREAM: &str = "pymcp/stream";
+
+/// The code, and what it is given.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct Args {
+    /// The Python code to run; what the last line evaluates to is the result.
+    code: String,
+    /// Variables that the code finds defined: their names, and any JSON values.
+    #[schemars(with = "Option<Map<String, serde_json::Value>>")]
+    inputs: Option<Box<RawValue>>,
+    /// What error messages call the code; only a label.
+    #[serde(default = "main_py")]
+    script_name: String,
+    /// Whether to check types first, and run only code without type errors.
+    #[serde(default = "yes")]
+    check_types: bool,
+    /// Declarations for the type checker, as in a .pyi file. Inputs that have none are declared after
+    /// their values.
+    type_definitions: Option<String>,
+}
+
+fn main_py() -> String {
+    "main.py".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What the tool needs: where to run, how much is allowed, and which functions of the host the code
+/// may call.
+#[derive(Debug, Clone)]
+pub struct Python {
+    /// The workers.
+    pub pool: Pool,
+    /// What one call may use.
+    pub limits: Limits,
+    /// Functions that the code may call; none by default.
+    pub host: Arc<HostFunctions>,
+    /// How long a call may wait for a worker and then take, before the server gives up on it.
+    pub timeout: Duration,
+}
+
+impl Default for Python {
+    fn default() -> Self {
+        Self {
+            pool: Pool::new(Config::default()),
+            limits: Limits::default(),
+            host: Arc::default(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The tool, as clients see it.
+pub fn tool(python: Python) -> Tool {
+    let description = description(&python);
+    let timeout = python.timeout;
+    Tool::new("run_python_code", move |ctx, args| {
+        run_python_code(ctx, args, python.clone())
+    })
+    .title("Run Python code")
+    .description(description)
+    .tags(["secure interpreter", "python", "monty", "example"])
+    .read_only()
+    .destructive(false)
+    .idempotent(false)
+    .open_world(false)
+    .effects([Effect::RunsUntrustedCode])
+    .timeout(timeout)
+}
+
+/// What a model has to know to write code that runs, and to mend code that does not.
+fn description(python: &Python) -> String {
+    let Limits { time, memory, .. } = python.limits;
+    let mut text = format!(
+        "Run the given Python code in a sandbox and return the output or error message. The result is the \
+         value of the last expression (a dict also as structured content), followed by what was printed. \
+         It is a subset of Python 3: functions, closures, comprehensions, f-strings, exceptions, async/await \
+         and simple classes work; class inheritance, properties, yield, del, match and %-formatting do not. \
+         Modules: {}. No files, network, environment or processes; datetime.now() works. \
+         Each call starts afresh, with at most {} s and {} MiB.",
+        MODULES.join(", "),
+        time.as_secs_f64(),
+        memory >> 20,
+    );
+    if !python.host.is_empty() {
+        text.push_str(" Functions to call:");
+        for stub in python.host.stubs() {
+            text.push_str("\n");
+            text.push_str(stub);
+        }
+    }
+    text
+}
+
+async fn run_python_code(ctx: Ctx, args: Args, python: Python) -> Result<ToolResult> {
+    let request = Request {
+        code: args.code,
+        inputs: args.inputs,
+        script_name: args.script_name,
+        check_types: args.check_types,
+        stubs: args.type_definitions,
+        limits: python.limits,
+        host: Arc::clone(&python.host),
+        utc_offset: chrono::Local::now().offset().local_minus_utc(),
+    };
+    let run = python.pool.run(request);
+    tokio::pin!(run);
+    let started = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = &mut run => break ended,
+            _ = ticks.tick() => {
+                let most = python.limits.time.as_secs_f64();
+                ctx.progress(started.elapsed().as_secs_f64(), Some(most), None).await;
+            }
+        }
+    };
+    match ended {
+        Ok(Outcome {
+            value,
+            stdout,
+            stderr,
+            ..
+        }) => {
+            let Value { text, object } = value;
+            let mut content: Vec<_> = text.map(ContentBlock::text).into_iter().collect();
+            content.extend(printed(&stdout, "stdout"));
+            content.extend(printed(&stderr, "stderr"));
+            let mut result = ToolResult::content(content);
+            // Not an object only where a key is one that the JSON library reserves for itself.
+            result.structured = object
+                .and_then(|object| serde_json::from_str(object.get()).ok())
+                .filter(serde_json::Value::is_object);
+            Ok(result)
+        }
+        Err(failure) if failure.kind == Kind::Unavailable => Err(Error::user(failure.message)),
+        Err(failure) => {
+            let mut content = vec![ContentBlock::text(failure.message)];
+            content.extend(printed(&failure.stdout, "stdout"));
+            Ok(ToolResult::content(content).error())
+        }
+    }
+}
+
+/// What was printed, as a content block that says so.
+fn printed(printed: &Printed, stream: &str) -> Option<ContentBlock> {
+    if printed.text.is_empty() && printed.dropped == 0 {
+        return None;
+    }
+    let mut text = printed.text.clone();
+    if printed.dropped > 0 {
+        text.push_str(&format!(
+            "\n[{} more bytes were printed and dropped]",
+            printed.dropped
+        ));
+    }
+    let mut block = ContentBlock::text(text);
+    if let ContentBlock::Text(text) = &mut block {
+        let mut meta = Map::new();
+        meta.insert(STREAM.into(), json!(stream));
+        text.meta = Some(MetaObject::from(meta));
+    }
+    Some(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropped_output_is_said() {
+        let cut = Printed {
+            text: "abc".into(),
+            dropped: 5,
+        };
+        let block = serde_json::to_value(printed(&cut, "stdout")).unwrap();
+        assert_eq!(
+            block["text"],
+            "abc\n[5 more bytes were printed and dropped]"
+        );
+        assert_eq!(block["_meta"][STREAM], "stdout");
+        assert_eq!(printed(&Printed::default(), "stdout"), None);
+    }
+}
