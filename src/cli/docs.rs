@@ -2,7 +2,7 @@
 //! they cannot be wrong. CI runs it with `--check`.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use pymcp_kit::component::Registry;
@@ -12,37 +12,52 @@ use super::{Cli, Failure};
 /// Where, and whether to write.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Write nothing; fail when the file differs from what would be written.
+    /// Write nothing; fail when a file differs from what would be written.
     #[arg(long)]
     check: bool,
-    /// The file with the markers.
-    #[arg(long, default_value = "README.md", value_name = "PATH")]
-    file: PathBuf,
+    /// The folder of README.md and docs/.
+    #[arg(long, default_value = ".", value_name = "PATH")]
+    root: PathBuf,
 }
 
 pub(super) fn run(args: Args) -> Result<(), Failure> {
     let server = crate::server::build(Default::default())
         .map_err(|error| Failure::other(error.to_string()))?;
-    let path = args.file.display();
-    let current = std::fs::read_to_string(&args.file)
-        .map_err(|error| Failure::other(format!("{path} cannot be read: {error}.")))?;
-    let mut updated = current.clone();
-    for (name, text) in [
-        ("components", components(server.registry())),
-        ("settings", settings()),
+    for (file, name, text) in [
+        ("README.md", "components", components(server.registry())),
+        ("README.md", "settings", settings(None)),
+        #[cfg(feature = "python")]
+        (
+            "docs/python-sandbox.md",
+            "settings",
+            settings(Some(super::python::HEADING)),
+        ),
     ] {
-        updated = replace(&updated, name, &text).ok_or_else(|| {
-            Failure::other(format!(
-                "{path} has no <!-- {name} --> … <!-- /{name} --> markers."
-            ))
-        })?;
+        let file = args.root.join(file);
+        // A server made from this one need not have every page.
+        if file.ends_with("README.md") || file.exists() {
+            write(&file, name, &text, args.check)?;
+        }
     }
-    match (updated == current, args.check) {
+    Ok(())
+}
+
+/// Puts `text` between the markers of `name` in a file, or only compares.
+fn write(file: &Path, name: &str, text: &str, check: bool) -> Result<(), Failure> {
+    let path = file.display();
+    let current = std::fs::read_to_string(file)
+        .map_err(|error| Failure::other(format!("{path} cannot be read: {error}.")))?;
+    let updated = replace(&current, name, text).ok_or_else(|| {
+        Failure::other(format!(
+            "{path} has no <!-- {name} --> … <!-- /{name} --> markers."
+        ))
+    })?;
+    match (updated == current, check) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::other(format!(
             "{path} is out of date; run `pymcp docs` and commit what it writes."
         ))),
-        (false, false) => std::fs::write(&args.file, updated)
+        (false, false) => std::fs::write(file, updated)
             .map_err(|error| Failure::other(format!("{path} cannot be written: {error}."))),
     }
 }
@@ -119,11 +134,15 @@ fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
         .join(", ")
 }
 
-fn settings() -> String {
+/// The settings that the help lists under `heading`.
+fn settings(heading: Option<&str>) -> String {
     let mut table =
         String::from("| flag | variable | default | what it is |\n| --- | --- | --- | --- |\n");
     let command = Cli::command();
-    for argument in command.get_arguments() {
+    let listed = command
+        .get_arguments()
+        .filter(|argument| argument.get_help_heading() == heading);
+    for argument in listed {
         let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else {
             continue;
         };
@@ -185,7 +204,8 @@ mod tests {
         ] {
             assert!(table.contains(name), "{name}");
         }
-        let table = settings();
+        let table = settings(None);
+        assert!(!table.contains("PYMCP_PYTHON"));
         for name in [
             "FASTMCP_PORT",
             "RESPONSE_CACHE_TTL",

@@ -450,8 +450,18 @@ fn stale_docs_are_noticed_and_written_anew() {
     }
     assert!(!written.contains("old"));
 
-    let other = here.path().join("OTHER.md");
+    let other = here.path().join("other/README.md");
+    fs::create_dir_all(here.path().join("other/docs")).unwrap();
     fs::write(&other, stale).unwrap();
-    assert_accepted(&docs(&["--file", "OTHER.md"]));
+    assert_accepted(&docs(&["--root", "other"]));
     assert_eq!(fs::read_to_string(&other).unwrap(), written);
+    #[cfg(feature = "python")]
+    {
+        let page = here.path().join("other/docs/python-sandbox.md");
+        fs::write(&page, "<!-- settings -->\n<!-- /settings -->\n").unwrap();
+        assert_refused(&docs(&["--root", "other", "--check"]), 1, &["out of date"]);
+        assert_accepted(&docs(&["--root", "other"]));
+        let written = fs::read_to_string(&page).unwrap();
+        assert!(written.contains("`PYMCP_PYTHON_TIMEOUT`"), "{written}");
+    }
 }

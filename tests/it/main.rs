@@ -7,6 +7,8 @@ mod flood;
 mod http;
 mod legacy_sse;
 mod parity;
+#[cfg(feature = "python")]
+mod python;
 mod rmcp_client;
 mod sessions;
 mod snapshots;

@@ -53,6 +53,12 @@ impl StdioServer {
         Ok(input.write_all(format!("{message}\n").as_bytes())?)
     }
 
+    /// Sends a request and waits for its answer.
+    pub(crate) fn call(&mut self, message: &Value) -> Result<Value> {
+        self.send(message)?;
+        self.next_answer()
+    }
+
     /// The next message that is no notification.
     pub(crate) fn next_answer(&mut self) -> Result<Value> {
         let mut line = String::new();

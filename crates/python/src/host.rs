@@ -35,11 +35,19 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostError(pub String);
 
-impl<T: Into<String>> From<T> for HostError {
-    fn from(sentence: T) -> Self {
-        Self(sentence.into())
+impl From<&str> for HostError {
+    fn from(sentence: &str) -> Self {
+        Self(sentence.to_owned())
     }
 }
+
+impl From<String> for HostError {
+    fn from(sentence: String) -> Self {
+        Self(sentence)
+    }
+}
+
+impl std::error::Error for HostError {}
 
 impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

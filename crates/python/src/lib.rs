@@ -33,6 +33,9 @@
 mod alloc;
 pub mod confine;
 mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod limits;
 mod pool;

@@ -57,12 +57,39 @@ pub(crate) fn signal(pid: u32, name: &str) {
 /// The most memory that the process has had so far, in KiB.
 #[cfg(target_os = "linux")]
 pub(crate) fn peak_memory(pid: u32) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+/// The memory that the process has now, in KiB.
+#[cfg(target_os = "linux")]
+pub(crate) fn resident_memory(pid: u32) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+/// The processes that the process has started and not waited for.
+#[cfg(target_os = "linux")]
+pub(crate) fn children(pid: u32) -> Vec<u32> {
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name before may hold spaces and parentheses.
+        let fields = stat.rsplit(')').next()?;
+        fields.split_whitespace().nth(1)?.parse::<u32>().ok()
+    };
+    std::fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|&child| parent(child) == Some(pid))
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+fn memory(pid: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a living process");
-    let peak = status
+    let size = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .expect("VmHWM");
-    peak.trim()
+        .find_map(|line| line.strip_prefix(name))
+        .expect("a size");
+    size.trim()
         .trim_end_matches(" kB")
         .parse()
         .expect("a number of KiB")

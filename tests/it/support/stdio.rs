@@ -56,7 +56,8 @@ impl fmt::Display for Silence {
 
 /// `pymcp`, to be started in `directory` with these settings and none of the tester's own.
 pub(crate) fn command(directory: &Path, args: &[&str], env: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pymcp"));
+    let binary = std::env::var_os("PYMCP_TEST_BINARY");
+    let mut command = Command::new(binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_pymcp").into()));
     for (name, _) in std::env::vars_os() {
         let known = name.to_string_lossy();
         if FOREIGN_PREFIXES

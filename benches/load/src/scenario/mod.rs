@@ -2,6 +2,7 @@
 
 mod calls;
 mod pipeline;
+mod python;
 mod sessions;
 mod soak;
 mod start;
@@ -28,6 +29,8 @@ pub(crate) enum Scenario {
     Soak,
     /// Memory under 20,000 calls that stdio gets without a pause
     Pipeline,
+    /// Latency, throughput and memory of `run_python_code`
+    Python,
 }
 
 impl Scenario {
@@ -38,6 +41,7 @@ impl Scenario {
         Self::Sessions,
         Self::Soak,
         Self::Pipeline,
+        Self::Python,
     ];
 
     pub(crate) fn needs_wrk(self) -> bool {
@@ -52,6 +56,7 @@ impl Scenario {
             Self::Sessions => sessions::run(artifacts, report),
             Self::Soak => soak::run(artifacts, report),
             Self::Pipeline => pipeline::run(artifacts, report),
+            Self::Python => python::run(artifacts, report),
         }
     }
 }

@@ -311,3 +311,46 @@ fn label(script_name: &str) -> String {
         false => label,
     }
 }
+
+/// What a worker makes of a request before it runs anything.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_request(run: &Run) {
+    let shown = label(&run.script_name);
+    assert!(!shown.is_empty() && !shown.contains(char::is_control));
+    if let Ok(inputs) = input::read(run.inputs.as_deref()) {
+        let (names, values): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
+        let _ = stubs::of(run, &names, &values);
+    }
+}
+
+/// JSON to Python, to JSON, to Python, to JSON: the same from the first time on.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_values(json: &str) {
+    let Ok(raw) = serde_json::value::RawValue::from_string(json.to_owned()) else {
+        return;
+    };
+    let Ok(object) = input::value(&raw) else {
+        return;
+    };
+    let Ok(once) = value::render(
+        &MontyObject::dict(vec![(MontyObject::None, object)]),
+        1 << 20,
+    ) else {
+        return;
+    };
+    let (Some(text), Some(strict)) = (once.text, once.object) else {
+        panic!("a dict has both");
+    };
+    let strict_value: serde_json::Value = match serde_json::from_str(strict.get()) {
+        Ok(value) => value,
+        Err(error) => panic!("{error}: {strict}"),
+    };
+    assert_eq!(strict_value.as_object().map(serde_json::Map::len), Some(1));
+    let again =
+        serde_json::value::RawValue::from_string(text.clone()).map(|raw| input::value(&raw));
+    let Ok(Ok(MontyObject::Dict(members))) = again else {
+        panic!("{text}");
+    };
+    let twice = value::render(&MontyObject::Dict(members), 1 << 20);
+    assert_eq!(twice.ok().and_then(|value| value.text), Some(text));
+}

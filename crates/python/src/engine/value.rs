@@ -5,7 +5,8 @@
 //! | `str` | as it is (quoted inside others) | string |
 //! | `int` | its digits | number; a decimal string beyond ±(2^53 − 1) |
 //! | `float` | `2.0`, `NaN`, `-Infinity` | number; `null` where not finite |
-//! | `list`, `tuple`, `set`, named tuple | array; nothing when empty, unless it is a set | array |
+//! | `list`, `tuple`, named tuple | array; nothing when empty | array |
+//! | `set`, `frozenset` | array, sorted if it is all integers or all strings | array |
 //! | `dict`, dataclass instance | object; keys as text | object |
 //! | `bytes` | the text where it is UTF-8, else Base64 | string |
 //! | dates, times, paths, types | quoted: ISO 8601, or what `str()` gives | string |
@@ -152,20 +153,10 @@ impl Writer {
                 self.string(text)
             }
             M::Bytes(bytes) => self.string(&bytes_text(bytes)),
-            M::List(items)
-            | M::Tuple(items)
-            | M::Set(items)
-            | M::FrozenSet(items)
-            | M::NamedTuple { values: items, .. } => {
-                self.push("[")?;
-                for (at, item) in items.iter().enumerate() {
-                    if at > 0 {
-                        self.push(",")?;
-                    }
-                    self.value(item, depth + 1)?;
-                }
-                self.push("]")
+            M::List(items) | M::Tuple(items) | M::NamedTuple { values: items, .. } => {
+                self.array(items.iter(), depth)
             }
+            M::Set(items) | M::FrozenSet(items) => self.array(in_order(items).into_iter(), depth),
             M::Dict(members) => self.object(members.iter(), depth),
             M::ClassInstance(instance) if instance.class_type.is_dataclass => {
                 self.object(instance.attrs.iter(), depth)
@@ -189,6 +180,21 @@ impl Writer {
             | M::FileHandle(_)
             | M::ClassInstance(_) => self.string(&value.py_repr()),
         }
+    }
+
+    fn array<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a MontyObject>,
+        depth: usize,
+    ) -> Result<(), RunError> {
+        self.push("[")?;
+        for (at, item) in items.enumerate() {
+            if at > 0 {
+                self.push(",")?;
+            }
+            self.value(item, depth + 1)?;
+        }
+        self.push("]")
     }
 
     fn object<'a>(
@@ -219,6 +225,23 @@ impl Writer {
             _ => "-Infinity",
         })
     }
+}
+
+/// The elements of a set: sorted where they are all small integers or all strings, so that equal sets
+/// are equal text.
+fn in_order(items: &[MontyObject]) -> Vec<&MontyObject> {
+    let mut items: Vec<&MontyObject> = items.iter().collect();
+    let integer = |item: &&MontyObject| match item {
+        MontyObject::Int(integer) => Some(*integer),
+        _ => None,
+    };
+    let string = |item: &MontyObject| matches!(item, MontyObject::String(_));
+    if items.iter().all(|item| integer(item).is_some()) {
+        items.sort_by_key(integer);
+    } else if items.iter().all(|item| string(item)) {
+        items.sort_by_cached_key(|item| item.to_string());
+    }
+    items
 }
 
 /// A dict's key as text: `1`, `true`, `None`, and `1,2` for a tuple.

@@ -118,6 +118,19 @@ impl Pool {
     }
 }
 
+/// [`conversation::Link::converse`], over any streams.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn converse(
+    from: &[u8],
+    to: impl tokio::io::AsyncWrite + Unpin,
+    request: Request,
+    limits: Limits,
+    printed: &mut [Printed; 2],
+) -> std::io::Result<Done> {
+    let mut link = conversation::Link::new(from, to);
+    link.converse(request, limits, printed).await
+}
+
 #[derive(Default)]
 struct Times {
     queued: Duration,

@@ -1,0 +1,234 @@
+//! Hostile code against the whole server, over HTTP. Whatever it does, it is answered in time, the
+//! server stays as it is, and an honest client notices nothing.
+//!
+//! `attacks.jsonl`, one attack a line: `name`, `class`, the tool's `arguments`, and `must_error` where
+//! no answer but an error is right. In the arguments `{"$repeat": [text, n]}` and `{"$concat": […]}`
+//! stand for long strings.
+
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::support::http::{HttpServer, Session};
+use crate::support::message::{call, text};
+use crate::support::process::{children, resident_memory};
+
+/// Seconds that a run may take here.
+const LIMIT: u64 = 1;
+
+/// What an answer may take longer. The binary that is built with the tests is not optimised, and starts
+/// workers that much slower.
+fn margin() -> Duration {
+    match std::env::var_os("PYMCP_TEST_BINARY") {
+        Some(_) => Duration::from_millis(1_500),
+        None => Duration::from_secs(10),
+    }
+}
+
+/// What the host has, and no answer may show.
+const CANARY: &str = "canary-5e1f0c";
+
+const ATTACKERS: usize = 2;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attack {
+    name: String,
+    class: String,
+    arguments: Value,
+    #[serde(default)]
+    must_error: bool,
+}
+
+#[test]
+fn hostile_code_hurts_nobody() {
+    let attacks: Vec<Attack> = include_str!("attacks.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(attacks.len() >= 150);
+    let limit = LIMIT.to_string();
+    let args = [
+        "--python-timeout",
+        &limit,
+        "--python-workers",
+        "3",
+        "--python-sandbox",
+        "require",
+        "--log-level",
+        "CRITICAL",
+    ];
+    let mut server = HttpServer::start(&args, &[("HOST_SECRET", CANARY)]);
+    honest_call(&Session::plain(server.address()), 0);
+
+    // Warmed up by a few, then the first half beside an honest client, then the second alone.
+    let (few, others) = attacks.split_at(20);
+    let half = others.len() / 2;
+    let mut worst = Worst::default();
+    worst.merge(attack(&server, few));
+    let before = resident_memory(server.pid());
+    let (honest_calls, attacked) =
+        beside_an_honest_client(&server, || attack(&server, &others[..half]));
+    worst.merge(attacked);
+    assert!(honest_calls > 20, "{honest_calls}");
+    worst.merge(attack(&server, &others[half..]));
+    let after = resident_memory(server.pid());
+
+    println!(
+        "{} attacks, {honest_calls} honest calls beside half of them; the longest took {:?}; the server went from {before} to {after} KiB",
+        attacks.len(),
+        worst.longest
+    );
+    assert!(
+        worst.late.is_empty(),
+        "answered too late: {:#?}",
+        worst.late
+    );
+    assert!(worst.wrong.is_empty(), "{:#?}", worst.wrong);
+    assert!(
+        after < before + 8 * 1024,
+        "the server grew from {before} to {after} KiB"
+    );
+    honest_call(&Session::plain(server.address()), 1);
+    let workers = children(server.pid());
+    assert!(workers.len() <= 4, "{workers:?}");
+    server.terminate();
+    assert!(server.wait().success(), "{}", server.stderr());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while workers
+        .iter()
+        .any(|pid| fs::metadata(format!("/proc/{pid}")).is_ok())
+    {
+        assert!(
+            Instant::now() < deadline,
+            "workers outlive their server: {workers:?}"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What went wrong.
+#[derive(Default)]
+struct Worst {
+    late: Vec<String>,
+    wrong: Vec<String>,
+    longest: Duration,
+}
+
+impl Worst {
+    fn merge(&mut self, other: Self) {
+        self.late.extend(other.late);
+        self.wrong.extend(other.wrong);
+        self.longest = self.longest.max(other.longest);
+    }
+}
+
+/// Runs all of them, a few at a time.
+fn attack(server: &HttpServer, attacks: &[Attack]) -> Worst {
+    let (next, worst) = (AtomicUsize::new(0), Mutex::new(Worst::default()));
+    thread::scope(|scope| {
+        for _ in 0..ATTACKERS {
+            scope.spawn(|| {
+                let session = Session::plain(server.address());
+                while let Some(attack) = attacks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let arguments = expand(&attack.arguments);
+                    let message = call("attack", "run_python_code", arguments);
+                    let started = Instant::now();
+                    let response = session.post(&message);
+                    let took = started.elapsed();
+                    let mut worst = worst.lock().unwrap();
+                    let name = format!("{} ({})", attack.name, attack.class);
+                    worst.longest = worst.longest.max(took);
+                    if took > Duration::from_secs(LIMIT) + margin() {
+                        worst.late.push(format!("{name}: {took:?}"));
+                    }
+                    let answer = response.message();
+                    let failed = answer["result"]["isError"] == true || answer["error"].is_object();
+                    let leaks =
+                        response.body.contains(CANARY) || response.body.contains("root:x:0");
+                    let busy = answer.to_string().contains("All Python workers are busy");
+                    if leaks || busy || (attack.must_error && !failed) {
+                        let shown: String = response.body.chars().take(300).collect();
+                        worst.wrong.push(format!("{name}: {shown}"));
+                    }
+                }
+            });
+        }
+    });
+    worst.into_inner().unwrap()
+}
+
+/// Runs `work` while somebody else uses the server; how many calls that one made, all of which
+/// succeeded.
+fn beside_an_honest_client<T: Send>(
+    server: &HttpServer,
+    work: impl FnOnce() -> T + Send,
+) -> (usize, T) {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let honest = scope.spawn(|| {
+            let session = Session::plain(server.address());
+            let mut calls = 0;
+            while !done.load(Ordering::Relaxed) {
+                honest_call(&session, calls);
+                calls += 1;
+            }
+            calls
+        });
+        let result = work();
+        done.store(true, Ordering::Relaxed);
+        (honest.join().unwrap(), result)
+    })
+}
+
+fn honest_call(session: &Session, n: usize) {
+    let arguments = json!({ "code": "print(x)\nsum(range(x))", "inputs": { "x": n } });
+    let answer = session
+        .post(&call(n, "run_python_code", arguments))
+        .message();
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    assert_eq!(
+        text(&answer),
+        (n * n.saturating_sub(1) / 2).to_string(),
+        "{answer}"
+    );
+    assert_eq!(
+        answer["result"]["content"][1]["text"],
+        format!("{n}\n"),
+        "{answer}"
+    );
+    let answer = session
+        .post(&call(n, "greet", json!({ "name": "H" })))
+        .message();
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+}
+
+/// The arguments with their long strings.
+fn expand(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::Array(repeat)) = members.get("$repeat") {
+                let (unit, times) = (repeat[0].as_str().unwrap(), repeat[1].as_u64().unwrap());
+                return unit.repeat(times as usize).into();
+            }
+            if let Some(Value::Array(parts)) = members.get("$concat") {
+                let parts = parts.iter().map(expand);
+                return parts
+                    .map(|part| part.as_str().unwrap().to_owned())
+                    .collect::<String>()
+                    .into();
+            }
+            let members = members
+                .iter()
+                .map(|(name, value)| (name.clone(), expand(value)));
+            Value::Object(members.collect())
+        }
+        Value::Array(items) => items.iter().map(expand).collect(),
+        other => other.clone(),
+    }
+}

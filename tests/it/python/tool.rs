@@ -1,0 +1,321 @@
+//! The tool as clients see it, apart from values.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{run, serve, texts};
+use crate::support::http::{HttpServer, Session};
+use crate::support::message::{call, modern, notification, request};
+use crate::support::process::{self, children};
+
+#[test]
+fn printed_output_follows_the_value_and_says_what_it_is() {
+    let mut server = serve(&[]);
+    let answer = run(
+        &mut server,
+        &json!({ "code": "print('one')\nprint('two', end='')\n{'a': 1}" }),
+    );
+    let mut result = answer["result"].clone();
+    result.as_object_mut().unwrap().remove("_meta");
+    assert_eq!(
+        result,
+        json!({
+            "content": [
+                { "type": "text", "text": "{\"a\":1}" },
+                { "type": "text", "text": "one\ntwo", "_meta": { "pymcp/stream": "stdout" } },
+            ],
+            "structuredContent": { "a": 1 },
+            "isError": false,
+        })
+    );
+    // What the original's stdout would have been is only text here: every line was JSON-RPC so far.
+    let forged = r#"print('{"jsonrpc":"2.0","id":"run","result":{}}')"#;
+    let answer = run(&mut server, &json!({ "code": forged }));
+    assert_eq!(
+        texts(&answer),
+        ["{\"jsonrpc\":\"2.0\",\"id\":\"run\",\"result\":{}}\n"]
+    );
+    let answer = run(
+        &mut server,
+        &json!({ "code": "print('before')\n1 / 0", "script_name": "calc.py" }),
+    );
+    assert_eq!(answer["result"]["isError"], true);
+    let [traceback, printed] = texts(&answer)[..] else {
+        panic!("{answer}")
+    };
+    assert!(
+        traceback.contains("calc.py\", line 2") && traceback.contains("~~~~~"),
+        "{traceback}"
+    );
+    assert!(
+        traceback.ends_with("ZeroDivisionError: division by zero"),
+        "{traceback}"
+    );
+    assert_eq!(printed, "before\n");
+}
+
+#[test]
+fn values_that_json_cannot_hold_are_exact_text() {
+    let mut server = serve(&[]);
+    let arguments = json!({ "code": "{'big': x + 1, 'nan': float('nan')}", "check_types": false });
+    // As text, because a JSON value in a test would round it.
+    let line = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call",
+        "params": { "name": "run_python_code", "arguments": arguments } });
+    let line = line.to_string().replace(
+        r#""code":"#,
+        r#""inputs":{"x":1180591620717411303424},"code":"#,
+    );
+    server.send_line(line.as_bytes());
+    let answer = server.recv().value;
+    assert_eq!(
+        texts(&answer),
+        [r#"{"big":1180591620717411303425,"nan":NaN}"#]
+    );
+    assert_eq!(
+        answer["result"]["structuredContent"],
+        json!({ "big": "1180591620717411303425", "nan": null })
+    );
+    // A key that the JSON library has for itself makes no other result.
+    let code = r#"{'$serde_json::private::RawValue': '5'}"#;
+    let answer = run(&mut server, &json!({ "code": code }));
+    assert!(
+        answer["result"]
+            .get("structuredContent")
+            .is_none_or(Value::is_object),
+        "{answer}"
+    );
+}
+
+#[test]
+fn progress_is_reported_while_it_runs() {
+    let mut server = serve(&["--python-timeout", "3"]);
+    let mut message = call(
+        2,
+        "run_python_code",
+        json!({ "code": "while True:\n    pass" }),
+    );
+    message["params"]["_meta"] = json!({ "progressToken": "p" });
+    server.send(&message);
+    let mut seen = 0;
+    let answer = loop {
+        let message = server.recv().value;
+        if message["method"] != "notifications/progress" {
+            break message;
+        }
+        assert_eq!(message["params"]["total"], 3.0);
+        seen += 1;
+    };
+    assert!(seen >= 2, "{seen}");
+    assert!(texts(&answer)[0].contains("more than 3 s"), "{answer}");
+}
+
+#[test]
+fn a_cancelled_run_ends_at_once() {
+    let mut server = serve(&["--python-workers", "1", "--python-timeout", "60"]);
+    run(&mut server, &json!({ "code": "1" }));
+    server.send(&call(
+        2,
+        "run_python_code",
+        json!({ "code": "while True:\n    pass" }),
+    ));
+    server.send(&notification(
+        "notifications/cancelled",
+        json!({ "requestId": 2 }),
+    ));
+    let started = Instant::now();
+    let answer = run(&mut server, &json!({ "code": "2" }));
+    assert_eq!(texts(&answer), ["2"]);
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn a_client_that_leaves_ends_its_run() {
+    let server = HttpServer::start(&["--python-workers", "1", "--python-timeout", "60"], &[]);
+    let session = Session::plain(server.address());
+    session.post(&call(1, "run_python_code", json!({ "code": "1" })));
+    let endless = call(
+        2,
+        "run_python_code",
+        json!({ "code": "while True:\n    pass" }),
+    );
+    let mut client = server.connect();
+    client.send(crate::support::http::mirrored(&modern(endless, json!({}))).bytes());
+    client.finish_sending();
+    drop(client);
+    let answer = session
+        .post(&call(3, "run_python_code", json!({ "code": "3" })))
+        .message();
+    assert_eq!(texts(&answer), ["3"]);
+}
+
+#[test]
+fn workers_end_with_the_server_even_when_it_is_killed() {
+    let mut server = serve(&["--python-timeout", "60"]);
+    run(&mut server, &json!({ "code": "1" }));
+    // One that is busy where no interpreter looks at a clock or at its input.
+    let hang =
+        "a = b = [1]\nfor _ in range(60):\n    a, b = [a, a], [b, b]\nprint('x' * 5000)\na == b";
+    server.send(&call(
+        2,
+        "run_python_code",
+        json!({ "code": hang, "check_types": false }),
+    ));
+    server.send(&request(3, "ping", json!({})));
+    server.recv();
+    let workers = children(server.pid());
+    assert!(!workers.is_empty());
+    process::signal(server.pid(), "KILL");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while workers.iter().any(|pid| !is_gone(*pid)) {
+        assert!(Instant::now() < deadline, "{workers:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Whether a process has ended, be it waited for or not: its new parent may take its time.
+fn is_gone(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        stat.rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
+    }) || std::fs::metadata(format!("/proc/{pid}")).is_err()
+}
+
+#[test]
+fn nothing_runs_before_it_is_needed() {
+    let mut server = serve(&[]);
+    server.send(&request(2, "tools/list", json!({})));
+    server.recv();
+    assert_eq!(children(server.pid()), [0; 0]);
+    run(&mut server, &json!({ "code": "1" }));
+    assert!(!children(server.pid()).is_empty());
+}
+
+#[test]
+fn limits_are_settings() {
+    let mut server = serve(&[
+        "--python-code-size",
+        "1",
+        "--python-memory",
+        "16",
+        "--python-value-size",
+        "1",
+        "--python-output-size",
+        "1",
+        "--python-recursion",
+        "50",
+        "--python-timeout",
+        "1",
+        "--python-isolation",
+        "process",
+    ]);
+    let mut fails = |code: &str, says: &str| {
+        let answer = run(&mut server, &json!({ "code": code, "check_types": false }));
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        assert!(texts(&answer)[0].contains(says), "{says}: {answer}");
+    };
+    fails(&"#".repeat(1025), "at most 1 KiB");
+    fails("'x' * (20 * 2 ** 20)", "more than 16 MiB");
+    fails("'x' * 1025", "larger than 1 KiB");
+    fails("def f(n):\n    return f(n + 1)\nf(0)", "at most 50 calls");
+    fails("while True:\n    pass", "more than 1 s");
+    let answer = run(
+        &mut server,
+        &json!({ "code": "print('x' * 2000)\n5", "check_types": false }),
+    );
+    assert_eq!(texts(&answer)[0], "5");
+    assert!(
+        texts(&answer)[1].ends_with("x\n[977 more bytes were printed and dropped]"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn a_bad_setting_is_one_sentence() {
+    let directory = TempDir::new().unwrap();
+    for (flag, value, sentence) in [
+        (
+            "--python-memory",
+            "1",
+            "PYMCP_PYTHON_MEMORY (--python-memory) is '1', but must be a whole number from 8 to 256.",
+        ),
+        (
+            "--python-timeout",
+            "61",
+            "PYMCP_PYTHON_TIMEOUT (--python-timeout) is '61', but must be a whole number of seconds from 1 to 60.",
+        ),
+        (
+            "--python-workers",
+            "many",
+            "PYMCP_PYTHON_WORKERS (--python-workers) is 'many', but must be auto or a whole number from 1 to 64.",
+        ),
+        (
+            "--python-sandbox",
+            "off",
+            "PYMCP_PYTHON_SANDBOX (--python-sandbox) is 'off', but must be one of best-effort, require.",
+        ),
+    ] {
+        let finished = process::run(directory.path(), &[flag, value], &[]);
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert_eq!(finished.stderr.trim_end(), format!("pymcp: {sentence}"));
+    }
+}
+
+#[test]
+fn the_description_tells_a_model_what_there_is() {
+    let mut server = serve(&[]);
+    server.send(&request(2, "tools/list", json!({})));
+    let listed = server.recv().value;
+    let tools = listed["result"]["tools"].as_array().unwrap();
+    let tool = tools
+        .iter()
+        .find(|tool| tool["name"] == "run_python_code")
+        .unwrap();
+    let description = tool["description"].as_str().unwrap();
+    for module in pymcp_python::MODULES {
+        assert!(description.contains(module), "{module}");
+    }
+    // Each thing that it says does not work does not.
+    for code in [
+        "class A:\n    pass\nclass B(A):\n    pass",
+        "class A:\n    @property\n    def x(self):\n        return 1\nA().x",
+        "def f():\n    yield 1",
+        "x = 1\ndel x",
+        "match 1:\n    case 1:\n        pass",
+        "'%d' % 1",
+    ] {
+        let answer = run(&mut server, &json!({ "code": code, "check_types": false }));
+        assert_eq!(answer["result"]["isError"], true, "{code}: {answer}");
+    }
+    // And what it says works does.
+    for (code, value) in [
+        (
+            "def f(n):\n    def g():\n        return n\n    return g\nf(1)()",
+            "1",
+        ),
+        ("[n * n for n in range(3)]", "[0,1,4]"),
+        ("f'{1 + 1:>3}'", "  2"),
+        (
+            "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    x = str(e)\nx",
+            "division by zero",
+        ),
+        ("async def f():\n    return 1\nawait f()", "1"),
+        (
+            "class A:\n    def __init__(self, x):\n        self.x = x\n    def double(self):\n        return self.x * 2\nA(2).double()",
+            "4",
+        ),
+        (
+            "from datetime import datetime\ndatetime.now().year > 2000",
+            "true",
+        ),
+    ] {
+        let answer = run(&mut server, &json!({ "code": code }));
+        assert_eq!(texts(&answer), [value], "{code}");
+    }
+}
