@@ -18,18 +18,18 @@ pub fn builder(parts: Parts) -> ServerBuilder {
         .instructions("A simple MCP server for testing purposes.")
         .tool(tools::greet::tool())
         .tool(tools::generate_password::tool())
-        .tool(tools::permutations::tool())
-        .tool(tools::pirate_summary::tool())
-        .tool(tools::vonmises_random::tool())
-        .resource(resources::logo::resource())
-        .resource(resources::logo_svg::resource())
-        .template(resources::modulo10::template())
-        .prompt(prompts::code_prompt::prompt());
+        .tool(tools::permutations::tool());
     #[cfg(feature = "python")]
     let server = server.tool(tools::run_python_code::tool(parts.python));
     #[cfg(not(feature = "python"))]
     let Parts {} = parts;
     server
+        .tool(tools::pirate_summary::tool())
+        .tool(tools::vonmises_random::tool())
+        .resource(resources::logo::resource())
+        .resource(resources::logo_svg::resource())
+        .template(resources::modulo10::template())
+        .prompt(prompts::code_prompt::prompt())
 }
 
 /// [`builder`], built.

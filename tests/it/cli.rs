@@ -9,7 +9,7 @@ use crate::support::process::{Finished, run, signal};
 use crate::support::stdio::StdioServer;
 
 /// Flag, variable, values that are refused, and what its sentence says is allowed.
-const REFUSED: [(&str, &str, &[&str], &str); 10] = [
+const REFUSED: [(&str, &str, &[&str], &str); 23] = [
     (
         "--transport",
         "MCP_SERVER_TRANSPORT",
@@ -83,10 +83,88 @@ const REFUSED: [(&str, &str, &[&str], &str); 10] = [
         &["", "maybe", "2"],
         "true or false",
     ),
+    (
+        "--python-workers",
+        "PYMCP_PYTHON_WORKERS",
+        &["", "0", "65", "many"],
+        "auto or a whole number from 1 to 64",
+    ),
+    (
+        "--python-queue",
+        "PYMCP_PYTHON_QUEUE",
+        &["-1", "10001"],
+        "a whole number from 0 to 10000",
+    ),
+    (
+        "--python-queue-timeout",
+        "PYMCP_PYTHON_QUEUE_TIMEOUT",
+        &["0", "601"],
+        "a whole number of seconds from 1 to 600",
+    ),
+    (
+        "--python-isolation",
+        "PYMCP_PYTHON_ISOLATION",
+        &["none", "Session"],
+        "one of session, process",
+    ),
+    (
+        "--python-sandbox",
+        "PYMCP_PYTHON_SANDBOX",
+        &["off", ""],
+        "one of best-effort, require",
+    ),
+    (
+        "--python-timeout",
+        "PYMCP_PYTHON_TIMEOUT",
+        &["0", "61", "1.5"],
+        "a whole number of seconds from 1 to 60",
+    ),
+    (
+        "--python-memory",
+        "PYMCP_PYTHON_MEMORY",
+        &["7", "257"],
+        "a whole number from 8 to 256",
+    ),
+    (
+        "--python-code-size",
+        "PYMCP_PYTHON_CODE_SIZE",
+        &["0", "257"],
+        "a whole number from 1 to 256",
+    ),
+    (
+        "--python-inputs-size",
+        "PYMCP_PYTHON_INPUTS_SIZE",
+        &["0", "4097"],
+        "a whole number from 1 to 4096",
+    ),
+    (
+        "--python-value-size",
+        "PYMCP_PYTHON_VALUE_SIZE",
+        &["0", "4097"],
+        "a whole number from 1 to 4096",
+    ),
+    (
+        "--python-output-size",
+        "PYMCP_PYTHON_OUTPUT_SIZE",
+        &["0", "4097"],
+        "a whole number from 1 to 4096",
+    ),
+    (
+        "--python-recursion",
+        "PYMCP_PYTHON_RECURSION",
+        &["9", "1001"],
+        "a whole number from 10 to 1000",
+    ),
+    (
+        "--python-host-calls",
+        "PYMCP_PYTHON_HOST_CALLS",
+        &["-1", "10001"],
+        "a whole number from 0 to 10000",
+    ),
 ];
 
 /// Values at the edges, which are taken.
-const ACCEPTED: [(&str, &[&str]); 10] = [
+const ACCEPTED: [(&str, &[&str]); 23] = [
     ("MCP_SERVER_TRANSPORT", &["stdio"]),
     (
         "FASTMCP_HOST",
@@ -117,6 +195,19 @@ const ACCEPTED: [(&str, &[&str]); 10] = [
         "PYMCP_ALLOW_UNAUTHENTICATED",
         &["true", "0", " Yes ", "off"],
     ),
+    ("PYMCP_PYTHON_WORKERS", &["auto", "1", " 64 "]),
+    ("PYMCP_PYTHON_QUEUE", &["0", "10000"]),
+    ("PYMCP_PYTHON_QUEUE_TIMEOUT", &["1", "600"]),
+    ("PYMCP_PYTHON_ISOLATION", &["session", "process"]),
+    ("PYMCP_PYTHON_SANDBOX", &["best-effort", "require"]),
+    ("PYMCP_PYTHON_TIMEOUT", &["1", "60"]),
+    ("PYMCP_PYTHON_MEMORY", &["8", "256"]),
+    ("PYMCP_PYTHON_CODE_SIZE", &["1", "256"]),
+    ("PYMCP_PYTHON_INPUTS_SIZE", &["1", "4096"]),
+    ("PYMCP_PYTHON_VALUE_SIZE", &["1", "4096"]),
+    ("PYMCP_PYTHON_OUTPUT_SIZE", &["1", "4096"]),
+    ("PYMCP_PYTHON_RECURSION", &["10", "1000"]),
+    ("PYMCP_PYTHON_HOST_CALLS", &["0", "10000"]),
 ];
 
 fn run_in(directory: &Path, env: &[(&str, &str)]) -> Finished {

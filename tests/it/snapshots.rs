@@ -22,7 +22,7 @@ const KINDS: [(&str, &str, &str); 4] = [
 ];
 
 /// Its result is content made by hand, as the original's is, for which the original has no schema either.
-const WITHOUT_OUTPUT_SCHEMA: [&str; 1] = ["generate_password"];
+const WITHOUT_OUTPUT_SCHEMA: [&str; 2] = ["generate_password", "run_python_code"];
 
 /// The original has no tags for it.
 const WITHOUT_TAGS: [&str; 1] = ["resource_unicode_modulo10"];

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::{run, serve, texts};
 use crate::support::http::{HttpServer, Session};
@@ -234,37 +233,6 @@ fn limits_are_settings() {
         texts(&answer)[1].ends_with("x\n[977 more bytes were printed and dropped]"),
         "{answer}"
     );
-}
-
-#[test]
-fn a_bad_setting_is_one_sentence() {
-    let directory = TempDir::new().unwrap();
-    for (flag, value, sentence) in [
-        (
-            "--python-memory",
-            "1",
-            "PYMCP_PYTHON_MEMORY (--python-memory) is '1', but must be a whole number from 8 to 256.",
-        ),
-        (
-            "--python-timeout",
-            "61",
-            "PYMCP_PYTHON_TIMEOUT (--python-timeout) is '61', but must be a whole number of seconds from 1 to 60.",
-        ),
-        (
-            "--python-workers",
-            "many",
-            "PYMCP_PYTHON_WORKERS (--python-workers) is 'many', but must be auto or a whole number from 1 to 64.",
-        ),
-        (
-            "--python-sandbox",
-            "off",
-            "PYMCP_PYTHON_SANDBOX (--python-sandbox) is 'off', but must be one of best-effort, require.",
-        ),
-    ] {
-        let finished = process::run(directory.path(), &[flag, value], &[]);
-        assert_eq!(finished.code, Some(2), "{finished:?}");
-        assert_eq!(finished.stderr.trim_end(), format!("pymcp: {sentence}"));
-    }
 }
 
 #[test]
