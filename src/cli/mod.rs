@@ -29,7 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve MCP clients (the default).
-    Serve(Settings),
+    Serve(Box<Settings>),
     /// Write the generated parts of README.md: the tables of components and settings.
     Docs(docs::Args),
 }
@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
     };
     let done = match cli.command {
         None => serve::run(cli.settings),
-        Some(Command::Serve(settings)) => serve::run(settings),
+        Some(Command::Serve(settings)) => serve::run(*settings),
         Some(Command::Docs(args)) => docs::run(args),
     };
     match done {

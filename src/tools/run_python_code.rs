@@ -103,7 +103,7 @@ fn description(python: &Python) -> String {
     if !python.host.is_empty() {
         text.push_str(" Functions to call:");
         for stub in python.host.stubs() {
-            text.push_str("\n");
+            text.push('\n');
             text.push_str(stub);
         }
     }

@@ -45,6 +45,7 @@ struct Attack {
     must_error: bool,
 }
 
+#[allow(clippy::print_stdout)] // figures, for whoever asks with --nocapture
 #[test]
 fn hostile_code_hurts_nobody() {
     let attacks = include_str!("attacks.jsonl").lines();
