@@ -15,7 +15,7 @@ from mcp import Client
 
 from peer import SERVER_NAME, Peer, Target, check, connect, refused, text
 
-PLAIN_TOOLS = {"greet", "generate_password", "permutations"}
+PLAIN_TOOLS = {"greet", "generate_password", "permutations", "run_python_code"}
 ASKING_TOOLS = {"pirate_summary", "vonmises_random"}
 INVALID_PARAMS, RESOURCE_NOT_FOUND = -32602, -32002
 
@@ -107,6 +107,25 @@ async def permutations(client: Client) -> None:
     check.equal("calls made at once, each with its own answer", answers, {n: str(n) for n in range(101, 121)})
 
 
+async def python(client: Client) -> None:
+    result = await client.call_tool(
+        "run_python_code",
+        {"code": "print('adding')\n{'sum': sum(numbers), 'big': 2**64}", "inputs": {"numbers": [1, 2, 3]}},
+    )
+    check.equal("Python's value", result.structured_content, {"sum": 6, "big": str(2**64)})
+    value, printed = result.content
+    check.equal("Python's value as text", value.text, f'{{"sum":6,"big":{2**64}}}')
+    check.equal("what Python printed", printed.text, "adding\n")
+    for code, words in {
+        "1 +": "SyntaxError",
+        "1 + 'a'": "unsupported-operator",
+        "[][1]": "IndexError",
+        "open('/etc/passwd')": "unresolved-reference",
+    }.items():
+        failed = await client.call_tool("run_python_code", {"code": code})
+        check(f"{code} should fail with {words}", failed.is_error and words in text(failed), failed)
+
+
 async def resources(client: Client, target: Target) -> None:
     logo = (await client.read_resource("data://logo")).contents[0]
     check.equal("the logo's type", logo.mime_type, "application/json")
@@ -190,6 +209,7 @@ async def all_components(target: Target) -> None:
         await greet(client, target)
         await passwords(client)
         await permutations(client)
+        await python(client)
         await resources(client, target)
         await prompt(client)
         await mistakes(client)
