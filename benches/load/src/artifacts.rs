@@ -46,8 +46,7 @@ impl Artifacts {
             let status = Command::new(cargo)
                 .args(["build", "--locked"])
                 .args(["--manifest-path", WORKSPACE])
-                .arg("--target-dir")
-                .arg(target)
+                .env("CARGO_TARGET_DIR", target)
                 .args(what)
                 .status()?;
             match status.success() {
@@ -57,6 +56,19 @@ impl Artifacts {
         };
         // Each package by itself: built together, one's features would creep into the other's binary.
         build(&["--release", "--package", "pymcp-template", "--bin", "pymcp"])?;
+        if scenarios.contains(&Scenario::Start) {
+            // In a folder of its own: it is another program of the same name.
+            build(&[
+                "--release",
+                "--package",
+                "pymcp-template",
+                "--bin",
+                "pymcp",
+                "--no-default-features",
+                "--target-dir",
+                &target.join("light").to_string_lossy(),
+            ])?;
+        }
         if scenarios.contains(&Scenario::Calls) {
             let mut controls = vec!["--profile", "control", "--package", "pymcp-bench-load"];
             controls.extend(["--bin", "control-axum", "--bin", "control-rmcp"]);
@@ -80,11 +92,19 @@ impl Artifacts {
         self.command("release/pymcp")
     }
 
+    /// `pymcp` built without Python.
+    pub(crate) fn pymcp_light(&self) -> Command {
+        self.command("light/release/pymcp")
+    }
+
     /// `pymcp` over HTTP, on a port of its choice.
     pub(crate) fn pymcp_http(&self) -> Command {
-        let mut command = self.pymcp();
-        command.args(["serve", "--transport", "http", "--port", "0"]);
-        command
+        over_http(self.pymcp())
+    }
+
+    /// The same without Python.
+    pub(crate) fn pymcp_light_http(&self) -> Command {
+        over_http(self.pymcp_light())
     }
 
     pub(crate) fn control_axum(&self) -> Command {
@@ -108,4 +128,9 @@ impl Artifacts {
         command.env_clear().current_dir(&self.folder);
         command
     }
+}
+
+fn over_http(mut pymcp: Command) -> Command {
+    pymcp.args(["serve", "--transport", "http", "--port", "0"]);
+    pymcp
 }

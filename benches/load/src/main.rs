@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - `scenario/` one question a file: calls, number of tools, sessions, soak, pipelining, start-up
+//! - `scenario/` one question a file: calls, number of tools, sessions, soak, pipelining, start-up, Python
 //! - `rounds` puts lanes under load in turns and samples them · `wrk` runs the load tool
 //! - `artifacts` builds the binaries · `server` and `stdio` start one · `procfs` watches it
 //! - `http`, `mcp` and `clients` the requests that the driver sends itself

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use crate::Result;
@@ -15,30 +16,84 @@ use crate::stdio::StdioServer;
 const STARTS: usize = 50;
 
 pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
-    let mut millis = Vec::new();
-    let mut resident = Vec::new();
+    report.heading("Start")?;
+    let light = measure(artifacts.pymcp_light(), artifacts.pymcp_light_http())?;
+    let full = measure(artifacts.pymcp(), artifacts.pymcp_http())?;
+    let row = |name: &str, build: &Build| {
+        vec![
+            name.to_owned(),
+            format!("{:.2}", build.millis),
+            format!("{:.2}", build.resident),
+            format!("{:.2}", build.resident_http),
+            format!("{:.2}", build.megabytes),
+        ]
+    };
+    report.table(
+        &[
+            "build",
+            "start to the answer of `initialize`, ms",
+            "idle RSS over stdio, MiB",
+            "over HTTP, MiB",
+            "binary, MB",
+        ],
+        &[
+            row("`--no-default-features`", &light),
+            row("as it is shipped, with Python", &full),
+        ],
+    )?;
+    report.paragraph(&format!("Median (min–max) of {STARTS} starts over stdio."))?;
+    report.target("start to the first answer", full.millis.median, 10.0, " ms");
+    report.target(
+        "idle RSS over stdio, without Python",
+        light.resident.median,
+        10.0,
+        " MiB",
+    );
+    report.target(
+        "idle RSS over HTTP, without Python",
+        light.resident_http,
+        10.0,
+        " MiB",
+    );
+    report.target(
+        "stripped binary, without Python",
+        light.megabytes,
+        15.0,
+        " MB",
+    );
+    Ok(())
+}
+
+struct Build {
+    millis: Spread,
+    resident: Spread,
+    resident_http: f64,
+    megabytes: f64,
+}
+
+fn measure(stdio: Command, http: Command) -> Result<Build> {
+    let megabytes = fs::metadata(Path::new(stdio.get_program()))?.len() as f64 / 1e6;
+    let again = || {
+        let mut command = Command::new(stdio.get_program());
+        command.env_clear();
+        if let Some(folder) = stdio.get_current_dir() {
+            command.current_dir(folder);
+        }
+        command
+    };
+    let (mut millis, mut resident) = (Vec::new(), Vec::new());
     for _ in 0..STARTS {
         let start = Instant::now();
-        let mut server = StdioServer::start(artifacts.pymcp())?;
+        let mut server = StdioServer::start(again())?;
         server.initialize()?;
         millis.push(start.elapsed().as_secs_f64() * 1e3);
         resident.push(procfs::resident_kib(server.pid())? as f64 / 1024.0);
     }
-    let http = Server::start(artifacts.pymcp_http())?;
-    let http = procfs::resident_kib(http.pid())? as f64 / 1024.0;
-    let binary = fs::metadata(Path::new(artifacts.pymcp().get_program()))?.len() as f64 / 1e6;
-    let millis = Spread::of(millis);
-    let resident = Spread::of(resident);
-    report.heading("Start")?;
-    report.paragraph(&format!(
-        "stdio, process start to the answer of `initialize`: {millis:.2} ms, median (min–max) of {STARTS}"
-    ))?;
-    report.paragraph(&format!(
-        "idle RSS: {resident:.2} MiB over stdio, {http:.2} MiB over HTTP; binary {binary:.2} MB"
-    ))?;
-    report.target("start to the first answer", millis.median, 10.0, " ms");
-    report.target("idle RSS over stdio", resident.median, 10.0, " MiB");
-    report.target("idle RSS over HTTP", http, 10.0, " MiB");
-    report.target("stripped binary", binary, 15.0, " MB");
-    Ok(())
+    let http = Server::start(http)?;
+    Ok(Build {
+        millis: Spread::of(millis),
+        resident: Spread::of(resident),
+        resident_http: procfs::resident_kib(http.pid())? as f64 / 1024.0,
+        megabytes,
+    })
 }
