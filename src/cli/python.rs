@@ -56,8 +56,8 @@ pub struct PythonSettings {
     #[arg(long = "python-code-size", env = "PYMCP_PYTHON_CODE_SIZE", default_value = "64", value_name = "KIB", value_parser = code_size)]
     source: usize,
 
-    /// Size of all inputs as JSON in KiB, 1 to 4096.
-    #[arg(long = "python-inputs-size", env = "PYMCP_PYTHON_INPUTS_SIZE", default_value = "1024", value_name = "KIB", value_parser = data_size)]
+    /// Size of all inputs as JSON in KiB, 1 to 1024; a message of the protocol has 1 MiB at most.
+    #[arg(long = "python-inputs-size", env = "PYMCP_PYTHON_INPUTS_SIZE", default_value = "1024", value_name = "KIB", value_parser = inputs_size)]
     inputs: usize,
 
     /// Size of the value as JSON in KiB, 1 to 4096.
@@ -168,8 +168,12 @@ fn code_size(text: &str) -> Result<usize, String> {
     Ok(count(text, 1, (Limits::MAX.source >> 10) as u64)? << 10)
 }
 
+fn inputs_size(text: &str) -> Result<usize, String> {
+    Ok(count(text, 1, 1024)? << 10)
+}
+
 fn data_size(text: &str) -> Result<usize, String> {
-    Ok(count(text, 1, (Limits::MAX.inputs >> 10) as u64)? << 10)
+    Ok(count(text, 1, (Limits::MAX.value >> 10) as u64)? << 10)
 }
 
 fn recursion(text: &str) -> Result<usize, String> {

@@ -1,5 +1,6 @@
 //! Runs Python that the caller wrote, in a worker that can do nothing else.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -121,19 +122,11 @@ async fn run_python_code(ctx: Ctx, args: Args, python: Python) -> Result<ToolRes
         host: Arc::clone(&python.host),
         utc_offset: chrono::Local::now().offset().local_minus_utc(),
     };
-    let run = python.pool.run(request);
-    tokio::pin!(run);
-    let started = Instant::now();
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    let ended = loop {
-        tokio::select! {
-            biased;
-            ended = &mut run => break ended,
-            _ = ticks.tick() => {
-                let most = python.limits.time.as_secs_f64();
-                ctx.progress(started.elapsed().as_secs_f64(), Some(most), None).await;
-            }
-        }
+    // Beside each other: a client that reads no progress must not keep the run from its deadline.
+    let ended = tokio::select! {
+        biased;
+        ended = python.pool.run(request) => ended,
+        never = report_progress(&ctx) => match never {},
     };
     match ended {
         Ok(Outcome {
@@ -159,6 +152,17 @@ async fn run_python_code(ctx: Ctx, args: Args, python: Python) -> Result<ToolRes
             content.extend(printed(&failure.stdout, "stdout"));
             Ok(ToolResult::content(content).error())
         }
+    }
+}
+
+/// Tells the client every second that the call is alive.
+async fn report_progress(ctx: &Ctx) -> Infallible {
+    let started = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        ctx.progress(started.elapsed().as_secs_f64(), None, None)
+            .await;
     }
 }
 

@@ -134,8 +134,8 @@ const REFUSED: [(&str, &str, &[&str], &str); 23] = [
     (
         "--python-inputs-size",
         "PYMCP_PYTHON_INPUTS_SIZE",
-        &["0", "4097"],
-        "a whole number from 1 to 4096",
+        &["0", "1025"],
+        "a whole number from 1 to 1024",
     ),
     (
         "--python-value-size",
@@ -203,7 +203,7 @@ const ACCEPTED: [(&str, &[&str]); 23] = [
     ("PYMCP_PYTHON_TIMEOUT", &["1", "60"]),
     ("PYMCP_PYTHON_MEMORY", &["8", "256"]),
     ("PYMCP_PYTHON_CODE_SIZE", &["1", "256"]),
-    ("PYMCP_PYTHON_INPUTS_SIZE", &["1", "4096"]),
+    ("PYMCP_PYTHON_INPUTS_SIZE", &["1", "1024"]),
     ("PYMCP_PYTHON_VALUE_SIZE", &["1", "4096"]),
     ("PYMCP_PYTHON_OUTPUT_SIZE", &["1", "4096"]),
     ("PYMCP_PYTHON_RECURSION", &["10", "1000"]),

@@ -70,10 +70,18 @@ pub(crate) fn start_counting() -> bool {
 /// Allows `bytes` more than there are now, until the next call. `checking`: the type checker runs,
 /// which notices nothing but the hard limit and gets more room for what it keeps.
 pub(crate) fn limit(bytes: usize, checking: bool) {
-    // A worker grows a little from run to run; that is not the fault of this one.
+    // What earlier runs left behind (in the type checker, mostly) is not the fault of this one; the
+    // server lets a worker go before it is much.
     BASELINE_MEMORY.store(usize::MAX, Ordering::Relaxed);
     let armed = monty_alloc::set_limit(Some(bytes), checking);
     debug_assert!(armed.is_ok(), "{armed:?}");
+}
+
+/// Bytes allocated now, as far as they were since counting began.
+pub(crate) fn live() -> usize {
+    LIVE_MEMORY
+        .load(Ordering::Relaxed)
+        .saturating_sub(HEAD_START)
 }
 
 /// Between runs nothing is limited.

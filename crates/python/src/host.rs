@@ -20,6 +20,7 @@
 //! # Ok::<(), pymcp_python::HostError>(())
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 
@@ -95,15 +96,17 @@ impl HostFunctions {
         F: Fn(A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, HostError>> + Send + 'static,
     {
-        let plain = name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !plain || self.0.iter().any(|function| function.name == name) {
+        if !is_python_name(name)
+            || name.starts_with('_')
+            || self.0.iter().any(|function| function.name == name)
+        {
             return Err(
                 format!("'{name}' has to be a Python name that no other function has.").into(),
             );
         }
-        let (signature, parameters) = signature::<A>().ok_or_else(|| {
-            format!("The arguments of '{name}' have to be a struct with named fields.")
+        let (signature, parameters) = signature::<A>()
+            .filter(|(_, parameters)| parameters.iter().all(|name| is_python_name(name))).ok_or_else(|| {
+            format!("The arguments of '{name}' have to be a struct whose fields have names that Python can use.")
         })?;
         let returns = python_type(&schema::<R>());
         self.0.push(HostFunction {
@@ -144,9 +147,13 @@ impl HostFunctions {
     pub(crate) async fn call(
         &self,
         name: &str,
-        args: Vec<Box<RawValue>>,
-        kwargs: Vec<(String, Box<RawValue>)>,
+        args: &RawValue,
+        kwargs: &RawValue,
     ) -> Result<Box<RawValue>, HostError> {
+        let unreadable = |_| HostError::from("The arguments cannot be read.");
+        let args: Vec<&RawValue> = serde_json::from_str(args.get()).map_err(unreadable)?;
+        let kwargs: BTreeMap<String, &RawValue> =
+            serde_json::from_str(kwargs.get()).map_err(unreadable)?;
         let Some(function) = self.0.iter().find(|function| function.name == name) else {
             return Err("There is no such function.".into());
         };
@@ -169,6 +176,16 @@ impl HostFunctions {
         }
         (function.call)(arguments).await
     }
+}
+
+/// Whether Python can use this as the name of a function or parameter.
+fn is_python_name(name: &str) -> bool {
+    const KEYWORDS: &str = "False None True and as assert async await break class continue def del elif \
+        else except finally for from global if import in is lambda nonlocal not or pass raise return try \
+        while with yield";
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !KEYWORDS.split_whitespace().any(|keyword| keyword == name)
 }
 
 fn schema<T: JsonSchema>() -> Value {

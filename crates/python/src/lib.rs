@@ -47,5 +47,5 @@ pub use alloc::Allocator;
 pub use engine::MODULES;
 pub use host::{HostError, HostFunctions};
 pub use limits::Limits;
-pub use pool::{Config, Event, Isolation, Pool, Program, Sandbox, Stats};
+pub use pool::{Config, Event, Isolation, Observer, Pool, Program, Sandbox, Stats};
 pub use run::{Failure, Kind, Limit, Outcome, Printed, Request, Value};

@@ -32,6 +32,20 @@ pub struct Request {
     pub utc_offset: i32,
 }
 
+impl Request {
+    /// What errors call the source: the name that was asked for, without what could do more than be
+    /// read.
+    pub(crate) fn label(&self) -> String {
+        const MOST: usize = 100;
+        let shown = self.script_name.chars().filter(|c| !c.is_control());
+        let label: String = shown.take(MOST).collect();
+        match label.trim().is_empty() {
+            true => "main.py".to_owned(),
+            false => label,
+        }
+    }
+}
+
 /// A run that came to its end.
 #[derive(Debug)]
 pub struct Outcome {

@@ -18,7 +18,7 @@ use crate::confine::Layers;
 use crate::limits::Limits;
 use crate::run::{Kind, Value};
 
-/// Bytes of the largest frame: the largest inputs and value, with everything in them escaped.
+/// Bytes of the largest frame there may be: the largest inputs or value, with everything escaped.
 pub(crate) const MAX_FRAME: usize = 32 << 20;
 
 /// Bytes of the longest message about a failed run; workers cut theirs.
@@ -59,9 +59,9 @@ pub(crate) enum FromWorker {
     Ready(Layers),
     /// Something was printed.
     Output(Stream, String),
-    /// A host function is called: name, positional arguments, arguments by name. Nothing else is
-    /// sent until it is answered.
-    Call(String, Vec<Box<RawValue>>, Vec<(String, Box<RawValue>)>),
+    /// A host function is called: name, positional arguments (an array), arguments by name (an
+    /// object). Nothing else is sent until it is answered.
+    Call(String, Box<RawValue>, Box<RawValue>),
     /// The run is over.
     Done(Done),
 }
@@ -74,6 +74,8 @@ pub(crate) struct Done {
     pub(crate) dropped: [u64; 2],
     /// Seconds of CPU that the worker has used since it started.
     pub(crate) cpu_seconds: u64,
+    /// Bytes that the worker has allocated now that the run is over.
+    pub(crate) memory: usize,
 }
 
 /// Why a run has no value.
@@ -128,9 +130,16 @@ pub(crate) fn announced(head: [u8; HEAD]) -> io::Result<usize> {
 /// A frame's body as a message.
 ///
 /// # Errors
-/// When it is none.
+/// When it is none. The error says where, and nothing of what the frame holds.
 pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> io::Result<T> {
-    Ok(serde_json::from_slice(body)?)
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        let kind = error.classify();
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("no message ({kind:?} at {line}:{column})"),
+        )
+    })
 }
 
 fn length(bytes: usize) -> io::Result<u32> {

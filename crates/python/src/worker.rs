@@ -36,6 +36,8 @@ pub fn is_requested() -> bool {
 /// Serves runs on stdin and stdout until stdin ends. To be called first of all in `main`, with
 /// [`crate::Allocator`] as the global allocator: no thread may exist yet.
 pub fn main() -> ExitCode {
+    // A thread that unwinds would leave the other one waiting for it.
+    std::panic::set_hook(Box::new(|_| std::process::abort()));
     let mut layers = confine::before_threads();
     layers.memory = alloc::start_counting();
     let (requests, received) = mpsc::sync_channel(1);
@@ -103,6 +105,7 @@ fn serve(layers: confine::Layers, requests: &mpsc::Receiver<ToWorker>) {
             result,
             dropped: host.dropped,
             cpu_seconds: cpu_seconds(),
+            memory: alloc::live(),
         }));
     }
     std::process::exit(0);
@@ -110,9 +113,9 @@ fn serve(layers: confine::Layers, requests: &mpsc::Receiver<ToWorker>) {
 
 /// Seconds of CPU used by this process.
 fn cpu_seconds() -> u64 {
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     let seconds = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).tv_sec;
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(unix))]
     let seconds = 0;
     u64::try_from(seconds).unwrap_or(0)
 }

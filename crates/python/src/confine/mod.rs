@@ -30,7 +30,8 @@ pub struct Layers {
     pub no_new_privs: bool,
     /// Limits on address space, CPU time, file size, descriptors and core files (`setrlimit`).
     pub rlimits: bool,
-    /// No file, socket or foreign process can be reached (Landlock).
+    /// No file can be reached, nor whatever else this kernel's Landlock knows: TCP since 6.7, abstract
+    /// sockets and signals since 6.12. (Seccomp refuses all of it on any kernel.)
     pub landlock: bool,
     /// No system call but those of computing can be made (seccomp).
     pub seccomp: bool,

@@ -1,5 +1,7 @@
 //! Types, checked by ty before the code is run.
 
+use std::borrow::Cow;
+
 use monty_type_checking::{SourceFile, TypeChecker};
 use monty_types::{TypeCheckingConfig, TypeCheckingFormat};
 
@@ -36,6 +38,7 @@ impl Checker {
 
     /// Checks `source`, which errors call `label`.
     pub(super) fn check(&mut self, source: &str, label: &str, stubs: &str) -> Result<(), RunError> {
+        let source = &without_future_imports(source);
         let config = TypeCheckingConfig {
             format: TypeCheckingFormat::Full,
             color: false,
@@ -64,6 +67,24 @@ impl Checker {
     }
 }
 
+/// The source with `from __future__ import …` blanked out: the engine takes and ignores it, and the
+/// checker's library does not have it.
+fn without_future_imports(source: &str) -> Cow<'_, str> {
+    const FUTURE: &str = "from __future__ import ";
+    if !source.contains(FUTURE) {
+        return source.into();
+    }
+    let blanked = source
+        .split_inclusive('\n')
+        .map(|line| match line.trim_end() {
+            import if import.starts_with(FUTURE) && !import.ends_with(['(', '\\']) => {
+                line.replace(import, &" ".repeat(import.len()))
+            }
+            _ => line.to_owned(),
+        });
+    blanked.collect::<String>().into()
+}
+
 /// The findings, with the name of the source where the checker put its own.
 fn relabel(text: &str, label: &str) -> String {
     let mut relabelled = String::with_capacity(text.len());
@@ -89,6 +110,15 @@ fn relabel(text: &str, label: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn future_imports_leave_their_room() {
+        let source = "from __future__ import annotations\nx = 1\n";
+        let blanked = without_future_imports(source);
+        assert_eq!(blanked.len(), source.len());
+        assert_eq!(blanked.trim(), "x = 1");
+        assert_eq!(without_future_imports("x = 1"), "x = 1");
+    }
 
     #[test]
     fn findings_name_the_source_as_the_caller_does() {

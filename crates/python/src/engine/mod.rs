@@ -67,7 +67,6 @@ impl Engine {
         let started = Instant::now();
         let limits = run.limits;
         alloc::limit(limits.memory, false);
-        let script_name = label(&run.script_name);
         let inputs = input::read(run.inputs.as_deref())?;
         let (names, values): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
         #[cfg(feature = "typecheck")]
@@ -75,13 +74,13 @@ impl Engine {
         #[cfg(feature = "typecheck")]
         let source = run.check_types.then(|| run.code.clone());
 
-        let program = MontyRun::new(run.code, &script_name, names, CompileOptions::default())
+        let program = MontyRun::new(run.code, &run.script_name, names, CompileOptions::default())
             .map_err(|error| refused(&error))?;
 
         #[cfg(feature = "typecheck")]
         if let (Some(source), Some(stubs)) = (source, stubs) {
             alloc::limit(limits.memory, true);
-            self.checker.check(&source, &script_name, &stubs)?;
+            self.checker.check(&source, &run.script_name, &stubs)?;
             alloc::limit(limits.memory, false);
         }
 
@@ -301,22 +300,9 @@ pub(crate) fn too_much_memory(limits: Limits) -> String {
     )
 }
 
-/// What errors call a source: the name that was asked for, without what could do more than be read.
-fn label(script_name: &str) -> String {
-    const MOST: usize = 100;
-    let shown = script_name.chars().filter(|c| !c.is_control());
-    let label: String = shown.take(MOST).collect();
-    match label.trim().is_empty() {
-        true => "main.py".to_owned(),
-        false => label,
-    }
-}
-
 /// What a worker makes of a request before it runs anything.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_request(run: &Run) {
-    let shown = label(&run.script_name);
-    assert!(!shown.is_empty() && !shown.contains(char::is_control));
     if let Ok(inputs) = input::read(run.inputs.as_deref()) {
         let (names, values): (Vec<_>, Vec<_>) = inputs.into_iter().unzip();
         let _ = stubs::of(run, &names, &values);

@@ -6,40 +6,40 @@ use monty_types::MontyObject;
 
 use crate::wire::Run;
 
-/// How deep types are spelled out; deeper they are `Any`.
-const MAX_DEPTH: usize = 4;
-
-/// Lists and dicts with more elements than this have elements of `Any`: nobody looks at them all.
-const SAMPLE: usize = 64;
+/// Code with longer lines, or more inputs, is not searched for what it does to each of them.
+const MAX_LINE: usize = 1_000;
+const MAX_INPUTS: usize = 100;
 
 /// The declarations for one run: the caller's own, those of the host's functions, and one for every
 /// input that the caller declares nothing for.
 pub(super) fn of(run: &Run, names: &[String], values: &[MontyObject]) -> String {
     let declared = run.stubs.as_deref().unwrap_or_default();
+    let declared_names: Vec<&str> = declared.lines().filter_map(declared_name).collect();
     let inputs: Vec<(&String, &MontyObject)> = names
         .iter()
         .zip(values)
-        .filter(|(name, _)| is_plain(name) && !declares(declared, name))
+        .filter(|(name, _)| is_plain(name) && !declared_names.contains(&name.as_str()))
         .collect();
     let mut stubs = String::new();
     if !run.host.is_empty() || !inputs.is_empty() {
         stubs.push_str("from typing import Any, Literal\n");
     }
-    // A star import leaves out names with an underscore unless they are listed.
-    if declared.trim().is_empty() && inputs.iter().any(|(name, _)| name.starts_with('_')) {
+    // A star import leaves out names with an underscore unless all are listed.
+    if inputs.iter().any(|(name, _)| name.starts_with('_')) {
         let names = inputs.iter().map(|(name, _)| name.as_str());
         let functions = run.host.iter().map(|(name, _)| name.as_str());
-        let listed: Vec<_> = names.chain(functions).collect();
+        let listed: Vec<_> = names.chain(functions).chain(declared_names).collect();
         let _ = writeln!(stubs, "__all__ = {listed:?}");
     }
     for (_, stub) in &run.host {
         let _ = writeln!(stubs, "{stub}");
     }
+    let unclear = inputs.len() > MAX_INPUTS || run.code.lines().any(|line| line.len() > MAX_LINE);
     for (name, value) in inputs {
         // The checker holds a name to its declaration, but code may reuse it for something else.
-        let kind = match may_bind(&run.code, name) {
-            true => "Any".to_owned(),
-            false => annotation(value, 0),
+        let kind = match unclear || may_bind(&run.code, name) {
+            true => "Any",
+            false => annotation(value),
         };
         let _ = writeln!(stubs, "{name}: {kind}");
     }
@@ -94,86 +94,37 @@ fn is_plain(name: &str) -> bool {
         && characters.all(|c| c.is_alphanumeric() || c == '_')
 }
 
-fn declares(stubs: &str, name: &str) -> bool {
-    stubs.lines().any(|line| {
-        let line = line.trim_start();
-        let line = ["def ", "async def ", "class "]
-            .iter()
-            .find_map(|keyword| line.strip_prefix(keyword))
-            .unwrap_or(line);
-        line.strip_prefix(name)
-            .is_some_and(|rest| rest.trim_start().starts_with([':', '=', '(']) || rest.is_empty())
-    })
+/// The name that a line declares, if it does so at top level.
+fn declared_name(line: &str) -> Option<&str> {
+    let defined = ["def ", "async def ", "class "]
+        .iter()
+        .find_map(|keyword| line.strip_prefix(keyword));
+    let line = defined.unwrap_or(line);
+    let end = line.find(|c: char| !(c.is_alphanumeric() || c == '_'))?;
+    let (name, rest) = line.split_at(end);
+    let declares = defined.is_some() || rest.trim_start().starts_with([':', '=']);
+    (declares && is_plain(name)).then_some(name)
 }
 
-/// A type that the value has, and that never says more than is sure: elements that are not all alike
-/// are `Any`, so that the checker has no objection to code that knows better.
-fn annotation(value: &MontyObject, depth: usize) -> String {
+/// A type that the value has, and that never says more than is sure: code may put anything into a
+/// list or dict.
+fn annotation(value: &MontyObject) -> &'static str {
     use MontyObject as M;
     match value {
-        M::None => "None".into(),
-        M::Bool(_) => "bool".into(),
-        M::Int(_) | M::BigInt(_) => "int".into(),
-        M::Float(_) => "float".into(),
-        M::String(_) => "str".into(),
-        M::List(items) => format!("list[{}]", common(items.iter(), items.len(), depth)),
-        M::Dict(members) => {
-            let values = members.iter().map(|(_, value)| value);
-            format!("dict[str, {}]", common(values, members.len(), depth))
-        }
-        _ => "Any".into(),
-    }
-}
-
-fn common<'a>(
-    mut items: impl Iterator<Item = &'a MontyObject>,
-    count: usize,
-    depth: usize,
-) -> String {
-    let any = || "Any".to_owned();
-    if depth >= MAX_DEPTH || count > SAMPLE {
-        return any();
-    }
-    let Some(first) = items.next().map(|item| annotation(item, depth + 1)) else {
-        return any();
-    };
-    match items.all(|item| annotation(item, depth + 1) == first) {
-        true if first != "None" => first,
-        _ => any(),
+        M::None => "None",
+        M::Bool(_) => "bool",
+        M::Int(_) | M::BigInt(_) => "int",
+        M::Float(_) => "float",
+        M::String(_) => "str",
+        M::List(_) => "list[Any]",
+        M::Dict(_) => "dict[str, Any]",
+        _ => "Any",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn list(items: Vec<MontyObject>) -> MontyObject {
-        MontyObject::List(items)
-    }
-
-    #[test]
-    fn types_say_only_what_is_sure() {
-        use MontyObject as M;
-        let text = || M::String("s".into());
-        for (value, expected) in [
-            (M::Int(1), "int"),
-            (list(vec![M::Int(1), M::Int(2)]), "list[int]"),
-            (list(vec![M::Int(1), text()]), "list[Any]"),
-            (list(vec![]), "list[Any]"),
-            (list(vec![M::None]), "list[Any]"),
-            (
-                M::dict(vec![(text(), list(vec![text()]))]),
-                "dict[str, list[str]]",
-            ),
-            (
-                M::dict(vec![(text(), M::Int(1)), (text(), text())]),
-                "dict[str, Any]",
-            ),
-            (list(vec![M::Int(1); SAMPLE + 1]), "list[Any]"),
-        ] {
-            assert_eq!(annotation(&value, 0), expected);
-        }
-    }
 
     fn run(code: &str, stubs: Option<&str>) -> Run {
         Run {
@@ -190,16 +141,27 @@ mod tests {
 
     #[test]
     fn what_the_caller_declares_is_left_to_them() {
-        let names = ["x", "y", "f", "_z", "not valid"].map(str::to_owned);
+        let names = ["x", "y", "f", "inner", "not valid"].map(str::to_owned);
         let values = vec![MontyObject::Int(1); 5];
-        let stubs = of(&run("", Some("x: str\ndef f(): ...")), &names, &values);
+        let declared = "x: str\ndef f(): ...\nclass C:\n    inner: str";
         assert_eq!(
-            stubs,
-            "from typing import Any, Literal\ny: int\n_z: int\nx: str\ndef f(): ..."
+            of(&run("", Some(declared)), &names, &values),
+            format!("from typing import Any, Literal\ny: int\ninner: int\n{declared}")
         );
-        let stubs = of(&run("", None), &names[3..4], &values[3..4]);
-        assert!(stubs.contains("__all__ = [\"_z\"]"));
+        let hidden = of(&run("", Some(declared)), &["_z".to_owned()], &values[..1]);
+        assert!(
+            hidden.contains(r#"__all__ = ["_z", "x", "f", "C"]"#),
+            "{hidden}"
+        );
         assert_eq!(of(&run("", None), &[], &[]), "");
+    }
+
+    #[test]
+    fn code_that_takes_long_to_search_is_not_searched() {
+        let names = ["a".to_owned()];
+        let long = "a,".repeat(32_000);
+        let stubs = of(&run(&long, None), &names, &[MontyObject::Int(1)]);
+        assert!(stubs.ends_with("a: Any\n"), "{stubs}");
     }
 
     #[test]

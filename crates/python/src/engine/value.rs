@@ -10,6 +10,7 @@
 //! | `dict`, dataclass instance | object; keys as text | object |
 //! | `bytes` | the text where it is UTF-8, else Base64 | string |
 //! | dates, times, paths, types | quoted: ISO 8601, or what `str()` gives | string |
+//! | exceptions | their message | string |
 //! | anything else | what `repr()` gives | string |
 
 use std::fmt::Write as _;
@@ -17,6 +18,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use monty_types::{MontyDateTime, MontyObject, MontyTime, MontyTimeDelta};
+use num_bigint::BigInt;
 use serde_json::value::RawValue;
 
 use crate::limits::size;
@@ -50,25 +52,18 @@ pub(super) fn render(value: &MontyObject, limit: usize) -> Result<Value, RunErro
     Ok(Value { text, object })
 }
 
-/// The arguments of a host function: positional ones, and those by name.
-#[allow(clippy::type_complexity)] // both are frames of the wire protocol as they are
+/// The arguments of a host function: an array of the positional ones, an object of those by name.
 pub(super) fn arguments(
     args: &[MontyObject],
     kwargs: &[(MontyObject, MontyObject)],
     limit: usize,
-) -> Result<(Vec<Box<RawValue>>, Vec<(String, Box<RawValue>)>), RunError> {
-    let mut left = limit;
-    let mut one = |value| {
-        let json = json(value, left, true)?;
-        left -= json.len();
-        raw(json)
-    };
-    let positional = args.iter().map(&mut one).collect::<Result<_, _>>()?;
-    let named = kwargs
-        .iter()
-        .map(|(name, value)| Ok((key(name), one(value)?)))
-        .collect::<Result<_, RunError>>()?;
-    Ok((positional, named))
+) -> Result<(Box<RawValue>, Box<RawValue>), RunError> {
+    let mut writer = Writer::new(limit, true);
+    writer.array(args.iter(), 0)?;
+    let positional = std::mem::take(&mut writer.out);
+    writer.limit -= positional.len();
+    writer.object(kwargs.iter(), 0)?;
+    Ok((raw(positional)?, raw(writer.out)?))
 }
 
 fn bounded(text: String, limit: usize) -> Result<String, RunError> {
@@ -89,11 +84,7 @@ fn too_large(limit: usize) -> RunError {
 }
 
 fn json(value: &MontyObject, limit: usize, strict: bool) -> Result<String, RunError> {
-    let mut writer = Writer {
-        out: String::new(),
-        limit,
-        strict,
-    };
+    let mut writer = Writer::new(limit, strict);
     writer.value(value, 0)?;
     Ok(writer.out)
 }
@@ -112,6 +103,14 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(limit: usize, strict: bool) -> Self {
+        Self {
+            out: String::new(),
+            limit,
+            strict,
+        }
+    }
+
     fn push(&mut self, text: &str) -> Result<(), RunError> {
         if text.len() > self.limit - self.out.len() {
             return Err(too_large(self.limit));
@@ -170,6 +169,7 @@ impl Writer {
             M::TimeDelta(span) => self.string(&iso_duration(span)),
             M::TimeZone(zone) => self.string(&match &zone.name {
                 Some(name) => name.clone(),
+                None if zone.offset_seconds == 0 => "UTC".to_owned(),
                 None => format!("UTC{}", iso_offset(zone.offset_seconds)),
             }),
             M::Exception { arg, .. } => self.string(arg.as_deref().unwrap_or_default()),
@@ -227,17 +227,18 @@ impl Writer {
     }
 }
 
-/// The elements of a set: sorted where they are all small integers or all strings, so that equal sets
+/// The elements of a set: sorted where they are all integers or all strings, so that equal sets
 /// are equal text.
 fn in_order(items: &[MontyObject]) -> Vec<&MontyObject> {
     let mut items: Vec<&MontyObject> = items.iter().collect();
     let integer = |item: &&MontyObject| match item {
-        MontyObject::Int(integer) => Some(*integer),
+        MontyObject::Int(integer) => Some(BigInt::from(*integer)),
+        MontyObject::BigInt(integer) => Some(integer.clone()),
         _ => None,
     };
     let string = |item: &MontyObject| matches!(item, MontyObject::String(_));
     if items.iter().all(|item| integer(item).is_some()) {
-        items.sort_by_key(integer);
+        items.sort_by_cached_key(integer);
     } else if items.iter().all(|item| string(item)) {
         items.sort_by_cached_key(|item| item.to_string());
     }
@@ -308,7 +309,11 @@ fn fraction(text: &mut String, microsecond: u32) {
 fn iso_offset(offset: i32) -> String {
     let sign = if offset < 0 { '-' } else { '+' };
     let seconds = offset.unsigned_abs();
-    format!("{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60)
+    let mut text = format!("{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60);
+    if !seconds.is_multiple_of(60) {
+        let _ = write!(text, ":{:02}", seconds % 60);
+    }
+    text
 }
 
 /// ISO 8601: `P1DT5S`, `-PT0.5S`, `PT0S`.

@@ -9,6 +9,9 @@ use std::time::Duration;
 use crate::run::{Kind, Limit};
 use crate::worker;
 
+/// Is told of events.
+pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
+
 /// How a pool works.
 #[derive(Clone)]
 pub struct Config {
@@ -30,7 +33,7 @@ pub struct Config {
     /// The program to start as a worker. Default: this one, with [`worker::ARGUMENT`].
     pub program: Program,
     /// Is told what happens, at once and in order of a single run: for metrics. Has to be quick.
-    pub observer: Option<Arc<dyn Fn(Event) + Send + Sync>>,
+    pub observer: Option<Observer>,
 }
 
 impl Default for Config {
@@ -109,7 +112,7 @@ pub enum Event {
         /// How long it took from then on.
         duration: Duration,
     },
-    /// A worker was killed in the middle of a run, for this reason; `None`: the caller went away.
+    /// A run ended its worker, for this reason; `None`: the caller went away.
     Killed(Option<Kind>),
 }
 
@@ -119,7 +122,7 @@ pub enum Event {
 pub struct Stats {
     /// Runs that ended, with a value or without.
     pub runs: u64,
-    /// Workers killed because time was up.
+    /// Workers that ended because a run took too long.
     pub killed_for_time: u64,
     /// Workers that ended because a run needed too much memory.
     pub killed_for_memory: u64,

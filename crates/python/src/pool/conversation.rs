@@ -12,7 +12,7 @@ use tokio::io::{
 };
 
 use crate::limits::{Limits, size};
-use crate::run::{Printed, Request};
+use crate::run::{Kind, Limit, Printed, Request};
 use crate::wire::{self, Done, FromWorker, HEAD, Run, Stream, ToWorker};
 
 /// A way to a worker and back.
@@ -34,14 +34,17 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
         self.from.fill_buf().now_or_never().is_none()
     }
 
-    /// The next message.
+    /// The next message, of at most so many bytes.
     ///
     /// # Errors
     /// When it is none, or there are no more.
-    pub(super) async fn receive(&mut self) -> io::Result<FromWorker> {
+    pub(super) async fn receive(&mut self, most: usize) -> io::Result<FromWorker> {
         let mut head = [0; HEAD];
         self.from.read_exact(&mut head).await?;
         let announced = wire::announced(head)?;
+        if announced > most {
+            return Err(broken("a larger frame than it may send"));
+        }
         // Grows with what comes, not with what was announced.
         let mut body = Vec::with_capacity(announced.min(64 << 10));
         (&mut self.from)
@@ -70,11 +73,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
         limits: Limits,
         printed: &mut [Printed; 2],
     ) -> io::Result<Done> {
+        let script_name = request.label();
         let host = request.host;
         let run = ToWorker::Run(Box::new(Run {
             code: request.code,
             inputs: request.inputs,
-            script_name: request.script_name,
+            script_name,
             check_types: request.check_types,
             stubs: request.stubs,
             limits,
@@ -85,7 +89,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
         drop(run);
         let mut calls = 0;
         loop {
-            match self.receive().await? {
+            match self.receive(largest_frame(limits)).await? {
                 FromWorker::Output(stream, text) => {
                     let printed = &mut printed[stream as usize];
                     if text.is_empty() || text.len() > limits.output - printed.text.len() {
@@ -98,7 +102,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
                     if calls > limits.host_calls {
                         return Err(broken("more calls than it may make"));
                     }
-                    let answer = match host.call(&name, args, kwargs).await {
+                    if args.get().len() + kwargs.get().len() > limits.inputs {
+                        return Err(broken("larger arguments than it may send"));
+                    }
+                    let answer = match host.call(&name, &args, &kwargs).await {
                         Ok(value) if value.get().len() > limits.inputs => ToWorker::Raised(
                             format!("{name}() returned more than {}.", size(limits.inputs)),
                         ),
@@ -111,9 +118,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
                     for stream in [Stream::Stdout, Stream::Stderr] {
                         printed[stream as usize].dropped = done.dropped[stream as usize];
                     }
-                    return match is_bounded(&done, limits) {
+                    return match is_allowed(&done, limits) {
                         true => Ok(done),
-                        false => Err(broken("a larger answer than it may give")),
+                        false => Err(broken("an answer that it may not give")),
                     };
                 }
                 FromWorker::Ready(_) => return Err(broken("ready twice")),
@@ -122,16 +129,29 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
     }
 }
 
-/// Whether the answer has the size that a worker keeps to. Messages are bounded by what may be in
-/// them: a line of the source for every call inside another, and some words.
-fn is_bounded(done: &Done, limits: Limits) -> bool {
+/// Bytes of the largest frame that a worker needs: a value as text with everything escaped, and as
+/// JSON; output; the arguments of a call.
+fn largest_frame(limits: Limits) -> usize {
+    const ENVELOPE: usize = 64 << 10;
+    let text = limits.value.max(limits.output).max(wire::MAX_MESSAGE);
+    ENVELOPE + 6 * text + limits.value + limits.inputs
+}
+
+/// Whether the answer has the size that a worker keeps to, and a worker may say it.
+fn is_allowed(done: &Done, limits: Limits) -> bool {
     match &done.result {
         Ok(value) => {
             let text = value.text.as_deref().map_or(0, str::len);
             let object = value.object.as_deref().map_or(0, |json| json.get().len());
             text.max(object) <= limits.value
         }
-        Err(error) => error.message.len() <= wire::MAX_MESSAGE,
+        Err(error) => {
+            let servers = matches!(
+                error.kind,
+                Kind::Busy | Kind::Crashed | Kind::Unavailable | Kind::Limit(Limit::Source)
+            );
+            error.message.len() <= wire::MAX_MESSAGE && !servers
+        }
     }
 }
 

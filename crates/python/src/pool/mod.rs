@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-pub use config::{Config, Event, Isolation, Program, Sandbox, Stats};
+pub use config::{Config, Event, Isolation, Observer, Program, Sandbox, Stats};
 
 use self::config::Counters;
 use self::process::{Alive, End, Worker};
@@ -36,6 +36,10 @@ const GRACE: Duration = Duration::from_millis(500);
 /// more, never does so in the middle of a run.
 const TIRED: u64 = CPU_SECONDS - 2 * Limits::MAX.time.as_secs();
 
+/// Bytes that a worker may hold between runs. The type checker keeps some of all that it has seen,
+/// and code can be written so that it is much.
+const LARGE: usize = 128 << 20;
+
 /// The most workers of one pool.
 const MAX_WORKERS: usize = 64;
 
@@ -51,13 +55,13 @@ struct Shared {
     idle: Mutex<Vec<Worker>>,
     /// Workers, from before they are started until they have been waited for.
     alive: Arc<AtomicUsize>,
-    /// Workers that are being started in the background.
-    starting: AtomicUsize,
+    /// Whether a worker is being started in the background.
+    starting: Arc<AtomicBool>,
     counters: Counters,
     /// Whether the log has said what the operating system lacks.
     reported: AtomicBool,
     /// Whether somebody looks after idle workers.
-    tended: AtomicBool,
+    tended: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -72,16 +76,21 @@ impl Pool {
     /// A pool without workers; they come with the first run.
     pub fn new(config: Config) -> Self {
         let workers = config.workers.clamp(1, MAX_WORKERS);
+        let idle_time = config.idle_time.max(Duration::from_millis(1));
         Self(Arc::new(Shared {
-            config: Config { workers, ..config },
+            config: Config {
+                workers,
+                idle_time,
+                ..config
+            },
             permits: Semaphore::new(workers),
             waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             alive: Arc::default(),
-            starting: AtomicUsize::new(0),
+            starting: Arc::default(),
             counters: Counters::default(),
             reported: AtomicBool::new(false),
-            tended: AtomicBool::new(false),
+            tended: Arc::default(),
         }))
     }
 
@@ -220,12 +229,18 @@ impl Shared {
             if worker.is_fit() {
                 return Ok(worker);
             }
-            self.let_go(worker);
+            drop(worker);
         }
     }
 
     async fn start(self: &Arc<Self>) -> Result<Worker, Failure> {
-        let started = Worker::start(&self.config.program, Alive::new(&self.alive)).await;
+        self.start_counted(Alive::new(&self.alive)).await
+    }
+
+    /// [`Shared::start`], for a worker that counts already.
+    async fn start_counted(self: &Arc<Self>, alive: Alive) -> Result<Worker, Failure> {
+        let config = &self.config;
+        let started = Worker::start(&config.program, alive, config.observer.clone()).await;
         let worker = started.map_err(|error| {
             tracing::error!(%error, "a Python worker did not start");
             Failure::new(
@@ -233,7 +248,6 @@ impl Shared {
                 "Python is not available: its worker process cannot be started; the server's log says why.",
             )
         })?;
-        self.observe(Event::WorkerStarted);
         self.tend();
         let missing = worker.layers.missing();
         if missing.is_empty() {
@@ -259,27 +273,24 @@ impl Shared {
 
     /// Starts a worker in the background when none is idle, so that the next run finds one.
     fn keep_ready(self: &Arc<Self>) {
+        let Some(starting) = Flag::raise(&self.starting) else {
+            return;
+        };
         let most = self.config.workers + 1;
-        if !self.idle().is_empty()
-            || self.starting.load(Ordering::Relaxed) > 0
-            || self.alive.load(Ordering::Relaxed) >= most
-        {
+        if !self.idle().is_empty() || self.alive.load(Ordering::Relaxed) >= most {
             return;
         }
-        self.starting.fetch_add(1, Ordering::Relaxed);
-        let pool = Arc::downgrade(self);
-        let start = async move {
+        let (pool, alive) = (Arc::downgrade(self), Alive::new(&self.alive));
+        tokio::spawn(async move {
+            let _starting = starting;
             let Some(pool) = Weak::upgrade(&pool) else {
                 return;
             };
             // Why it failed is in the log; the next run that needs it gets the error.
-            let worker = pool.start().await;
-            pool.starting.fetch_sub(1, Ordering::Relaxed);
-            if let Ok(worker) = worker {
+            if let Ok(worker) = pool.start_counted(alive).await {
                 pool.put_back(worker);
             }
-        };
-        tokio::spawn(start);
+        });
     }
 
     /// Keeps a worker for the next run, unless there are enough.
@@ -291,13 +302,14 @@ impl Shared {
         }
     }
 
-    /// Ends workers that were not needed for long, for as long as there are any.
+    /// Ends workers that were not needed for long, from the first one on.
     fn tend(self: &Arc<Self>) {
-        if self.tended.swap(true, Ordering::Relaxed) {
+        let Some(tended) = Flag::raise(&self.tended) else {
             return;
-        }
+        };
         let (pool, idle_time) = (Arc::downgrade(self), self.config.idle_time);
         tokio::spawn(async move {
+            let _tended = tended;
             loop {
                 tokio::time::sleep(idle_time / 2).await;
                 let Some(pool) = Weak::upgrade(&pool) else {
@@ -307,20 +319,9 @@ impl Shared {
                     .idle()
                     .extract_if(.., |worker| worker.idle_since.elapsed() >= idle_time)
                     .collect();
-                for worker in expired {
-                    pool.let_go(worker);
-                }
-                if pool.alive.load(Ordering::Relaxed) == 0 {
-                    pool.tended.store(false, Ordering::Relaxed);
-                    return;
-                }
+                drop(expired);
             }
         });
-    }
-
-    fn let_go(&self, worker: Worker) {
-        drop(worker);
-        self.observe(Event::WorkerEnded);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
@@ -332,6 +333,22 @@ impl Shared {
         if let Some(observer) = &self.config.observer {
             observer(event);
         }
+    }
+}
+
+/// Something that only one may do at a time; lowered when it is dropped.
+struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    fn raise(flag: &Arc<AtomicBool>) -> Option<Self> {
+        let raised = flag.swap(true, Ordering::Relaxed);
+        (!raised).then(|| Self(Arc::clone(flag)))
+    }
+}
+
+impl Drop for Flag {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -367,13 +384,13 @@ impl Running<'_> {
     /// Sends the request and answers the worker until it is done or its time is up.
     async fn converse(&mut self, request: Request) -> Result<Done, Failure> {
         let Some(worker) = &mut self.worker else {
-            return Err(self.crashed("gone").await);
+            return Err(self.crashed(&std::io::ErrorKind::NotConnected.into()).await);
         };
         let (limits, link) = (self.limits, &mut worker.link);
         let conversation = link.converse(request, limits, &mut self.printed);
         match tokio::time::timeout(limits.time + GRACE, conversation).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(self.crashed(&error.to_string()).await),
+            Ok(Err(error)) => Err(self.crashed(&error).await),
             Err(_) => Err(self.kill(Kind::Limit(Limit::Time), too_long(limits))),
         }
     }
@@ -384,38 +401,44 @@ impl Running<'_> {
             .result
             .map_err(|error| Failure::new(error.kind, error.message));
         // After these the interpreter promises nothing about its state.
-        let spent = matches!(
-            result,
-            Err(Failure {
-                kind: Kind::Limit(Limit::Time | Limit::Memory),
-                ..
-            })
-        );
+        let spent = match &result {
+            Err(Failure { kind, .. })
+                if matches!(kind, Kind::Limit(Limit::Time | Limit::Memory)) =>
+            {
+                Some(*kind)
+            }
+            _ => None,
+        };
         if let Some(mut worker) = self.worker.take() {
             worker.runs += 1;
-            let tired = worker.runs >= self.pool.config.runs || done.cpu_seconds > TIRED;
+            let tired = worker.runs >= self.pool.config.runs
+                || done.cpu_seconds > TIRED
+                || done.memory > LARGE;
             let alone = self.pool.config.isolation == Isolation::Process;
-            match spent || tired || alone || !worker.is_fit() {
-                true => {
-                    self.pool.let_go(worker);
-                    self.pool.keep_ready();
-                }
-                false => self.pool.put_back(worker),
+            if let Some(kind) = spent {
+                drop(worker);
+                self.pool.observe(Event::Killed(Some(kind)));
+                self.pool.keep_ready();
+            } else if tired || alone || !worker.is_fit() {
+                drop(worker);
+                self.pool.keep_ready();
+            } else {
+                self.pool.put_back(worker);
             }
         }
         result
     }
 
     /// The worker died, or says what it should not.
-    async fn crashed(&mut self, detail: &str) -> Failure {
+    async fn crashed(&mut self, error: &std::io::Error) -> Failure {
         let end = match &mut self.worker {
-            Some(worker) => worker.end().await,
+            Some(worker) => worker.end(error).await,
             None => End::Other("gone".into()),
         };
         match end {
             End::OutOfMemory => self.kill(Kind::Limit(Limit::Memory), too_much_memory(self.limits)),
             End::Other(how) => {
-                tracing::warn!(how, detail, "a Python worker crashed");
+                tracing::warn!(how, %error, "a Python worker crashed");
                 self.kill(
                     Kind::Crashed,
                     "The Python interpreter crashed on this code; nothing else was affected."
@@ -427,8 +450,8 @@ impl Running<'_> {
 
     fn kill(&mut self, kind: Kind, message: String) -> Failure {
         if let Some(worker) = self.worker.take() {
+            drop(worker);
             self.pool.observe(Event::Killed(Some(kind)));
-            self.pool.let_go(worker);
             self.pool.keep_ready();
         }
         Failure::new(kind, message)
@@ -438,8 +461,8 @@ impl Running<'_> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if let Some(worker) = self.worker.take() {
+            drop(worker);
             self.pool.observe(Event::Killed(None));
-            self.pool.let_go(worker);
         }
     }
 }

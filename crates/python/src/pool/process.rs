@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::config::Program;
+use super::config::{Event, Observer, Program};
 use super::conversation::Link;
 use crate::confine::Layers;
 use crate::wire::FromWorker;
@@ -20,12 +20,20 @@ const START_TIME: Duration = Duration::from_secs(30);
 /// The exit code of a worker that needed more memory than it may.
 const OUT_OF_MEMORY: i32 = monty_types::OOM_EXIT_CODE;
 
+/// Bytes of the first message.
+const READY: usize = 4 << 10;
+
+/// How long a worker may take to be gone that has closed its output, and one that has not.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const NO_WORDS: Duration = Duration::from_millis(100);
+
 /// A worker. Dropping it kills the process and sees to it that nothing is left of it.
 pub(super) struct Worker {
     /// `None` when the process is being ended.
     child: Option<Child>,
     pub(super) link: Link<ChildStdout, ChildStdin>,
     alive: Alive,
+    observer: Option<Observer>,
     pub(super) layers: Layers,
     /// Runs served.
     pub(super) runs: u32,
@@ -60,7 +68,11 @@ pub(super) enum End {
 
 impl Worker {
     /// Starts a worker, and waits until it is ready.
-    pub(super) async fn start(program: &Program, alive: Alive) -> io::Result<Self> {
+    pub(super) async fn start(
+        program: &Program,
+        alive: Alive,
+        observer: Option<Observer>,
+    ) -> io::Result<Self> {
         let mut command = Command::new(&program.path);
         command
             .args(&program.arguments)
@@ -79,17 +91,23 @@ impl Worker {
             child: Some(child),
             link: Link::new(stdout, stdin),
             alive,
+            // Told of the end of those only that it was told of the start of.
+            observer: None,
             layers: Layers::default(),
             runs: 0,
             idle_since: Instant::now(),
         };
-        match tokio::time::timeout(START_TIME, worker.link.receive()).await {
+        match tokio::time::timeout(START_TIME, worker.link.receive(READY)).await {
             Ok(Ok(FromWorker::Ready(layers))) => {
                 worker.layers = layers;
+                if let Some(observer) = &observer {
+                    observer(Event::WorkerStarted);
+                }
+                worker.observer = observer;
                 Ok(worker)
             }
             Ok(Ok(_)) => Err(io::Error::other("its first message is not the right one")),
-            Ok(Err(error)) => match worker.end().await {
+            Ok(Err(error)) => match worker.end(&error).await {
                 End::OutOfMemory => Err(io::Error::other("it ran out of memory")),
                 End::Other(how) => Err(io::Error::other(format!("{how}: {error}"))),
             },
@@ -107,12 +125,16 @@ impl Worker {
     }
 
     /// How the process ended that just stopped talking.
-    pub(super) async fn end(&mut self) -> End {
+    pub(super) async fn end(&mut self, error: &io::Error) -> End {
         let Some(child) = &mut self.child else {
             return End::Other("killed".into());
         };
-        // It may have stopped talking without ending.
-        let ended = match tokio::time::timeout(Duration::from_millis(100), child.wait()).await {
+        let patience = match error.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => LAST_WORDS,
+            // It broke the protocol and lives on, most likely.
+            _ => NO_WORDS,
+        };
+        let ended = match tokio::time::timeout(patience, child.wait()).await {
             Ok(ended) => ended,
             Err(_) => return End::Other("it said what no worker says".into()),
         };
@@ -133,6 +155,9 @@ impl Drop for Worker {
         let Some(mut child) = self.child.take() else {
             return;
         };
+        if let Some(observer) = &self.observer {
+            observer(Event::WorkerEnded);
+        }
         // Killed at once; waited for in its own time. Outside of a runtime the operating system
         // takes care of it when this process ends.
         let _ = child.start_kill();

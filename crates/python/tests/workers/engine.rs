@@ -74,6 +74,7 @@ async fn values() {
             "\"P1DT5S\"",
         ),
         ("from pathlib import Path\nPath('/a/b')", "\"/a/b\""),
+        ("from datetime import timezone\ntimezone.utc", "\"UTC\""),
         (
             "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: int\n    y: str\nP(1, 'a')",
             r#"{"x":1,"y":"a"}"#,
@@ -262,6 +263,16 @@ async fn types() {
         .await
         .unwrap_err();
     assert!(failure.message.contains("`str`"), "{failure}");
+    // Nor does the checker object to what code may do to a list or dict.
+    let source = "rows.append(2.5)\nrows[0]['c'] = 1\nlen(rows)";
+    assert_eq!(text(pool.run(with_types(source, None)).await), "2");
+    let declared = "class P:\n    x: int";
+    assert_eq!(
+        text(pool.run(with_types("x + _y", Some(declared))).await),
+        "6.5"
+    );
+    let future = "from __future__ import annotations\nx: int = 1\nx";
+    assert_eq!(text(pool.run(checked(future)).await), "1");
     // An input may be used as something else later.
     assert_eq!(text(pool.run(with_types("x = str(x)\nx", None)).await), "5");
     // Files of one check are not there in the next.

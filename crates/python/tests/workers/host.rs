@@ -159,7 +159,7 @@ async fn described() {
             "def large() -> str: ...",
         ]
     );
-    for name in ["no good", "1st", "", "_hidden"] {
+    for name in ["no good", "1st", "", "_hidden", "class"] {
         assert!(
             HostFunctions::new().function(name, weather).is_err(),
             "{name}"
@@ -167,6 +167,13 @@ async fn described() {
     }
     let twice = HostFunctions::new().function("a", weather).unwrap();
     assert!(twice.function("a", weather).is_err());
+    #[derive(Deserialize, JsonSchema)]
+    struct Odd {
+        #[serde(rename = "from")]
+        _from: String,
+    }
+    let odd = |_: Odd| async { Ok(()) };
+    assert!(HostFunctions::new().function("f", odd).is_err());
     let no_struct = |_: String| async { Ok(()) };
     assert!(HostFunctions::new().function("f", no_struct).is_err());
 }

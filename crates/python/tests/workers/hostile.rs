@@ -10,8 +10,7 @@ use pymcp_python::{Config, Kind, Limit, Pool, Request, Sandbox};
 use crate::{code, config, program, text, trial};
 
 const READY: &str = r#"{"Ready":{"environment":true,"descriptors":true,"no_new_privs":true,"rlimits":true,"landlock":true,"seccomp":true,"memory":true}}"#;
-const DONE: &str =
-    r#"{"Done":{"result":{"Ok":{"text":"1","object":null}},"dropped":[0,0],"cpu_seconds":0}}"#;
+const DONE: &str = r#"{"Done":{"result":{"Ok":{"text":"1","object":null}},"dropped":[0,0],"cpu_seconds":0,"memory":0}}"#;
 
 /// Behaves as `kind` says. Every one says that it is ready, unless that is the point.
 pub(crate) fn run(kind: &str) -> ExitCode {
@@ -43,16 +42,23 @@ pub(crate) fn run(kind: &str) -> ExitCode {
             say(r#"{"Output":["Stdout",""]}"#);
         },
         "calls" => loop {
-            say(r#"{"Call":["nothing",[],[]]}"#);
+            say(r#"{"Call":["nothing",[],{}]}"#);
             hear();
         },
+        "many arguments" => say(&format!(
+            r#"{{"Call":["f",[{}0],{{}}]}}"#,
+            "0,".repeat(10 << 20)
+        )),
+        "busy" => say(
+            r#"{"Done":{"result":{"Err":{"kind":"busy","message":"m"}},"dropped":[0,0],"cpu_seconds":0,"memory":0}}"#,
+        ),
         "large value" => say(&DONE.replace('1', &"1".repeat(2 << 20))),
         "large message" => say(&format!(
-            r#"{{"Done":{{"result":{{"Err":{{"kind":"exception","message":"{}"}}}},"dropped":[0,0],"cpu_seconds":0}}}}"#,
+            r#"{{"Done":{{"result":{{"Err":{{"kind":"exception","message":"{}"}}}},"dropped":[0,0],"cpu_seconds":0,"memory":0}}}}"#,
             "x".repeat(1 << 20)
         )),
         "deep" => say(&format!(
-            r#"{{"Done":{{"result":{{"Ok":{{"text":null,"object":{}}}}},"dropped":[0,0],"cpu_seconds":0}}}}"#,
+            r#"{{"Done":{{"result":{{"Ok":{{"text":null,"object":{}}}}},"dropped":[0,0],"cpu_seconds":0,"memory":0}}}}"#,
             "[".repeat(200_000)
         )),
         _ => {}
@@ -146,6 +152,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("hostile_flood", "flood"),
         ("hostile_empty_output", "nothing, for ever"),
         ("hostile_calls", "calls"),
+        ("hostile_many_arguments", "many arguments"),
+        ("hostile_busy", "busy"),
         ("hostile_large_value", "large value"),
         ("hostile_large_message", "large message"),
         ("hostile_deep_json", "deep"),
