@@ -30,7 +30,8 @@ fn the_table_of_supported_python_is_true() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert!(snippets.len() >= 100);
-    let mut server = serve(&[]);
+    // Whether it runs must not depend on how busy the machine is.
+    let mut server = serve(&["--python-timeout", "60"]);
     let mut categories = BTreeMap::<&str, Vec<String>>::new();
     let mut supported = 0;
     for snippet in &snippets {
@@ -72,7 +73,9 @@ fn the_table_of_supported_python_is_true() {
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&path, &page).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), page);
+    let known = std::fs::read_to_string(&path).unwrap();
+    let changed: Vec<_> = page.lines().filter(|line| !known.contains(line)).collect();
+    assert_eq!(known, page, "{changed:#?}");
     assert!(supported >= SUPPORTED, "{supported}");
 }
 
