@@ -332,6 +332,10 @@ pub(crate) fn fuzz_values(json: &str) {
         Err(error) => panic!("{error}: {strict}"),
     };
     assert_eq!(strict_value.as_object().map(serde_json::Map::len), Some(1));
+    // Numbers that are not finite are Python's in the text, which is no JSON then.
+    if text.contains("Infinity") {
+        return;
+    }
     let again =
         serde_json::value::RawValue::from_string(text.clone()).map(|raw| input::value(&raw));
     let Ok(Ok(MontyObject::Dict(members))) = again else {
