@@ -1,5 +1,6 @@
 //! Workers that break the protocol. The server must notice, answer, and have lost nothing.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Trial;
 use pymcp_python::{Config, Kind, Limit, Pool, Request, Sandbox};
 
+use crate::confinement::children;
 use crate::{code, config, program, text, trial};
 
 const READY: &str = r#"{"Ready":{"environment":true,"descriptors":true,"no_new_privs":true,"rlimits":true,"landlock":true,"seccomp":true,"memory":true}}"#;
@@ -22,6 +24,7 @@ pub(crate) fn run(kind: &str) -> ExitCode {
     hear();
     match kind {
         "unconfined" => say(DONE),
+        "heavy" => say(&DONE.replace(r#""memory":0"#, r#""memory":200000000"#)),
         "garbage" => write(b"\x05\0\0\0garba"),
         "huge" => write(&[0xff; 4096]),
         "short" => write(b"\xff\0\0\0{"),
@@ -168,6 +171,15 @@ pub(crate) fn trials() -> Vec<Trial> {
             for _ in 0..3 {
                 assert_eq!(text(pool.run(request()).await), "1");
             }
+        }),
+        trial("a_worker_that_holds_much_memory_is_let_go", || async {
+            let pool = pool("heavy", Sandbox::BestEffort);
+            let mut seen = BTreeSet::new();
+            for _ in 0..3 {
+                assert_eq!(text(pool.run(request()).await), "1");
+                seen.extend(children());
+            }
+            assert!(seen.len() >= 3, "{seen:?}");
         }),
         trial("hostile_not_ready_is_unavailable", || async {
             let pool = pool("not ready", Sandbox::BestEffort);

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use pymcp_python::{Config, Failure, Outcome, Pool, Program, Request};
+use pymcp_python::{Config, Failure, Limits, Outcome, Pool, Program, Request};
 
 #[global_allocator]
 static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
@@ -76,11 +76,15 @@ fn config() -> Config {
     }
 }
 
-/// Code without a type check, with a second more of time than is asked of anybody.
+/// Code without a type check, and with time to spare on a busy machine.
 fn code(code: &str) -> Request {
     Request {
         code: code.to_owned(),
         script_name: "main.py".to_owned(),
+        limits: Limits {
+            time: Duration::from_secs(60),
+            ..Limits::default()
+        },
         ..Request::default()
     }
 }
