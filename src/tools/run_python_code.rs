@@ -140,7 +140,7 @@ async fn run_python_code(ctx: Ctx, args: Args, python: Python) -> Result<ToolRes
             content.extend(printed(&stdout, "stdout"));
             content.extend(printed(&stderr, "stderr"));
             let mut result = ToolResult::content(content);
-            // Not an object only where a key is one that the JSON library reserves for itself.
+            // Workers send objects; one that was taken over may send anything.
             result.structured = object
                 .and_then(|object| serde_json::from_str(object.get()).ok())
                 .filter(serde_json::Value::is_object);

@@ -31,6 +31,9 @@ const MAX_DEPTH: usize = 100;
 /// Integers that every reader of JSON gets exactly (RFC 8259 §6).
 const EXACT: std::ops::RangeInclusive<i64> = -((1 << 53) - 1)..=(1 << 53) - 1;
 
+/// A key that `serde_json` has for itself: an object with it is read as something else.
+const RESERVED: &str = "$serde_json::private::RawValue";
+
 /// The value of a run.
 pub(super) fn render(value: &MontyObject, limit: usize) -> Result<Value, RunError> {
     use MontyObject as M;
@@ -207,7 +210,14 @@ impl Writer {
             if at > 0 {
                 self.push(",")?;
             }
-            self.string(&key(name))?;
+            let name = key(name);
+            if self.strict && name == RESERVED {
+                return Err(RunError::new(
+                    Kind::Exception,
+                    format!("The key '{RESERVED}' cannot be written as JSON; use another one."),
+                ));
+            }
+            self.string(&name)?;
             self.push(":")?;
             self.value(value, depth + 1)?;
         }
@@ -415,6 +425,18 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn a_key_that_is_read_as_something_else_is_refused() {
+        let reserved = MontyObject::dict(vec![(
+            MontyObject::String(RESERVED.into()),
+            MontyObject::String("5".into()),
+        )]);
+        let nested = MontyObject::dict(vec![(MontyObject::None, reserved.clone())]);
+        for value in [reserved, nested] {
+            assert!(render(&value, 1 << 20).unwrap_err().message.contains("key"));
+        }
     }
 
     #[test]
