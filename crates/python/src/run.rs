@@ -19,7 +19,8 @@ pub struct Request {
     pub inputs: Option<Box<RawValue>>,
     /// What errors call the source. Only a label: no file of that name is looked for.
     pub script_name: String,
-    /// Whether to check types first, and to run only what has no errors.
+    /// Whether to check types first, and to run only what has no errors. A build without the feature
+    /// `typecheck` checks none.
     pub check_types: bool,
     /// Declarations for the type checker, as in a `.pyi` file. Inputs that are not declared here
     /// are declared after their values.

@@ -8,6 +8,7 @@
 mod check;
 mod clock;
 mod input;
+#[cfg(any(feature = "typecheck", feature = "fuzzing"))]
 mod stubs;
 mod value;
 
