@@ -345,3 +345,47 @@ pub(crate) fn fuzz_values(json: &str) {
     let twice = value::render(&MontyObject::Dict(members), 1 << 20);
     assert_eq!(twice.ok().and_then(|value| value.text), Some(text));
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// JSON whose numbers every reader gets exactly.
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-(1_i64 << 53) + 1..1 << 53).prop_map(Value::from),
+            any::<f64>()
+                .prop_filter("finite", |number| number.is_finite())
+                .prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 64, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..8)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn json_comes_back_from_python_as_it_went(value in json()) {
+            let inputs = RawValue::from_string(json!({ "x": value }).to_string()).unwrap();
+            let inputs = input::read(Some(&inputs)).unwrap();
+            let (name, object) = inputs.into_iter().next().unwrap();
+            let dict = MontyObject::dict(vec![(MontyObject::String(name), object)]);
+            let rendered = value::render(&dict, 1 << 20).unwrap();
+            for text in [rendered.text.as_deref(), rendered.object.as_deref().map(RawValue::get)] {
+                let back: Value = serde_json::from_str(text.unwrap()).unwrap();
+                prop_assert_eq!(&back["x"], &value);
+            }
+        }
+    }
+}
