@@ -6,13 +6,13 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
     RulesetError, RulesetStatus, Scope,
 };
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::process::{DumpableBehavior, Resource};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
 };
 
-use super::{Layers, sys};
+use super::{Layers, set_limits, sys};
 use crate::limits::Limits;
 
 /// Bytes of address space: the program, its stacks and arenas, and the largest run twice over.
@@ -34,27 +34,16 @@ pub(super) fn before_threads() -> Layers {
         descriptors,
         no_new_privs: rustix::thread::set_no_new_privs(true).is_ok()
             && rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok(),
-        rlimits: set_limits().is_ok(),
+        rlimits: set_limits(&[
+            (Resource::As, ADDRESS_SPACE),
+            (Resource::Cpu, crate::worker::CPU_SECONDS),
+            (Resource::Fsize, 0),
+            (Resource::Nofile, 8),
+            (Resource::Core, 0),
+        ]),
         landlock,
         ..Layers::default()
     }
-}
-
-fn set_limits() -> rustix::io::Result<()> {
-    for (resource, most) in [
-        (Resource::As, ADDRESS_SPACE),
-        (Resource::Cpu, crate::worker::CPU_SECONDS),
-        (Resource::Fsize, 0),
-        (Resource::Nofile, 8),
-        (Resource::Core, 0),
-    ] {
-        let limit = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
-        };
-        rustix::process::setrlimit(resource, limit)?;
-    }
-    Ok(())
 }
 
 /// Handles every access that Landlock knows, and allows none. Kernels that know fewer of them

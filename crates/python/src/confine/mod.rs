@@ -58,6 +58,18 @@ impl Layers {
     }
 }
 
+/// Sets limits that nothing in this process can raise again.
+#[cfg(unix)]
+fn set_limits(limits: &[(rustix::process::Resource, u64)]) -> bool {
+    limits.iter().all(|&(resource, most)| {
+        let limit = rustix::process::Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        rustix::process::setrlimit(resource, limit).is_ok()
+    })
+}
+
 /// Confines this process before it has threads: all but seccomp. Best effort; what it says is what
 /// is in force.
 #[must_use]

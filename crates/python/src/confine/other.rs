@@ -5,31 +5,23 @@ use super::Layers;
 
 pub(super) fn before_threads() -> Layers {
     Layers {
-        rlimits: set_limits(),
+        rlimits: limited(),
         ..Layers::default()
     }
 }
 
 #[cfg(unix)]
-fn set_limits() -> bool {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    [
+fn limited() -> bool {
+    use rustix::process::Resource;
+    super::set_limits(&[
         (Resource::Cpu, crate::worker::CPU_SECONDS),
         (Resource::Fsize, 0),
         (Resource::Core, 0),
-    ]
-    .into_iter()
-    .all(|(resource, most)| {
-        let limit = Rlimit {
-            current: Some(most),
-            maximum: Some(most),
-        };
-        setrlimit(resource, limit).is_ok()
-    })
+    ])
 }
 
 #[cfg(not(unix))]
-fn set_limits() -> bool {
+fn limited() -> bool {
     false
 }
 

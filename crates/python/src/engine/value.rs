@@ -45,12 +45,14 @@ pub(super) fn render(value: &MontyObject, limit: usize) -> Result<Value, RunErro
         M::Exception { arg, .. } => Some(bounded(arg.clone().unwrap_or_default(), limit)?),
         other => Some(json(other, limit, false)?),
     };
-    let object = match value {
-        M::Dict(_) => Some(raw(json(value, limit, true)?)?),
-        M::ClassInstance(instance) if instance.class_type.is_dataclass => {
-            Some(raw(json(value, limit, true)?)?)
-        }
-        _ => None,
+    let is_object = match value {
+        M::Dict(_) => true,
+        M::ClassInstance(instance) => instance.class_type.is_dataclass,
+        _ => false,
+    };
+    let object = match is_object {
+        true => Some(raw(json(value, limit, true)?)?),
+        false => None,
     };
     Ok(Value { text, object })
 }
@@ -289,31 +291,27 @@ fn iso_datetime(moment: &MontyDateTime) -> String {
         second,
         ..
     } = moment;
-    let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    fraction(&mut text, moment.microsecond);
-    match moment.offset_seconds {
-        Some(0) => text.push('Z'),
-        Some(offset) => text.push_str(&iso_offset(offset)),
-        None => {}
-    }
-    text
+    let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    text + &iso_rest(moment.microsecond, moment.offset_seconds)
 }
 
 fn iso_time(time: &MontyTime) -> String {
-    let mut text = format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second);
-    fraction(&mut text, time.microsecond);
-    match time.offset_seconds {
-        Some(0) => text.push('Z'),
-        Some(offset) => text.push_str(&iso_offset(offset)),
-        None => {}
-    }
-    text
+    let text = format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second);
+    text + &iso_rest(time.microsecond, time.offset_seconds)
 }
 
-fn fraction(text: &mut String, microsecond: u32) {
+/// What follows the seconds of a time: their fraction, and the offset from UTC.
+fn iso_rest(microsecond: u32, offset: Option<i32>) -> String {
+    let mut rest = String::new();
     if microsecond > 0 {
-        let _ = write!(text, ".{microsecond:06}");
+        let _ = write!(rest, ".{microsecond:06}");
     }
+    match offset {
+        Some(0) => rest.push('Z'),
+        Some(offset) => rest.push_str(&iso_offset(offset)),
+        None => {}
+    }
+    rest
 }
 
 fn iso_offset(offset: i32) -> String {

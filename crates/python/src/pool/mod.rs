@@ -397,17 +397,12 @@ impl Running<'_> {
 
     /// What the worker answered; it is kept for the next run, if it is fit for one.
     fn finish(&mut self, done: Done) -> Result<crate::Value, Failure> {
-        let result = done
-            .result
-            .map_err(|error| Failure::new(error.kind, error.message));
-        // After these the interpreter promises nothing about its state.
-        let spent = match &result {
-            Err(Failure { kind, .. })
-                if matches!(kind, Kind::Limit(Limit::Time | Limit::Memory)) =>
-            {
-                Some(*kind)
+        let result = match done.result {
+            // After these the interpreter promises nothing about its state.
+            Err(error) if matches!(error.kind, Kind::Limit(Limit::Time | Limit::Memory)) => {
+                return Err(self.kill(error.kind, error.message));
             }
-            _ => None,
+            result => result.map_err(|error| Failure::new(error.kind, error.message)),
         };
         if let Some(mut worker) = self.worker.take() {
             worker.runs += 1;
@@ -415,11 +410,7 @@ impl Running<'_> {
                 || done.cpu_seconds > TIRED
                 || done.memory > LARGE;
             let alone = self.pool.config.isolation == Isolation::Process;
-            if let Some(kind) = spent {
-                drop(worker);
-                self.pool.observe(Event::Killed(Some(kind)));
-                self.pool.keep_ready();
-            } else if tired || alone || !worker.is_fit() {
+            if tired || alone || !worker.is_fit() {
                 drop(worker);
                 self.pool.keep_ready();
             } else {
