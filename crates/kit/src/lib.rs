@@ -12,6 +12,7 @@
 //! | [`ask`] | asking the user or the model |
 //! | [`middleware`] | the steps around every handler, and their order |
 //! | [`session`] | legacy HTTP sessions |
+//! | [`tasks`] | calls that outlive their request |
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
 //! | [`telemetry`] | logs on stderr |
 //! | [`testing`] | handlers and servers in memory |
@@ -40,6 +41,7 @@ mod error;
 pub mod middleware;
 mod principal;
 pub mod session;
+pub mod tasks;
 pub mod telemetry;
 pub mod testing;
 pub mod transport;
