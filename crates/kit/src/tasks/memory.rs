@@ -13,10 +13,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::principal::Principal;
+use crate::store::{StoreError, StoreFuture};
 
 use super::TaskLimits;
 use super::record::{Change, TaskRecord};
-use super::store::{Changed, StoreError, StoreFuture, TaskStore};
+use super::store::{Changed, TaskStore};
 
 /// The longest life of a task here; more would not fit every clock.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);

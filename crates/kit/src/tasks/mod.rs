@@ -23,11 +23,12 @@ use rmcp::model::Task;
 use serde_json::value::RawValue;
 
 use crate::principal::Principal;
+use crate::store::StoreError;
 use crate::wire::{Code, RpcError};
 
 pub use memory::MemoryTaskStore;
 pub use record::{Change, Detailed, Ending, TaskRecord};
-pub use store::{Changed, StoreError, StoreFuture, TaskStore};
+pub use store::{Changed, TaskStore};
 pub use worker::{AskError, TaskHandle, Worker};
 
 /// The shortest life of a task: it must be there to be found.

@@ -1,15 +1,11 @@
 //! What a place that keeps tasks must be able to do.
 
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::principal::Principal;
+use crate::store::StoreFuture;
 
 use super::record::{Change, TaskRecord};
-
-/// What a store's methods return.
-pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// Keeps tasks beyond the request that began them: [`MemoryTaskStore`](super::MemoryTaskStore) in
 /// this process, or one that several processes share.
@@ -53,23 +49,3 @@ pub struct Changed {
     /// Whether its client can see a difference.
     pub visible: bool,
 }
-
-/// Why a store did not do it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreError {
-    /// A bound is reached; nothing was changed.
-    Full,
-    /// The store cannot be reached; the detail is in the log.
-    Unavailable,
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "no room for more tasks",
-            Self::Unavailable => "the store of tasks cannot be reached",
-        })
-    }
-}
-
-impl std::error::Error for StoreError {}

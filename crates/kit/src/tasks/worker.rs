@@ -10,11 +10,11 @@ use futures_util::FutureExt;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::principal::Principal;
+use crate::store::StoreError;
 use crate::wire::{Code, RpcError};
 
 use super::Tasks;
 use super::record::{Change, Ending};
-use super::store::StoreError;
 
 /// Questions that one task may ask.
 const MAX_QUESTIONS: usize = 256;
