@@ -11,6 +11,7 @@
 //! | [`Ctx`] | what a handler can do: log, progress, cancellation |
 //! | [`ask`] | asking the user or the model |
 //! | [`middleware`] | the steps around every handler, and their order |
+//! | [`skills`] | folders of instructions for models, served as resources |
 //! | [`session`] | legacy HTTP sessions |
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
 //! | [`telemetry`] | logs on stderr |
@@ -40,6 +41,7 @@ mod error;
 pub mod middleware;
 mod principal;
 pub mod session;
+pub mod skills;
 pub mod telemetry;
 pub mod testing;
 pub mod transport;
@@ -55,3 +57,4 @@ pub use error::{Error, Result};
 pub use middleware::{CacheConfig, Middleware};
 pub use principal::Principal;
 pub use rmcp::model;
+pub use skills::Skills;

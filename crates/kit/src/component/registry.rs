@@ -72,10 +72,10 @@ impl Registry {
 
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<(), String> {
         let uri = uri_template::normalize(resource.uri()).into_owned();
-        resource
-            .definition
-            .meta
-            .get_or_insert_with(|| resource.settings.meta());
+        let meta = &mut resource.definition.meta;
+        meta.get_or_insert_with(|| resource.settings.meta());
+        // An empty one was set to say that there is nothing to tell.
+        meta.take_if(|meta| meta.is_empty());
         let added = match uri_template::has_scheme(&uri) {
             true => self.resources.insert(uri.clone(), resource),
             false => Err("its URI has no scheme".into()),
