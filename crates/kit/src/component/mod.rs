@@ -6,6 +6,7 @@
 mod arguments;
 mod effects;
 mod integer;
+pub(crate) mod mirrored;
 mod prompt;
 mod registry;
 mod resource;

@@ -1,6 +1,6 @@
 //! Everything a server exposes, found by name in constant time, with its lists written once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -101,6 +101,16 @@ impl Registry {
     /// All tools.
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.tools.ordered.iter().map(|prepared| &prepared.tool)
+    }
+
+    /// The headers `Mcp-Param-*` that tools declare, each once, in order.
+    pub(crate) fn mirrored_headers(&self) -> Vec<String> {
+        let tools = self.tools.ordered.iter();
+        let labels: BTreeMap<String, &str> = tools
+            .flat_map(|tool| tool.mirrored.labels())
+            .map(|label| (label.to_ascii_lowercase(), label))
+            .collect();
+        labels.into_values().map(str::to_owned).collect()
     }
 
     /// All resources with a fixed URI.

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rmcp::model::{
     CallToolRequestParams, DiscoverResult, GetPromptRequestParams, InitializeRequestParams,
-    InitializeResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    SubscribeRequestParams, UnsubscribeRequestParams,
+    InitializeResult, JsonObject, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, SubscribeRequestParams, UnsubscribeRequestParams,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::component::mirrored::{Mirrored, decode};
 use crate::component::{Arguments, CacheHint, has_scheme, normalize};
 use crate::context::{Ctx, CtxParts, Level};
 use crate::middleware::{
@@ -190,8 +191,8 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
     }
 }
 
-/// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` is checked by the methods
-/// that have one.
+/// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` and `Mcp-Param-*` are checked
+/// by the methods that have them.
 fn check_headers(
     method: &str,
     version: &str,
@@ -221,23 +222,6 @@ fn expect(header: &str, found: Option<&str>, wanted: &str) -> Result<(), RpcErro
 
 fn mismatch(message: String) -> RpcError {
     RpcError::new(Code::HEADER_MISMATCH, message)
-}
-
-/// `=?base64?…?=` (SEP-2243 value encoding); anything else is literal.
-fn decode_header(value: &str) -> Option<String> {
-    use base64::Engine as _;
-    match value
-        .strip_prefix("=?base64?")
-        .and_then(|rest| rest.strip_suffix("?="))
-    {
-        None => Some(value.to_owned()),
-        Some(encoded) => {
-            let bytes = base64::engine::general_purpose::STANDARD
-                .decode(encoded)
-                .ok()?;
-            String::from_utf8(bytes).ok()
-        }
-    }
 }
 
 impl Incoming<'_> {
@@ -277,10 +261,18 @@ impl Incoming<'_> {
             return Ok(());
         };
         let decoded = http.name.map(|value| {
-            decode_header(value)
+            decode(value)
                 .ok_or_else(|| mismatch("The header Mcp-Name is not valid base64 text.".into()))
         });
         expect("Mcp-Name", decoded.transpose()?.as_deref(), name)
+    }
+
+    /// Checks `Mcp-Param-*` against the arguments in the message.
+    fn check_params(&self, mirrored: &Mirrored, arguments: &JsonObject) -> Result<(), RpcError> {
+        match (self.peer.era, self.http.and_then(|http| http.all)) {
+            (Era::Modern, Some(headers)) => mirrored.check(arguments, headers).map_err(mismatch),
+            _ => Ok(()),
+        }
     }
 
     /// A list method: there is one page, so no cursor was ever handed out.
@@ -314,6 +306,9 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
     incoming.check_name(&params.name)?;
     let tool = server.inner().registry.tools.get(&params.name).cloned();
     let values = params.arguments.unwrap_or_default();
+    if let Some(prepared) = &tool {
+        incoming.check_params(&prepared.mirrored, &values)?;
+    }
     let arguments = match &tool {
         Some(prepared) => Arguments::read(
             values,
