@@ -307,7 +307,11 @@ fn no_events_are_replayed_to_anyone() {
         session
     };
     let ours = open();
-    let update = |session: &Session| server.components().updated(&format!("data://{}", session.id));
+    let update = |session: &Session| {
+        server
+            .components()
+            .updated(&format!("data://{}", session.id))
+    };
     // Our events, of a call and of the stream; some of them while nobody listens.
     let mut calling = ours.start(&call(1, "gate", json!({"talk": true}))).events();
     update(&ours);

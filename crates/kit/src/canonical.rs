@@ -75,7 +75,10 @@ mod tests {
     fn both(json: &str) -> (String, String) {
         let (mut parsed, mut unparsed) = (Vec::new(), Vec::new());
         value(&serde_json::from_str(json).unwrap(), &mut parsed);
-        raw(&serde_json::from_str::<Box<RawValue>>(json).unwrap(), &mut unparsed);
+        raw(
+            &serde_json::from_str::<Box<RawValue>>(json).unwrap(),
+            &mut unparsed,
+        );
         (
             String::from_utf8(parsed).unwrap(),
             String::from_utf8(unparsed).unwrap(),

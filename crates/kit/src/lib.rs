@@ -11,6 +11,7 @@
 //! | [`Ctx`] | what a handler can do: log, progress, cancellation |
 //! | [`ask`] | asking the user or the model |
 //! | [`middleware`] | the steps around every handler, and their order |
+//! | [`skills`] | folders of instructions for models, served as resources |
 //! | [`session`] | legacy HTTP sessions |
 //! | [`tasks`] | calls that outlive their request |
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
@@ -63,3 +64,4 @@ pub use keys::KeyRing;
 pub use middleware::{CacheConfig, Middleware};
 pub use principal::Principal;
 pub use rmcp::model;
+pub use skills::Skills;

@@ -109,7 +109,11 @@ mod tests {
 
     #[test]
     fn only_urls_that_are_safe_to_open() {
-        for url in ["https://example.com/a?b", "http://localhost:8080/", "http://[::1]/x"] {
+        for url in [
+            "https://example.com/a?b",
+            "http://localhost:8080/",
+            "http://[::1]/x",
+        ] {
             assert!(is_safe(url), "{url}");
         }
         for url in [

@@ -18,8 +18,7 @@ use crate::wire::{Code, RpcError};
 use super::rounds::Carried;
 
 /// One message for everything that can be wrong with a state, so that nobody learns which.
-const REFUSED: &str =
-    "\"requestState\" is invalid or has expired; make the call again without it.";
+const REFUSED: &str = "\"requestState\" is invalid or has expired; make the call again without it.";
 
 /// Bounds of asking in rounds.
 #[derive(Debug, Clone, Copy)]

@@ -46,16 +46,16 @@ impl Completion {
 
     /// Those of the candidates that fit what was typed, whatever the case of the letters: first
     /// those that start with it, then those that hold it, then those that hold its letters in order.
-    pub fn matching<T: AsRef<str>>(
-        typed: &str,
-        candidates: impl IntoIterator<Item = T>,
-    ) -> Self {
+    pub fn matching<T: AsRef<str>>(typed: &str, candidates: impl IntoIterator<Item = T>) -> Self {
         let typed = typed.to_lowercase();
         let mut fitting: Vec<(u8, String)> = candidates
             .into_iter()
             .filter_map(|candidate| {
                 let candidate = candidate.as_ref();
-                Some((rank(&typed, &candidate.to_lowercase())?, candidate.to_owned()))
+                Some((
+                    rank(&typed, &candidate.to_lowercase())?,
+                    candidate.to_owned(),
+                ))
             })
             .collect();
         // Stable: those that fit equally well stay in their order.
@@ -84,7 +84,9 @@ fn rank(typed: &str, candidate: &str) -> Option<u8> {
         return Some(1);
     }
     let mut letters = candidate.chars();
-    let in_order = typed.chars().all(|wanted| letters.any(|letter| letter == wanted));
+    let in_order = typed
+        .chars()
+        .all(|wanted| letters.any(|letter| letter == wanted));
     in_order.then_some(2)
 }
 

@@ -114,7 +114,8 @@ impl Components {
 
     /// Tells the clients that want to know that the resource at `uri` has changed.
     pub fn updated(&self, uri: &str) {
-        self.bus.publish(&News::Updated(normalize(uri).into_owned()));
+        self.bus
+            .publish(&News::Updated(normalize(uri).into_owned()));
     }
 }
 

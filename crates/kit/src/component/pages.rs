@@ -161,7 +161,11 @@ impl Listing {
         let next = match page.last() {
             Some((place, _)) if page.len() < rest.len() => {
                 let purpose = self.list.method().as_bytes();
-                Some(paging.keys.seal(self.names[*place].as_bytes(), purpose, None))
+                Some(
+                    paging
+                        .keys
+                        .seal(self.names[*place].as_bytes(), purpose, None),
+                )
             }
             _ => None,
         };

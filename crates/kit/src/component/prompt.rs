@@ -100,7 +100,9 @@ impl Prompt {
             .meta
             .get_or_insert_with(|| self.settings.meta());
         match self.completers.stranger(|name| self.has_argument(name)) {
-            Some(name) => Err(format!("it completes '{name}', which is none of its arguments")),
+            Some(name) => Err(format!(
+                "it completes '{name}', which is none of its arguments"
+            )),
             None => Ok(self),
         }
     }

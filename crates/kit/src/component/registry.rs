@@ -1,6 +1,6 @@
 //! Everything a server exposes, found by name in constant time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::arguments::Arguments;
@@ -88,10 +88,10 @@ impl Registry {
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<(), String> {
         let uri = uri_template::normalize(resource.uri()).into_owned();
         resource.definition.uri.clone_from(&uri);
-        resource
-            .definition
-            .meta
-            .get_or_insert_with(|| resource.settings.meta());
+        let meta = &mut resource.definition.meta;
+        meta.get_or_insert_with(|| resource.settings.meta());
+        // An empty one was set to say that there is nothing to tell.
+        meta.take_if(|meta| meta.is_empty());
         let added = match uri_template::has_scheme(&uri) {
             true => self.resources.insert(uri.clone(), resource),
             false => Err("its URI has no scheme".into()),
@@ -110,12 +110,23 @@ impl Registry {
     pub(crate) fn add_prompt(&mut self, prompt: Prompt) -> Result<(), String> {
         let name = prompt.name().to_owned();
         let add = |prompts: &mut Index<Prompt>| prompts.insert(name.clone(), prompt.prepare()?);
-        add(&mut self.prompts).map_err(|why| format!("The prompt '{name}' cannot be served: {why}."))
+        add(&mut self.prompts)
+            .map_err(|why| format!("The prompt '{name}' cannot be served: {why}."))
     }
 
     /// All tools.
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.tools.ordered.iter().map(|prepared| &prepared.tool)
+    }
+
+    /// The headers `Mcp-Param-*` that tools declare, each once, in order.
+    pub(crate) fn mirrored_headers(&self) -> Vec<String> {
+        let tools = self.tools.ordered.iter();
+        let labels: BTreeMap<String, &str> = tools
+            .flat_map(|tool| tool.mirrored.labels())
+            .map(|label| (label.to_ascii_lowercase(), label))
+            .collect();
+        labels.into_values().map(str::to_owned).collect()
     }
 
     /// All resources with a fixed URI.
@@ -147,10 +158,15 @@ impl Registry {
 
     /// The template that is written like this, or that this URI fits.
     pub(crate) fn find_template(&self, uri: &str) -> Option<Arc<PreparedTemplate>> {
-        let written = self.templates.iter().find(|one| one.template.uri_template() == uri);
+        let written = self
+            .templates
+            .iter()
+            .find(|one| one.template.uri_template() == uri);
         let fits = || {
             let uri = uri_template::normalize(uri);
-            self.templates.iter().find(|one| one.match_uri(&uri).is_some())
+            self.templates
+                .iter()
+                .find(|one| one.match_uri(&uri).is_some())
         };
         written.or_else(fits).cloned()
     }

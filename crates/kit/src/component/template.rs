@@ -129,8 +129,13 @@ impl PreparedTemplate {
             .meta
             .get_or_insert_with(|| template.settings.meta());
         let matcher = UriTemplate::parse(template.uri_template())?;
-        if let Some(name) = template.completers.stranger(|name| template.has_variable(name)) {
-            return Err(format!("it completes '{name}', which is none of its variables"));
+        if let Some(name) = template
+            .completers
+            .stranger(|name| template.has_variable(name))
+        {
+            return Err(format!(
+                "it completes '{name}', which is none of its variables"
+            ));
         }
         let variables = Compiled::new(&template.variables)?;
         if let Some(name) = matcher

@@ -11,6 +11,7 @@ use crate::context::Ctx;
 use crate::error::{Error, Result};
 
 use super::arguments::Arguments;
+use super::mirrored::{self, Mirrored};
 use super::result::{IntoToolResult, ToolResult};
 use super::schema::{self, Compiled};
 use super::{Handler, Settings, common_builders};
@@ -158,6 +159,17 @@ impl Tool {
         self
     }
 
+    /// Has HTTP clients repeat an argument in the header `Mcp-Param-<header>`, so that proxies can
+    /// route by it (SEP-2243); a request whose header and argument differ is refused.
+    ///
+    /// Only for a string, an integer or a boolean that is no secret. One that may be absent cannot
+    /// be `null` any more, because clients drop tools that mirror what may be.
+    pub fn mirrored(mut self, argument: &str, header: impl Into<String>) -> Self {
+        let schema = Arc::make_mut(&mut self.definition.input_schema);
+        mirrored::annotate(schema, argument, header.into());
+        self
+    }
+
     fn annotate(mut self, change: impl FnOnce(ToolAnnotations) -> ToolAnnotations) -> Self {
         self.definition.annotations = Some(change(self.definition.annotations.unwrap_or_default()));
         self
@@ -178,6 +190,7 @@ fn misfit(name: &str, error: &serde_json::Error) -> String {
 pub(crate) struct PreparedTool {
     pub(crate) tool: Tool,
     pub(crate) input: Compiled,
+    pub(crate) mirrored: Mirrored,
     /// Checked in debug builds only: a result that breaks its own schema is a bug to find early.
     #[cfg(debug_assertions)]
     pub(crate) output: Option<Compiled>,
@@ -191,6 +204,7 @@ impl PreparedTool {
         check_name(tool.name())?;
         check_root(&tool.definition.input_schema, tool.raw)?;
         let input = Compiled::new(&tool.definition.input_schema)?;
+        let mirrored = Mirrored::of(&tool.definition.input_schema)?;
         #[cfg(debug_assertions)]
         let output = tool
             .definition
@@ -201,6 +215,7 @@ impl PreparedTool {
         Ok(Self {
             tool,
             input,
+            mirrored,
             #[cfg(debug_assertions)]
             output,
         })

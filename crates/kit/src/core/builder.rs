@@ -71,7 +71,7 @@ impl Default for CallLimits {
 
 /// A server cannot be built as described; one sentence says why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildError(String);
+pub struct BuildError(pub(crate) String);
 
 impl BuildError {
     pub(crate) fn new(sentence: impl Into<String>) -> Self {

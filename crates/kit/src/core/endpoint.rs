@@ -112,12 +112,7 @@ impl Inner {
         }
     }
 
-    async fn get(
-        &self,
-        ctx: Ctx,
-        prompt: Arc<Prompt>,
-        arguments: JsonObject,
-    ) -> Result<Outcome> {
+    async fn get(&self, ctx: Ctx, prompt: Arc<Prompt>, arguments: JsonObject) -> Result<Outcome> {
         prompt.check(&arguments)?;
         self.vault.open(&ctx).await?;
         let work = (prompt.handler)(ctx.clone(), arguments);

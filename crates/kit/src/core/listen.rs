@@ -65,20 +65,32 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
         tools: honoured.tools_list_changed,
         prompts: honoured.prompts_list_changed,
         resources: honoured.resources_list_changed,
-        uris: named(&honoured.resource_subscriptions, |uri| normalize(uri).into()),
+        uris: named(&honoured.resource_subscriptions, |uri| {
+            normalize(uri).into()
+        }),
         tasks: named(&honoured.task_ids, str::to_owned),
     };
     let bus = &ctx.components().bus;
     // Before the acknowledgement: nothing that happens after it is missed.
     let mut news = bus.listen(ctx.principal().clone(), interests);
     let acknowledged = json!({ "notifications": honoured });
-    tell(&ctx, "notifications/subscriptions/acknowledged", acknowledged).await;
+    tell(
+        &ctx,
+        "notifications/subscriptions/acknowledged",
+        acknowledged,
+    )
+    .await;
     let leaving = ctx.connection().leaving();
     while let Some(news) = next(&mut news, leaving).await {
         match news {
             News::Changed(kind) => tell(&ctx, kind.list_changed(), json!({})).await,
             News::Updated(uri) => {
-                tell(&ctx, "notifications/resources/updated", json!({ "uri": uri })).await;
+                tell(
+                    &ctx,
+                    "notifications/resources/updated",
+                    json!({ "uri": uri }),
+                )
+                .await;
             }
             News::Task(task) => {
                 let task = serde_json::to_value(task.detailed())?;
@@ -140,7 +152,9 @@ fn honour(inner: &Inner, ctx: &Ctx, wanted: Filter) -> Result<Filter> {
         tools_list_changed: wanted.tools_list_changed && has(Kind::Tool),
         prompts_list_changed: wanted.prompts_list_changed && has(Kind::Prompt),
         resources_list_changed: wanted.resources_list_changed && inner.exposes_resources(),
-        resource_subscriptions: wanted.resource_subscriptions.filter(|_| inner.exposes_resources()),
+        resource_subscriptions: wanted
+            .resource_subscriptions
+            .filter(|_| inner.exposes_resources()),
         task_ids: wanted.task_ids,
     })
 }

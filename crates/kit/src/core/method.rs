@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ask::Seed;
+use crate::component::mirrored::{Mirrored, decode};
 use crate::component::{
     Arguments, CacheHint, Completers, Completion, Kind, PreparedTemplate, Prompt, Typing,
     has_scheme, normalize,
@@ -100,14 +101,18 @@ const METHODS: &[Method] = &[
     both("tools/call", call_tool),
     both("resources/read", read_resource),
     both("prompts/get", get_prompt),
-    both("tools/list", |server, incoming| incoming.list(server, List::Tools)),
+    both("tools/list", |server, incoming| {
+        incoming.list(server, List::Tools)
+    }),
     both("resources/list", |server, incoming| {
         incoming.list(server, List::Resources)
     }),
     both("resources/templates/list", |server, incoming| {
         incoming.list(server, List::Templates)
     }),
-    both("prompts/list", |server, incoming| incoming.list(server, List::Prompts)),
+    both("prompts/list", |server, incoming| {
+        incoming.list(server, List::Prompts)
+    }),
     both("completion/complete", complete),
     modern("server/discover", discover),
     modern("subscriptions/listen", listen),
@@ -220,8 +225,8 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
     }
 }
 
-/// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` is checked by the methods
-/// that have one.
+/// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` and `Mcp-Param-*` are checked
+/// by the methods that have them.
 fn check_headers(
     method: &str,
     version: &str,
@@ -251,23 +256,6 @@ fn expect(header: &str, found: Option<&str>, wanted: &str) -> Result<(), RpcErro
 
 fn mismatch(message: String) -> RpcError {
     RpcError::new(Code::HEADER_MISMATCH, message)
-}
-
-/// `=?base64?…?=` (SEP-2243 value encoding); anything else is literal.
-fn decode_header(value: &str) -> Option<String> {
-    use base64::Engine as _;
-    match value
-        .strip_prefix("=?base64?")
-        .and_then(|rest| rest.strip_suffix("?="))
-    {
-        None => Some(value.to_owned()),
-        Some(encoded) => {
-            let bytes = base64::engine::general_purpose::STANDARD
-                .decode(encoded)
-                .ok()?;
-            String::from_utf8(bytes).ok()
-        }
-    }
 }
 
 impl Incoming<'_> {
@@ -308,10 +296,18 @@ impl Incoming<'_> {
             return Ok(());
         };
         let decoded = http.name.map(|value| {
-            decode_header(value)
+            decode(value)
                 .ok_or_else(|| mismatch("The header Mcp-Name is not valid base64 text.".into()))
         });
         expect("Mcp-Name", decoded.transpose()?.as_deref(), name)
+    }
+
+    /// Checks `Mcp-Param-*` against the arguments in the message.
+    fn check_params(&self, mirrored: &Mirrored, arguments: &JsonObject) -> Result<(), RpcError> {
+        match (self.peer.era, self.http.and_then(|http| http.all)) {
+            (Era::Modern, Some(headers)) => mirrored.check(arguments, headers).map_err(mismatch),
+            _ => Ok(()),
+        }
     }
 
     /// A list method.
@@ -383,6 +379,9 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
         .cloned();
     incoming.may_ask(params.request_state, params.input_responses);
     let values = params.arguments.unwrap_or_default();
+    if let Some(prepared) = &tool {
+        incoming.check_params(&prepared.mirrored, &values)?;
+    }
     let arguments = match &tool {
         Some(prepared) => Arguments::read(
             values,
@@ -597,7 +596,9 @@ fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError
         },
     );
     Ok(incoming.served(move |ctx| async move {
-        let work = subject.completers().complete(ctx.clone(), &argument, typing);
+        let work = subject
+            .completers()
+            .complete(ctx.clone(), &argument, typing);
         let completion = match work {
             Some(work) => work.await?,
             None => Completion::default(),

@@ -5,8 +5,8 @@
 //! the very same code.
 
 mod batch;
-mod bus;
 mod builder;
+mod bus;
 mod call;
 mod connection;
 mod drive;

@@ -114,11 +114,7 @@ pub(crate) fn server_info(facts: &Facts) -> Value {
 }
 
 /// Adds what a modern result carries to one that is JSON already; used when lists are written.
-pub(crate) fn complete_modern(
-    mut result: Value,
-    hint: CacheHint,
-    server: &Value,
-) -> Value {
+pub(crate) fn complete_modern(mut result: Value, hint: CacheHint, server: &Value) -> Value {
     result["resultType"] = json!("complete");
     result["ttlMs"] = json!(hint.ttl_ms());
     result["cacheScope"] = json!(hint.scope());

@@ -32,9 +32,7 @@ use rmcp::model::{
     CallToolResult, CreateTaskResult, GetPromptResult, JsonObject, ReadResourceResult,
 };
 
-use crate::component::{
-    Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings,
-};
+use crate::component::{Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings};
 use crate::context::Ctx;
 use crate::core::Inner;
 use crate::error::{Error, Result};
