@@ -26,5 +26,5 @@ pub use inbound::Inbound;
 pub use peer::PeerInfo;
 pub use server::Server;
 
-pub(crate) use outbox::Outbox;
+pub(crate) use outbox::{Outbox, Said};
 pub(crate) use server::Inner;
