@@ -87,9 +87,11 @@ pub(super) async fn pump(
 /// read that response before is cut off. With the id that began the session's own stream it opens
 /// that one again, in place of an older connection; what was said meanwhile is not repeated.
 ///
-/// Any other id (of another session, of a stream that is not kept any more, or invented) is a
-/// status 400. It is no 404, which would tell the client that its session is over; and to open the
-/// session's own stream instead would leave the client waiting there for an answer that never comes.
+/// Any other id of ours (of another session, or of a stream that is not kept any more) is a status
+/// 400. It is no 404, which would tell the client that its session is over; and to open the
+/// session's own stream instead would leave the client waiting there for an answer that never
+/// comes. What cannot be an id of ours counts as none, as always: a client that made one up waits
+/// for nothing.
 pub(super) fn listen(
     app: &Arc<App>,
     connection: &Connection,
@@ -130,16 +132,13 @@ pub(super) fn listen(
     Ok(reply::events(events.into_body()))
 }
 
-/// The id in `Last-Event-ID`. An empty one is none (HTML `server-sent-events`: the initial value).
+/// The id in `Last-Event-ID`, if it looks like one of ours.
 fn named(headers: &HeaderMap) -> Result<Option<EventId>, Refusal> {
-    match headers.get(LAST_EVENT_ID) {
-        None => Ok(None),
-        Some(value) if value.is_empty() => Ok(None),
-        Some(_) => ingress::only(headers, LAST_EVENT_ID)
-            .and_then(|value| EventId::parse(value.to_str().ok()?))
-            .map(Some)
-            .ok_or_else(gone),
+    if !headers.contains_key(LAST_EVENT_ID) {
+        return Ok(None);
     }
+    let value = ingress::only(headers, LAST_EVENT_ID).ok_or_else(gone)?;
+    Ok(value.to_str().ok().and_then(EventId::parse))
 }
 
 fn gone() -> Refusal {
