@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::gate::{Fate, Gate};
 use crate::support::http::{
-    Client, HttpServer, LocalServer, Request, Response, Session, initialize, mirrored,
+    Client, HttpServer, LocalServer, Request, Response, Session, initialize, mirrored, patient,
 };
 use crate::support::message::{answer, asks_user, call, error_text, modern, notification, request};
 use crate::support::stdio::PATIENCE;
@@ -65,7 +65,7 @@ fn a_call_that_talks_is_answered_as_events_that_no_proxy_holds_back() {
         );
         assert!(
             !response.body.contains("\nid:"),
-            "nothing can be replayed: {}",
+            "it came whole, so there is nothing to resume: {}",
             response.body
         );
         let mut client = server.connect();
@@ -244,7 +244,7 @@ fn a_client_that_cannot_be_asked_is_told_so() {
 
 #[test]
 fn a_cancelled_call_is_stopped_and_not_answered() {
-    let (gate, server) = gated(HttpConfig::default());
+    let (gate, server) = gated(patient());
     let session = Session::plain(server.address());
     let cancel = |id: Value| {
         let response = session.post(&notification(
