@@ -222,7 +222,7 @@ impl ServerBuilder {
             return Err(BuildError(why));
         }
         let largest = self.skills.as_ref().map_or(0, Skills::largest_read);
-        if largest + RESULT_ENVELOPE > self.calls.result_bytes {
+        if largest > 0 && largest + RESULT_ENVELOPE > self.calls.result_bytes {
             return Err(BuildError(format!(
                 "A file of the skills cannot be served: it takes {largest} bytes of JSON, and a result can have {}.",
                 self.calls.result_bytes
