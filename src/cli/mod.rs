@@ -12,6 +12,10 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+use pymcp_kit::ServerBuilder;
+
+use crate::server::Parts;
+
 pub use settings::{LogLevel, Settings, Transport};
 
 /// A Model Context Protocol server.
@@ -37,8 +41,14 @@ enum Command {
 /// Exit code for a setting that cannot be used (as `clap` has it).
 const USAGE: u8 = 2;
 
-/// Runs the program.
+/// Runs the program with the components of [`crate::server`].
 pub fn main() -> ExitCode {
+    main_with(crate::server::builder)
+}
+
+/// Runs the program with other components: everything else (settings, transports, limits) stays as
+/// it is.
+pub fn main_with(server: fn(Parts) -> ServerBuilder) -> ExitCode {
     if let Err(sentence) = load_env_file() {
         return fail(USAGE, &sentence);
     }
@@ -50,8 +60,8 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let done = match cli.command {
-        None => serve::run(cli.settings),
-        Some(Command::Serve(settings)) => serve::run(*settings),
+        None => serve::run(cli.settings, server),
+        Some(Command::Serve(settings)) => serve::run(*settings, server),
         Some(Command::Docs(args)) => docs::run(args),
     };
     match done {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use pymcp_kit::transport::http::{Endpoints, HttpConfig};
 use pymcp_kit::transport::{http, stdio};
-use pymcp_kit::{CacheConfig, CallLimits, Server, telemetry};
+use pymcp_kit::{CacheConfig, CallLimits, Server, ServerBuilder, telemetry};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -22,10 +22,13 @@ pymcp is waiting for an MCP client on stdin; it is meant to be started by one.
   By hand:        npx @modelcontextprotocol/inspector pymcp
 Press Ctrl-C to stop.";
 
-pub(super) fn run(settings: Settings) -> Result<(), Failure> {
+pub(super) fn run(
+    settings: Settings,
+    components: fn(Parts) -> ServerBuilder,
+) -> Result<(), Failure> {
     telemetry::init(settings.log_level.into());
     let parts = parts(&settings);
-    let server = build(&settings, parts.clone())?;
+    let server = build(&settings, components(parts.clone()))?;
     let runtime = Runtime::new()
         .map_err(|error| Failure::other(format!("The runtime cannot start: {error}.")))?;
     let served = runtime.block_on(async {
@@ -68,8 +71,8 @@ async fn ready(settings: &Settings, parts: &Parts) -> Result<(), Failure> {
     Ok(())
 }
 
-fn build(settings: &Settings, parts: Parts) -> Result<Server, Failure> {
-    crate::server::builder(parts)
+fn build(settings: &Settings, components: ServerBuilder) -> Result<Server, Failure> {
+    components
         .cache(CacheConfig {
             ttl: settings.response_cache_ttl,
             ..CacheConfig::default()

@@ -172,7 +172,7 @@ fn there_is_one_get_stream_at_a_time() {
     let second = Client::connect(local.address()).ask(&session.listening());
     assert_eq!(second.refusal(), (409, -32600));
     // The refused one has taken nothing from the first.
-    server.resource_updated("data://weather");
+    server.components().updated("data://weather");
     assert_eq!(stream.message()["params"]["uri"], "data://weather");
     session.end();
     stream.end();
@@ -191,22 +191,22 @@ fn updates_reach_those_who_subscribed() {
     subscribe(&weather, "resources/subscribe", "data://weather");
     subscribe(&tide, "resources/subscribe", "data://tide");
     let (mut to_weather, mut to_tide) = (weather.listen(), tide.listen());
-    server.resource_updated("data://weather");
-    server.resource_updated("data://tide");
+    server.components().updated("data://weather");
+    server.components().updated("data://tide");
     let updated = |uri: &str| json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": { "uri": uri }});
     assert_eq!(to_weather.message(), updated("data://weather"));
     assert_eq!(to_tide.message(), updated("data://tide"));
     // After unsubscribing, the next to come is what is still subscribed to.
     subscribe(&tide, "resources/subscribe", "data://weather");
     subscribe(&tide, "resources/unsubscribe", "data://tide");
-    server.resource_updated("data://tide");
-    server.resource_updated("data://weather");
+    server.components().updated("data://tide");
+    server.components().updated("data://weather");
     assert_eq!(to_tide.message(), updated("data://weather"));
     // A session that has ended is none of them.
     assert_eq!(weather.end().status, 200);
     assert_eq!(to_weather.message(), updated("data://weather"));
     to_weather.end();
-    server.resource_updated("data://weather");
+    server.components().updated("data://weather");
     assert_eq!(to_tide.message(), updated("data://weather"));
 }
 
@@ -234,7 +234,7 @@ fn a_stream_that_is_left_can_be_opened_again() {
                 "the stream stays taken"
             );
         };
-        server.resource_updated("data://weather");
+        server.components().updated("data://weather");
         assert_eq!(stream.message()["params"]["uri"], "data://weather");
     }
 }

@@ -122,7 +122,7 @@ fn sessions_in_use_do_not_expire_and_expired_ones_are_not_found() {
         "through"
     );
     assert_eq!(calling.post(&ping).status, 200);
-    server.resource_updated("data://weather");
+    server.components().updated("data://weather");
     assert_eq!(stream.message()["params"]["uri"], "data://weather");
     assert_eq!(listening.post(&ping).status, 200);
 }
@@ -145,7 +145,7 @@ fn a_stream_that_nobody_reads_does_not_wedge_its_session() {
     let (rounds, each) = (40, 64);
     for round in 0..rounds {
         for _ in 0..each {
-            server.resource_updated(&long);
+            server.components().updated(&long);
         }
         assert_eq!(session.ask(&request(round, "ping", json!({})))["id"], round);
     }
@@ -153,7 +153,7 @@ fn a_stream_that_nobody_reads_does_not_wedge_its_session() {
     let mut read = 0;
     while stream.message()["params"]["uri"] != "data://last" {
         read += 1;
-        server.resource_updated("data://last");
+        server.components().updated("data://last");
     }
     assert!(read < rounds * each, "all of it was kept");
 }
@@ -307,7 +307,11 @@ fn no_events_are_replayed_to_anyone() {
         session
     };
     let ours = open();
-    let update = |session: &Session| server.resource_updated(&format!("data://{}", session.id));
+    let update = |session: &Session| {
+        server
+            .components()
+            .updated(&format!("data://{}", session.id))
+    };
     // Our events, of a call and of the stream; some of them while nobody listens.
     let mut calling = ours.start(&call(1, "gate", json!({"talk": true}))).events();
     update(&ours);

@@ -1,16 +1,23 @@
 //! What a handler can do besides returning a result.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
 
 use rmcp::model::Implementation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::SetOnce;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{Connection, Era, Outbox, PeerInfo};
+use crate::ask::{Rounds, Seed};
+use crate::component::Components;
+use crate::core::{Connection, Era, Outbox, PeerInfo, SessionKey};
 use crate::principal::Principal;
+use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
 
 /// Severity of a log message to the client (RFC 5424, as MCP `logging` names them).
@@ -29,11 +36,16 @@ pub enum Level {
 }
 
 /// What every context of one server shares.
-#[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) server: Implementation,
     pub(crate) ask_timeout: Duration,
+    pub(crate) components: Arc<Components>,
 }
+
+/// What a request is besides an answer in the making: see [`Ctx::start_task`].
+const NO_TASK: u8 = 0;
+const MAY_BECOME_TASK: u8 = 1;
+const BECOMES_TASK: u8 = 2;
 
 /// One request, as its handler sees it. Cheap to clone; a clone may be moved to a spawned task.
 ///
@@ -55,6 +67,12 @@ struct Shared {
     asking: AtomicUsize,
     asked: AtomicBool,
     asked_for: Mutex<Duration>,
+    /// Modern era: the questions of this request.
+    rounds: Option<Rounds>,
+    task_state: AtomicU8,
+    task: SetOnce<TaskHandle>,
+    /// Whoever runs the handler and has to hear of what it waits for.
+    driver: AtomicWaker,
 }
 
 /// What a [`Ctx`] is made from.
@@ -65,6 +83,8 @@ pub(crate) struct CtxParts {
     pub(crate) id: Id,
     pub(crate) progress_token: Option<Id>,
     pub(crate) log_level: Option<Level>,
+    /// Modern era: what its questions start from, when the client can be asked at all.
+    pub(crate) seed: Option<Seed>,
 }
 
 impl Ctx {
@@ -76,6 +96,7 @@ impl Ctx {
             id,
             progress_token,
             log_level,
+            seed,
         } = parts;
         Self(Arc::new(Shared {
             facts,
@@ -90,6 +111,10 @@ impl Ctx {
             asking: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
             asked_for: Mutex::default(),
+            rounds: seed.map(Rounds::new),
+            task_state: AtomicU8::new(NO_TASK),
+            task: SetOnce::new(),
+            driver: AtomicWaker::new(),
         }))
     }
 
@@ -108,12 +133,45 @@ impl Ctx {
         &self.0.facts.server
     }
 
+    /// The legacy session or the stdio process that the request belongs to: for what is kept for as
+    /// long as that lasts. Requests of the modern era over HTTP stand alone and have none.
+    ///
+    /// It is no identity: with authentication, what is kept is keyed by [`Ctx::principal`] as well.
+    pub fn session(&self) -> Option<SessionKey> {
+        self.0.connection.session()
+    }
+
+    /// The server's components: to switch them on and off, and to say that they have changed.
+    pub fn components(&self) -> &Components {
+        &self.0.facts.components
+    }
+
+    /// From here on the call is a task, if the tool says so ([`Tool::asks_before_task`]) and the
+    /// client takes tasks: it has its answer, which is the task, and the handler goes on in the
+    /// background. Everywhere else this does nothing.
+    ///
+    /// [`Tool::asks_before_task`]: crate::Tool::asks_before_task
+    pub async fn start_task(&self) {
+        let may = self.0.task_state.compare_exchange(
+            MAY_BECOME_TASK,
+            BECOMES_TASK,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if may.is_ok() {
+            self.wake_driver();
+            self.0.task.wait().await;
+        }
+    }
+
     /// Tells the client something, if it wants to hear of this level (`logging/setLevel`, or the
     /// request's own level since 2026-07-28). Waits while the client reads slowly.
     ///
     /// Clients show and store these messages: nothing secret belongs in them.
+    ///
+    /// A task has no request to say it with: what it logs goes nowhere.
     pub async fn log(&self, level: Level, message: impl Into<Value>) {
-        if !self.wants(level) {
+        if !self.wants(level) || self.task().is_some() {
             return;
         }
         let params = json!({ "level": level, "data": { "msg": message.into(), "extra": null } });
@@ -143,7 +201,15 @@ impl Ctx {
 
     /// Reports progress, if the client asked for it. `progress` must grow from call to call; a
     /// value that does not, or is not finite, is dropped (specification `patterns/progress`).
+    ///
+    /// Of a task the message becomes its status message.
     pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
+        if let Some(task) = self.task() {
+            if let Some(message) = message {
+                task.set_message(message).await;
+            }
+            return;
+        }
         let Some(token) = &self.0.progress_token else {
             return;
         };
@@ -216,6 +282,50 @@ impl Ctx {
         &self.0.outbox
     }
 
+    /// The questions of this request, in the modern era.
+    pub(crate) fn rounds(&self) -> Option<&Rounds> {
+        self.0.rounds.as_ref()
+    }
+
+    /// The task that this request has become.
+    pub(crate) fn task(&self) -> Option<&TaskHandle> {
+        self.0.task.get()
+    }
+
+    /// Lets the handler turn the request into a task.
+    pub(crate) fn may_become_task(&self) {
+        self.0.task_state.store(MAY_BECOME_TASK, Ordering::Release);
+    }
+
+    /// Whether the handler waits for the request to become a task.
+    pub(crate) fn becomes_task(&self) -> bool {
+        self.0.task_state.load(Ordering::Acquire) == BECOMES_TASK && self.task().is_none()
+    }
+
+    pub(crate) fn set_task(&self, task: TaskHandle) {
+        // There is one place that does this, once.
+        let _ = self.0.task.set(task);
+    }
+
+    /// Whether the client, in this request, says that it takes tasks.
+    pub(crate) fn takes_tasks(&self) -> bool {
+        self.0.peer.takes_tasks()
+    }
+
+    /// Remembers whom to wake when the handler waits for something new.
+    pub(crate) fn register_driver(&self, waker: &Waker) {
+        self.0.driver.register(waker);
+    }
+
+    pub(crate) fn wake_driver(&self) {
+        self.0.driver.wake();
+    }
+
+    /// Says that the request asks the client something: its result is of this moment only.
+    pub(crate) fn was_asked(&self) {
+        self.0.asked.store(true, Ordering::Relaxed);
+    }
+
     /// Whether both are contexts of the same request.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -223,7 +333,7 @@ impl Ctx {
 
     /// Marks the time until the guard is dropped as the client's: no timeout counts it.
     pub(crate) fn start_asking(&self) -> Asking<'_> {
-        self.0.asked.store(true, Ordering::Relaxed);
+        self.was_asked();
         self.0.asking.fetch_add(1, Ordering::Relaxed);
         Asking {
             ctx: self,

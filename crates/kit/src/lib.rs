@@ -11,7 +11,9 @@
 //! | [`Ctx`] | what a handler can do: log, progress, cancellation |
 //! | [`ask`] | asking the user or the model |
 //! | [`middleware`] | the steps around every handler, and their order |
+//! | [`skills`] | folders of instructions for models, served as resources |
 //! | [`session`] | legacy HTTP sessions |
+//! | [`tasks`] | calls that outlive their request |
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
 //! | [`telemetry`] | logs on stderr |
 //! | [`testing`] | handlers and servers in memory |
@@ -33,25 +35,33 @@
 //! ```
 
 pub mod ask;
+mod canonical;
 pub mod component;
 mod context;
 pub mod core;
 mod error;
+mod keys;
 pub mod middleware;
 mod principal;
 pub mod session;
+pub mod skills;
+pub mod store;
+pub mod tasks;
 pub mod telemetry;
 pub mod testing;
 pub mod transport;
 pub mod wire;
 
-pub use ask::{Elicited, Sample, Sampled};
+pub use ask::{Elicited, Form, Question, Roots, Sample, Sampled, Url};
 pub use component::{
-    CacheHint, Effect, Integer, NoArgs, Prompt, Resource, ResourceTemplate, Tool, ToolResult,
+    CacheHint, Completion, Components, Effect, Integer, Kind, NoArgs, Prompt, Resource,
+    ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
 };
 pub use context::{Ctx, Level};
-pub use core::{BuildError, CallLimits, Server, ServerBuilder};
+pub use core::{BuildError, CallLimits, Server, ServerBuilder, SessionKey};
 pub use error::{Error, Result};
+pub use keys::KeyRing;
 pub use middleware::{CacheConfig, Middleware};
 pub use principal::Principal;
 pub use rmcp::model;
+pub use skills::Skills;

@@ -24,12 +24,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use rmcp::model::{ClientCapabilities, Implementation};
+use rmcp::model::ClientCapabilities;
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 
-use crate::context::{Ctx, CtxParts, Facts};
-use crate::core::{Connection, Era, LATEST_LEGACY, PeerInfo, Server};
+use crate::context::{Ctx, CtxParts};
+use crate::core::{CallLimits, Connection, Era, LATEST_LEGACY, PeerInfo, Server};
 use crate::principal::Principal;
 use crate::transport::stdio;
 use crate::wire::Id;
@@ -68,11 +68,17 @@ impl Probe {
     ) -> Self {
         #[allow(clippy::unwrap_used)] // documented to panic: a mistake in a test
         let capabilities: ClientCapabilities = serde_json::from_value(capabilities).unwrap();
+        let limits = CallLimits {
+            ask_timeout: Duration::from_secs(5),
+            ..CallLimits::default()
+        };
+        #[allow(clippy::unwrap_used)] // there is nothing in it that could be wrong
+        let server = Server::builder("test", "0.0.0")
+            .call_limits(limits)
+            .build()
+            .unwrap();
         let ctx = Ctx::new(CtxParts {
-            facts: Arc::new(Facts {
-                server: Implementation::new("test", "0.0.0"),
-                ask_timeout: Duration::from_secs(5),
-            }),
+            facts: Arc::clone(&server.inner().facts),
             connection: Connection::new(Principal::ANONYMOUS),
             peer: Arc::new(PeerInfo {
                 era: Era::Legacy,
@@ -83,6 +89,7 @@ impl Probe {
             id: Id::number(1),
             progress_token: Some(Id::number(1)),
             log_level: None,
+            seed: None,
         });
         Self {
             ctx,

@@ -1,16 +1,20 @@
 //! Asking the user (elicitation, form mode).
 
-use rmcp::model::{
-    ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, JsonObject,
-};
+use std::marker::PhantomData;
+
+use rmcp::model::{ElicitResult, ElicitationAction, ElicitationSchema, JsonObject};
 use schemars::JsonSchema;
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::component::Arguments;
 use crate::component::schema::{self, Compiled};
 use crate::context::Ctx;
+use crate::core::PeerInfo;
 use crate::error::{Error, Result};
+
+use super::{Asked, Question};
 
 /// What the user did with a question.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,39 +27,71 @@ pub enum Elicited<T> {
     Cancelled,
 }
 
-impl Ctx {
-    /// Asks the user for a `T`: a number, string or boolean, or a flat struct of such members.
-    ///
-    /// The answer is read leniently (`"2.5"` is a number) and checked against the bounds that `T`
-    /// declares. Never ask for passwords or keys this way: the client sees them.
-    ///
-    /// # Errors
-    /// The client cannot ask its user, does not answer in time, or answers something else; all of
-    /// them are errors that the caller of the tool can read.
-    pub async fn elicit<T: JsonSchema + DeserializeOwned>(
-        &self,
-        message: impl Into<String>,
-    ) -> Result<Elicited<T>> {
-        if !supports_forms(self) {
+/// Asks the user to fill in a form: a `T` is a number, string or boolean, or a flat struct of such
+/// members and lists of choices.
+///
+/// The answer is read leniently (`"2.5"` is a number) and checked against the bounds that `T`
+/// declares. Never ask for passwords or keys this way: the client sees them; [`Url`](super::Url) is
+/// for those.
+#[derive(Debug, Clone)]
+pub struct Form<T> {
+    message: String,
+    schema: JsonObject,
+    wrapped: bool,
+    answer: PhantomData<fn() -> T>,
+}
+
+impl<T: JsonSchema> Form<T> {
+    /// A form that explains itself with `message`.
+    pub fn new(message: impl Into<String>) -> Self {
+        let (schema, wrapped) = schema::form::<T>();
+        Self {
+            message: message.into(),
+            schema,
+            wrapped,
+            answer: PhantomData,
+        }
+    }
+}
+
+impl Form<JsonObject> {
+    /// A form whose members are described by a schema (`client/elicitation#form-mode`), for choices
+    /// that are known only when it is asked.
+    pub fn schema(message: impl Into<String>, schema: JsonObject) -> Self {
+        Self {
+            message: message.into(),
+            schema,
+            wrapped: false,
+            answer: PhantomData,
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send> Question for Form<T> {
+    type Reply = ElicitResult;
+    type Answer = Elicited<T>;
+
+    fn asked(&self, client: &PeerInfo) -> Result<Asked> {
+        if !supports_forms(client) {
             return Err(Error::missing_capability(
                 "The client does not support elicitation, so its user cannot be asked.",
                 json!({ "elicitation": { "form": {} } }),
             ));
         }
-        let (schema, wrapped) = schema::form::<T>();
-        let requested_schema: ElicitationSchema =
-            serde_json::from_value(Value::Object(schema.clone())).map_err(|error| {
-                Error::internal(format!("a user cannot be asked for this type: {error}"))
-            })?;
-        let params = ElicitRequestParams::FormElicitationParams {
-            meta: None,
-            message: message.into(),
-            requested_schema,
-        };
-        let result: ElicitResult = self.ask("elicitation/create", &params).await?;
-        match result.action {
+        let schema = Value::Object(self.schema.clone());
+        ElicitationSchema::deserialize(&schema).map_err(|error| {
+            Error::internal(format!("a user cannot be asked for this type: {error}"))
+        })?;
+        Ok(Asked {
+            method: "elicitation/create",
+            params: json!({ "mode": "form", "message": self.message, "requestedSchema": schema }),
+        })
+    }
+
+    fn read(self, reply: ElicitResult) -> Result<Elicited<T>> {
+        match reply.action {
             ElicitationAction::Accept => {
-                read(schema, wrapped, result.content).map(Elicited::Accepted)
+                read(self.schema, self.wrapped, reply.content).map(Elicited::Accepted)
             }
             ElicitationAction::Decline => Ok(Elicited::Declined),
             _ => Ok(Elicited::Cancelled),
@@ -63,9 +99,22 @@ impl Ctx {
     }
 }
 
+impl Ctx {
+    /// Asks the user for a `T`; see [`Form`].
+    ///
+    /// # Errors
+    /// As [`Ctx::ask`].
+    pub async fn elicit<T: JsonSchema + DeserializeOwned + Send>(
+        &self,
+        message: impl Into<String>,
+    ) -> Result<Elicited<T>> {
+        self.ask(Form::new(message)).await
+    }
+}
+
 /// `elicitation: {}` means forms; naming only `url` means no forms.
-fn supports_forms(ctx: &Ctx) -> bool {
-    ctx.peer()
+fn supports_forms(client: &PeerInfo) -> bool {
+    client
         .capabilities
         .elicitation
         .as_ref()

@@ -1,39 +1,213 @@
-//! Asking the user or the client's model, from inside a handler.
+//! Asking the user, the client's model or the client itself, from inside a handler.
 //!
-//! [`Ctx::elicit`] and [`Ctx::sample`] read the same in both protocol eras: a handler awaits the
-//! answer. For legacy clients that is a request to the client; since 2026-07-28 a server sends
-//! none, and until such questions are replayed a handler gets an error that says so.
+//! A handler awaits an answer and never sees how it came: legacy clients get a request; since
+//! 2026-07-28 the call ends with the question and is made again with the answer (`rounds`); a task
+//! shows the question to whoever polls it.
+//!
+//! [`Ctx::elicit`], [`Ctx::elicit_url`], [`Ctx::sample`] and [`Ctx::roots`] are short for
+//! [`Ctx::ask`] with one of the questions here. To add a kind of question, implement [`Question`].
+//!
+//! ```
+//! use pymcp_kit::{Ctx, Elicited, Result};
+//!
+//! async fn order(ctx: Ctx) -> Result<String> {
+//!     let Elicited::Accepted(number) = ctx.elicit::<u8>("How many?").await? else {
+//!         return Ok("Nothing was ordered.".into());
+//!     };
+//!     // With a modern client this function runs again from its start once the number is there, so
+//!     // what must happen only once goes through `once`.
+//!     let receipt = ctx.once("receipt", async { Ok(format!("{number} ordered")) }).await?;
+//!     match ctx.elicit::<bool>("Gift wrap?").await? {
+//!         Elicited::Accepted(true) => Ok(format!("{receipt}, wrapped")),
+//!         _ => Ok(receipt),
+//!     }
+//! }
+//! ```
 
 mod elicit;
+mod roots;
+mod rounds;
 mod sample;
+mod tasks;
+mod url;
+mod vault;
 
-pub use elicit::Elicited;
+pub use elicit::{Elicited, Form};
+pub use roots::Roots;
 pub use sample::{Sample, Sampled};
+pub use url::Url;
+
+pub(crate) use rounds::{Rounds, Seed};
+pub(crate) use vault::{Vault, VaultLimits};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::context::Ctx;
-use crate::core::Era;
+use crate::core::{Era, PeerInfo};
 use crate::error::{Error, Result};
 use crate::wire::{self, Id};
 
-impl Ctx {
-    /// One question to the client and its answer. The capability was checked before.
-    async fn ask<R: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<R> {
-        if self.era() == Era::Modern {
-            return Err(Error::user(
-                "This needs an answer from the client, which is served only after \"initialize\" \
-                 (protocol revisions up to 2025-11-25) for now; connect with one of those.",
-            ));
+/// A question, as it is put to the client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// `elicitation/create`, `sampling/createMessage` or `roots/list`: what clients understand.
+    pub method: &'static str,
+    /// Its params: an object.
+    pub params: Value,
+}
+
+/// Something to ask.
+pub trait Question: Send + Sized {
+    /// The result of the client's answer, as the protocol has it.
+    type Reply: DeserializeOwned;
+    /// What the handler gets of it.
+    type Answer: Send;
+
+    /// How it is put to this client.
+    ///
+    /// # Errors
+    /// [`Error::missing_capability`] when the client did not say that it can be asked this.
+    fn asked(&self, client: &PeerInfo) -> Result<Asked>;
+
+    /// Reads the answer.
+    ///
+    /// # Errors
+    /// When it does not fit the question.
+    fn read(self, reply: Self::Reply) -> Result<Self::Answer>;
+
+    /// The name under which modern clients and tasks see it; made from its text when it has none.
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    /// Gives it a name. Answers are kept by name and text: a question whose text is not the same
+    /// when the handler runs again is asked anew.
+    fn named(self, name: impl Into<String>) -> Named<Self> {
+        Named {
+            question: self,
+            name: name.into(),
         }
+    }
+}
+
+/// A question with a name; see [`Question::named`].
+#[derive(Debug, Clone)]
+pub struct Named<Q> {
+    question: Q,
+    name: String,
+}
+
+impl<Q: Question> Question for Named<Q> {
+    type Reply = Q::Reply;
+    type Answer = Q::Answer;
+
+    fn asked(&self, client: &PeerInfo) -> Result<Asked> {
+        self.question.asked(client)
+    }
+
+    fn read(self, reply: Q::Reply) -> Result<Q::Answer> {
+        self.question.read(reply)
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+}
+
+/// Questions that are asked together: tuples of two to four.
+pub trait Questions {
+    /// The answers, in the same order.
+    type Answers;
+
+    /// Asks all of them at once.
+    fn ask(self, ctx: &Ctx) -> impl Future<Output = Result<Self::Answers>> + Send;
+}
+
+macro_rules! questions {
+    ($($question:ident $value:ident),*) => {
+        impl<$($question: Question),*> Questions for ($($question,)*)
+        where
+            $($question::Reply: Send),*
+        {
+            type Answers = ($($question::Answer,)*);
+
+            async fn ask(self, ctx: &Ctx) -> Result<Self::Answers> {
+                let ($($value,)*) = self;
+                tokio::try_join!($(ctx.ask($value)),*)
+            }
+        }
+    };
+}
+questions!(A a, B b);
+questions!(A a, B b, C c);
+questions!(A a, B b, C c, D d);
+
+impl Ctx {
+    /// Asks and waits for the answer.
+    ///
+    /// Modern clients get all questions that are open at the same time in one round; the handler
+    /// then runs again from its start, and what was answered is answered at once.
+    ///
+    /// # Errors
+    /// The client cannot be asked this, does not answer in time, or answers something else; all of
+    /// them are errors that the caller can read.
+    pub async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer> {
+        let asked = question.asked(self.peer())?;
+        let answer = if let Some(task) = self.task() {
+            tasks::ask(task, question.name(), &asked).await?
+        } else if let Some(rounds) = self.rounds() {
+            self.was_asked();
+            rounds.ask(self, question.name(), &asked).await?
+        } else {
+            self.request(&asked).await?
+        };
+        let reply = serde_json::from_value(answer).map_err(|_| match self.era() {
+            Era::Modern => Error::invalid_params(format!(
+                "\"inputResponses\" holds an answer to {} that is malformed.",
+                asked.method
+            )),
+            Era::Legacy => Error::user(format!(
+                "The client's answer to {} is malformed.",
+                asked.method
+            )),
+        })?;
+        question.read(reply)
+    }
+
+    /// Asks several questions at once: `ctx.ask_all((a, b)).await?` gives both answers.
+    ///
+    /// # Errors
+    /// As [`Ctx::ask`]; the first error ends all of them.
+    pub async fn ask_all<Q: Questions>(&self, questions: Q) -> Result<Q::Answers> {
+        questions.ask(self).await
+    }
+
+    /// Does `work` once, however often a question makes the handler run again: its result is kept
+    /// under `key` in the state that the client carries, signed but readable, so nothing secret
+    /// belongs in it. Without a question after it, and for legacy clients, it simply runs.
+    ///
+    /// # Errors
+    /// Those of `work`, which are not kept; and when the result cannot be kept.
+    pub async fn once<T, F>(&self, key: &str, work: F) -> Result<T>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T>>,
+    {
+        match self.rounds().filter(|_| self.task().is_none()) {
+            Some(rounds) => rounds.once(key, work).await,
+            None => work.await,
+        }
+    }
+
+    /// A request to a legacy client. The capability was checked before.
+    async fn request(&self, asked: &Asked) -> Result<Value> {
         let (id, answer) = self.connection().open_ask();
         let _open = OpenAsk { ctx: self, id };
         let _asking = self.start_asking();
-        self.outbox()
-            .send(wire::request(&Id::number(id), method, params))
-            .await;
+        let request = wire::request(&Id::number(id), asked.method, &asked.params);
+        self.outbox().send(request).await;
         let limit = self.facts().ask_timeout;
         let outcome = match tokio::time::timeout(limit, answer).await {
             Err(_) => {
@@ -46,8 +220,7 @@ impl Ctx {
             Ok(Ok(outcome)) => outcome,
         };
         match outcome {
-            Ok(result) => serde_json::from_str(&result)
-                .map_err(|_| Error::user(format!("The client's answer to {method} is malformed."))),
+            Ok(result) => Ok(serde_json::from_str(&result)?),
             Err(error) => Err(Error::user(client_error(&error))),
         }
     }

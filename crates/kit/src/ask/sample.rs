@@ -6,12 +6,15 @@
 
 use rmcp::model::{
     CreateMessageRequestParams, CreateMessageResult, Role, SamplingMessage,
-    SamplingMessageContentBlock,
+    SamplingMessageContentBlock, Tool, ToolChoice,
 };
 use serde_json::json;
 
 use crate::context::Ctx;
+use crate::core::PeerInfo;
 use crate::error::{Error, Result};
+
+use super::{Asked, Question};
 
 /// A question to the client's model.
 #[derive(Debug, Clone)]
@@ -35,6 +38,19 @@ impl Sample {
     /// Tells the model what its task is.
     pub fn system(mut self, prompt: impl Into<String>) -> Self {
         self.0.system_prompt = Some(prompt.into());
+        self
+    }
+
+    /// Tools that the model may ask to be used: it then answers with the calls it wants, which the
+    /// handler makes and hands back in the next question. Bound the number of such turns.
+    pub fn tools(mut self, tools: Vec<Tool>) -> Self {
+        self.0.tools = Some(tools);
+        self
+    }
+
+    /// Whether the model has to use a tool.
+    pub fn tool_choice(mut self, choice: ToolChoice) -> Self {
+        self.0.tool_choice = Some(choice);
         self
     }
 
@@ -68,29 +84,40 @@ impl Sampled {
     }
 }
 
-impl Ctx {
-    /// Asks the client's model; the user of the client may look at the question and refuse.
-    ///
-    /// # Errors
-    /// The client has no model to ask, refuses, or does not answer in time; all of them are errors
-    /// that the caller of the tool can read.
-    pub async fn sample(&self, question: Sample) -> Result<Sampled> {
-        let Some(sampling) = &self.peer().capabilities.sampling else {
+impl Question for Sample {
+    type Reply = CreateMessageResult;
+    type Answer = Sampled;
+
+    fn asked(&self, client: &PeerInfo) -> Result<Asked> {
+        let Some(sampling) = &client.capabilities.sampling else {
             return Err(Error::missing_capability(
                 "The client does not support sampling, so its model cannot be used.",
                 json!({ "sampling": {} }),
             ));
         };
-        if (question.0.tools.is_some() || question.0.tool_choice.is_some())
-            && sampling.tools.is_none()
-        {
+        if (self.0.tools.is_some() || self.0.tool_choice.is_some()) && sampling.tools.is_none() {
             return Err(Error::missing_capability(
                 "The client does not support tools in sampling.",
                 json!({ "sampling": { "tools": {} } }),
             ));
         }
-        self.ask("sampling/createMessage", &question.0)
-            .await
-            .map(Sampled)
+        Ok(Asked {
+            method: "sampling/createMessage",
+            params: serde_json::to_value(&self.0)?,
+        })
+    }
+
+    fn read(self, reply: CreateMessageResult) -> Result<Sampled> {
+        Ok(Sampled(reply))
+    }
+}
+
+impl Ctx {
+    /// Asks the client's model; the user of the client may look at the question and refuse.
+    ///
+    /// # Errors
+    /// As [`Ctx::ask`].
+    pub async fn sample(&self, question: Sample) -> Result<Sampled> {
+        self.ask(question).await
     }
 }

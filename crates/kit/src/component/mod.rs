@@ -4,8 +4,12 @@
 //! world is declared in `effects.rs`. Schemas come from types (`schema.rs`) and are compiled once.
 
 mod arguments;
+mod completion;
+mod components;
 mod effects;
 mod integer;
+pub(crate) mod mirrored;
+mod pages;
 mod prompt;
 mod registry;
 mod resource;
@@ -16,19 +20,24 @@ mod tool;
 mod uri_template;
 
 pub use arguments::Arguments;
+pub(crate) use completion::Completers;
+pub use completion::{Completion, Typing};
+pub(crate) use components::Snapshot;
+pub use components::{Components, Kind};
 pub use effects::{Effect, Effects};
 pub use integer::Integer;
+pub(crate) use pages::Paging;
 pub use prompt::{IntoPrompt, Prompt};
+pub(crate) use registry::Found;
 pub use registry::Registry;
-pub(crate) use registry::{Found, Lists};
 pub use resource::{IntoContents, Place, Resource};
 pub use result::{IntoToolResult, ToolResult};
+pub(crate) use template::PreparedTemplate;
 pub use template::ResourceTemplate;
 pub(crate) use tool::PreparedTool;
-pub use tool::{NoArgs, Tool};
+pub use tool::{NoArgs, TaskSupport, Tool};
 pub(crate) use uri_template::{has_scheme, normalize};
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use rmcp::model::CacheScope;
@@ -36,8 +45,7 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 
-/// A boxed future: what the registry stores handlers as.
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) use crate::store::BoxFuture;
 
 pub(crate) type Handler<A, R> =
     Box<dyn Fn(crate::Ctx, A) -> BoxFuture<'static, Result<R>> + Send + Sync>;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::context::Ctx;
 use crate::error::{Error, Result};
 
+use super::completion::{Completers, Completion, Typing};
 use super::schema;
 use super::{Handler, Settings, common_builders};
 
@@ -33,6 +34,7 @@ use super::{Handler, Settings, common_builders};
 pub struct Prompt {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
+    pub(crate) completers: Completers,
     pub(crate) handler: Handler<JsonObject, GetPromptResult>,
 }
 
@@ -54,6 +56,7 @@ impl Prompt {
                 (!arguments.is_empty()).then_some(arguments),
             ),
             settings: Settings::default(),
+            completers: Completers::default(),
             handler: Box::new(move |ctx, arguments| {
                 match serde_json::from_value::<A>(Value::Object(arguments)) {
                     Ok(arguments) => {
@@ -72,6 +75,16 @@ impl Prompt {
 
     common_builders!();
 
+    /// Suggests values for an argument while the user types: see [`Completion`].
+    pub fn complete<F, Fut>(mut self, argument: impl Into<String>, complete: F) -> Self
+    where
+        F: Fn(Ctx, Typing) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Completion>> + Send + 'static,
+    {
+        self.completers.add(argument.into(), complete);
+        self
+    }
+
     /// The name clients get it by.
     pub fn name(&self) -> &str {
         &self.definition.name
@@ -82,11 +95,21 @@ impl Prompt {
         &self.definition
     }
 
-    pub(crate) fn prepare(mut self) -> Self {
+    pub(crate) fn prepare(mut self) -> Result<Self, String> {
         self.definition
             .meta
             .get_or_insert_with(|| self.settings.meta());
-        self
+        match self.completers.stranger(|name| self.has_argument(name)) {
+            Some(name) => Err(format!(
+                "it completes '{name}', which is none of its arguments"
+            )),
+            None => Ok(self),
+        }
+    }
+
+    pub(crate) fn has_argument(&self, name: &str) -> bool {
+        let declared = self.definition.arguments.iter().flatten();
+        declared.into_iter().any(|argument| argument.name == name)
     }
 
     /// Refuses unknown shapes before the handler sees them: every value a string, none missing.

@@ -1,16 +1,10 @@
-//! Everything a server exposes, found by name in constant time, with its lists written once.
+//! Everything a server exposes, found by name in constant time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use rmcp::model::{
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-};
-
-use crate::core::Era;
-
 use super::arguments::Arguments;
+use super::components::Kind;
 use super::prompt::Prompt;
 use super::resource::Resource;
 use super::template::{PreparedTemplate, ResourceTemplate};
@@ -18,7 +12,7 @@ use super::tool::{PreparedTool, Tool};
 use super::uri_template;
 
 /// The components of a server, in the order they were added: that is the order of every list.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Registry {
     pub(crate) tools: Index<PreparedTool>,
     pub(crate) resources: Index<Resource>,
@@ -29,6 +23,15 @@ pub struct Registry {
 pub(crate) struct Index<T> {
     pub(crate) ordered: Vec<Arc<T>>,
     by_name: HashMap<String, Arc<T>>,
+}
+
+impl<T> Clone for Index<T> {
+    fn clone(&self) -> Self {
+        Self {
+            ordered: self.ordered.clone(),
+            by_name: self.by_name.clone(),
+        }
+    }
 }
 
 impl<T> Default for Index<T> {
@@ -53,6 +56,18 @@ impl<T> Index<T> {
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<T>> {
         self.by_name.get(name)
     }
+
+    /// Those whose name is wanted, in the same order.
+    fn filtered(&self, name: impl Fn(&T) -> &str, wanted: impl Fn(&str) -> bool) -> Self {
+        let ordered = self.ordered.iter().filter(|item| wanted(name(item)));
+        let by_name = self.by_name.iter().filter(|(name, _)| wanted(name));
+        Self {
+            ordered: ordered.cloned().collect(),
+            by_name: by_name
+                .map(|(name, item)| (name.clone(), Arc::clone(item)))
+                .collect(),
+        }
+    }
 }
 
 /// Where a URI leads.
@@ -72,10 +87,11 @@ impl Registry {
 
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<(), String> {
         let uri = uri_template::normalize(resource.uri()).into_owned();
-        resource
-            .definition
-            .meta
-            .get_or_insert_with(|| resource.settings.meta());
+        resource.definition.uri.clone_from(&uri);
+        let meta = &mut resource.definition.meta;
+        meta.get_or_insert_with(|| resource.settings.meta());
+        // An empty one was set to say that there is nothing to tell.
+        meta.take_if(|meta| meta.is_empty());
         let added = match uri_template::has_scheme(&uri) {
             true => self.resources.insert(uri.clone(), resource),
             false => Err("its URI has no scheme".into()),
@@ -93,14 +109,24 @@ impl Registry {
 
     pub(crate) fn add_prompt(&mut self, prompt: Prompt) -> Result<(), String> {
         let name = prompt.name().to_owned();
-        self.prompts
-            .insert(name.clone(), prompt.prepare())
+        let add = |prompts: &mut Index<Prompt>| prompts.insert(name.clone(), prompt.prepare()?);
+        add(&mut self.prompts)
             .map_err(|why| format!("The prompt '{name}' cannot be served: {why}."))
     }
 
     /// All tools.
     pub fn tools(&self) -> impl Iterator<Item = &Tool> {
         self.tools.ordered.iter().map(|prepared| &prepared.tool)
+    }
+
+    /// The headers `Mcp-Param-*` that tools declare, each once, in order.
+    pub(crate) fn mirrored_headers(&self) -> Vec<String> {
+        let tools = self.tools.ordered.iter();
+        let labels: BTreeMap<String, &str> = tools
+            .flat_map(|tool| tool.mirrored.labels())
+            .map(|label| (label.to_ascii_lowercase(), label))
+            .collect();
+        labels.into_values().map(str::to_owned).collect()
     }
 
     /// All resources with a fixed URI.
@@ -129,41 +155,60 @@ impl Registry {
                 .map(|variables| Found::Template(Arc::clone(template), variables))
         })
     }
-}
 
-/// The results of the list methods in one era, written once.
-pub(crate) struct Lists {
-    pub(crate) tools: Bytes,
-    pub(crate) resources: Bytes,
-    pub(crate) templates: Bytes,
-    pub(crate) prompts: Bytes,
-}
+    /// The template that is written like this, or that this URI fits.
+    pub(crate) fn find_template(&self, uri: &str) -> Option<Arc<PreparedTemplate>> {
+        let written = self
+            .templates
+            .iter()
+            .find(|one| one.template.uri_template() == uri);
+        let fits = || {
+            let uri = uri_template::normalize(uri);
+            self.templates
+                .iter()
+                .find(|one| one.match_uri(&uri).is_some())
+        };
+        written.or_else(fits).cloned()
+    }
 
-impl Lists {
-    /// Writes the lists; `finish` adds what every result of the era carries.
-    pub(crate) fn write<E>(
-        registry: &Registry,
-        era: Era,
-        finish: impl Fn(serde_json::Value) -> Result<Bytes, E>,
-    ) -> Result<Self, E>
-    where
-        E: From<serde_json::Error>,
-    {
-        macro_rules! list {
-            ($kind:ident, $items:expr) => {{
-                let mut list =
-                    $kind::with_all_items($items.map(|item| item.definition().clone()).collect());
-                if era == Era::Legacy {
-                    list.result_type = None;
-                }
-                finish(serde_json::to_value(list)?)?
-            }};
+    /// Whether anything suggests values for arguments or variables.
+    pub(crate) fn completes(&self) -> bool {
+        self.prompts().any(|one| !one.completers.is_empty())
+            || self.templates().any(|one| !one.completers.is_empty())
+    }
+
+    /// Whether calls of a tool can become tasks.
+    pub(crate) fn has_tasks(&self) -> bool {
+        self.tools().any(|tool| tool.task.is_some())
+    }
+
+    /// Whether there is such a component; resources are named by their normalised URI.
+    pub(crate) fn has(&self, kind: Kind, name: &str) -> bool {
+        match kind {
+            Kind::Tool => self.tools.get(name).is_some(),
+            Kind::Resource => self.resources.get(name).is_some(),
+            Kind::Template => self.templates().any(|one| one.uri_template() == name),
+            Kind::Prompt => self.prompts.get(name).is_some(),
         }
-        Ok(Self {
-            tools: list!(ListToolsResult, registry.tools()),
-            resources: list!(ListResourcesResult, registry.resources()),
-            templates: list!(ListResourceTemplatesResult, registry.templates()),
-            prompts: list!(ListPromptsResult, registry.prompts()),
-        })
+    }
+
+    /// The components that are wanted, in the same order.
+    pub(crate) fn filtered(&self, wanted: impl Fn(Kind, &str) -> bool) -> Self {
+        let templates = self.templates.iter();
+        Self {
+            tools: self
+                .tools
+                .filtered(|one| one.tool.name(), |name| wanted(Kind::Tool, name)),
+            resources: self
+                .resources
+                .filtered(Resource::uri, |uri| wanted(Kind::Resource, uri)),
+            templates: templates
+                .filter(|one| wanted(Kind::Template, one.template.uri_template()))
+                .cloned()
+                .collect(),
+            prompts: self
+                .prompts
+                .filtered(Prompt::name, |name| wanted(Kind::Prompt, name)),
+        }
     }
 }

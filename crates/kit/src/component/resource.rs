@@ -35,7 +35,7 @@ pub struct Place {
 
 impl Resource {
     /// A resource at `uri` (RFC 3986, with a scheme) with a name for programs.
-    pub fn new<R, F, Fut>(uri: &'static str, name: &'static str, handler: F) -> Self
+    pub fn new<R, F, Fut>(uri: impl Into<String>, name: impl Into<String>, handler: F) -> Self
     where
         R: IntoContents + Send + 'static,
         F: Fn(Ctx) -> Fut + Send + Sync + 'static,

@@ -9,6 +9,7 @@ use crate::context::Ctx;
 use crate::error::{Error, Result};
 
 use super::arguments::Arguments;
+use super::completion::{Completers, Completion, Typing};
 use super::resource::{IntoContents, Place};
 use super::schema::{self, Compiled};
 use super::uri_template::UriTemplate;
@@ -35,6 +36,7 @@ pub struct ResourceTemplate {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
     pub(crate) variables: JsonObject,
+    pub(crate) completers: Completers,
     pub(crate) handler: Handler<(Place, Arguments), Vec<ResourceContents>>,
 }
 
@@ -52,6 +54,7 @@ impl ResourceTemplate {
             definition: Definition::new(uri_template, name),
             settings: Settings::default(),
             variables: schema::input::<A>(),
+            completers: Completers::default(),
             handler: Box::new(
                 move |ctx, (place, variables)| match variables.parse::<A>() {
                     Ok(variables) => {
@@ -69,6 +72,16 @@ impl ResourceTemplate {
     }
 
     common_builders!();
+
+    /// Suggests values for a variable while the user types: see [`Completion`].
+    pub fn complete<F, Fut>(mut self, variable: impl Into<String>, complete: F) -> Self
+    where
+        F: Fn(Ctx, Typing) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Completion>> + Send + 'static,
+    {
+        self.completers.add(variable.into(), complete);
+        self
+    }
 
     /// The URI template.
     pub fn uri_template(&self) -> &str {
@@ -93,6 +106,15 @@ impl ResourceTemplate {
     }
 }
 
+impl ResourceTemplate {
+    pub(crate) fn has_variable(&self, name: &str) -> bool {
+        self.variables
+            .get("properties")
+            .and_then(Value::as_object)
+            .is_some_and(|variables| variables.contains_key(name))
+    }
+}
+
 /// A registered template.
 pub(crate) struct PreparedTemplate {
     pub(crate) template: ResourceTemplate,
@@ -107,6 +129,14 @@ impl PreparedTemplate {
             .meta
             .get_or_insert_with(|| template.settings.meta());
         let matcher = UriTemplate::parse(template.uri_template())?;
+        if let Some(name) = template
+            .completers
+            .stranger(|name| template.has_variable(name))
+        {
+            return Err(format!(
+                "it completes '{name}', which is none of its variables"
+            ));
+        }
         let variables = Compiled::new(&template.variables)?;
         if let Some(name) = matcher
             .variables()

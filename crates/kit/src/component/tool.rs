@@ -11,6 +11,7 @@ use crate::context::Ctx;
 use crate::error::{Error, Result};
 
 use super::arguments::Arguments;
+use super::mirrored::{self, Mirrored};
 use super::result::{IntoToolResult, ToolResult};
 use super::schema::{self, Compiled};
 use super::{Handler, Settings, common_builders};
@@ -18,6 +19,15 @@ use super::{Handler, Settings, common_builders};
 /// The arguments of a tool that takes none.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 pub struct NoArgs {}
+
+/// Whether calls of a tool can, or have to, become tasks (extension `io.modelcontextprotocol/tasks`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskSupport {
+    /// A client that takes tasks gets one, any other waits for the result.
+    Optional,
+    /// A client that takes no tasks is refused.
+    Required,
+}
 
 /// A tool: an async function, its schemas, and what clients are told of it.
 ///
@@ -41,6 +51,10 @@ pub struct NoArgs {}
 pub struct Tool {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
+    pub(crate) task: Option<TaskSupport>,
+    pub(crate) asks_before_task: bool,
+    /// Whether the schema was written by hand, so that its author answers for its shape.
+    raw: bool,
     pub(crate) handler: Handler<Arguments, ToolResult>,
 }
 
@@ -62,6 +76,9 @@ impl Tool {
         Self {
             definition,
             settings: Settings::default(),
+            task: None,
+            asks_before_task: false,
+            raw: false,
             handler: Box::new(move |ctx, arguments| {
                 match arguments.parse::<A>() {
                     Ok(arguments) => {
@@ -74,6 +91,34 @@ impl Tool {
                 }
             }),
         }
+    }
+
+    /// A tool whose input schema is written by hand: an object schema (JSON Schema 2020-12), published
+    /// as it is. Arguments are checked against it like any others.
+    pub fn raw<R, F, Fut>(name: &'static str, input_schema: JsonObject, handler: F) -> Self
+    where
+        R: IntoToolResult + Send + 'static,
+        F: Fn(Ctx, JsonObject) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R>> + Send + 'static,
+    {
+        let mut tool = Self::new(name, handler);
+        tool.definition.input_schema = Arc::new(input_schema);
+        tool.raw = true;
+        tool
+    }
+
+    /// Calls can, or have to, become tasks: the client gets a handle at once and looks for the
+    /// result. The whole handler runs as the task; what it asks is shown to whoever looks.
+    pub fn task(mut self, support: TaskSupport) -> Self {
+        self.task = Some(support);
+        self
+    }
+
+    /// The task begins where the handler awaits [`Ctx::start_task`], not at once: questions before
+    /// that are asked as for any other call.
+    pub fn asks_before_task(mut self) -> Self {
+        self.asks_before_task = true;
+        self
     }
 
     common_builders!();
@@ -114,6 +159,17 @@ impl Tool {
         self
     }
 
+    /// Has HTTP clients repeat an argument in the header `Mcp-Param-<header>`, so that proxies can
+    /// route by it (SEP-2243); a request whose header and argument differ is refused.
+    ///
+    /// Only for a string, an integer or a boolean that is no secret. One that may be absent cannot
+    /// be `null` any more, because clients drop tools that mirror what may be.
+    pub fn mirrored(mut self, argument: &str, header: impl Into<String>) -> Self {
+        let schema = Arc::make_mut(&mut self.definition.input_schema);
+        mirrored::annotate(schema, argument, header.into());
+        self
+    }
+
     fn annotate(mut self, change: impl FnOnce(ToolAnnotations) -> ToolAnnotations) -> Self {
         self.definition.annotations = Some(change(self.definition.annotations.unwrap_or_default()));
         self
@@ -134,6 +190,7 @@ fn misfit(name: &str, error: &serde_json::Error) -> String {
 pub(crate) struct PreparedTool {
     pub(crate) tool: Tool,
     pub(crate) input: Compiled,
+    pub(crate) mirrored: Mirrored,
     /// Checked in debug builds only: a result that breaks its own schema is a bug to find early.
     #[cfg(debug_assertions)]
     pub(crate) output: Option<Compiled>,
@@ -145,8 +202,9 @@ impl PreparedTool {
             tool.definition.meta = Some(tool.settings.meta());
         }
         check_name(tool.name())?;
-        check_root(&tool.definition.input_schema)?;
+        check_root(&tool.definition.input_schema, tool.raw)?;
         let input = Compiled::new(&tool.definition.input_schema)?;
+        let mirrored = Mirrored::of(&tool.definition.input_schema)?;
         #[cfg(debug_assertions)]
         let output = tool
             .definition
@@ -157,6 +215,7 @@ impl PreparedTool {
         Ok(Self {
             tool,
             input,
+            mirrored,
             #[cfg(debug_assertions)]
             output,
         })
@@ -172,9 +231,12 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// Several model providers reject a whole tool list over one schema of another shape.
-fn check_root(schema: &JsonObject) -> Result<(), String> {
+fn check_root(schema: &JsonObject, raw: bool) -> Result<(), String> {
     if schema.get("type").and_then(|kind| kind.as_str()) != Some("object") {
         return Err("the arguments have to be a struct".into());
+    }
+    if raw {
+        return Ok(());
     }
     match ["anyOf", "oneOf", "allOf", "not"]
         .iter()

@@ -1,26 +1,35 @@
 //! Putting a server together.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use rmcp::model::{Implementation, ServerCapabilities};
 use serde_json::json;
 
-use crate::component::{CacheHint, Lists, Prompt, Registry, Resource, ResourceTemplate, Tool};
+use crate::ask::{Vault, VaultLimits};
+use crate::component::{
+    CacheHint, Components, Paging, Prompt, Registry, Resource, ResourceTemplate, Tool,
+};
 use crate::context::Facts;
+use crate::keys::KeyRing;
 use crate::middleware::{self, CacheConfig, Middleware};
+use crate::skills::Skills;
+use crate::store::{MemoryNonces, NonceStore};
+use crate::tasks::{MemoryTaskStore, TaskLimits, TaskStore, Tasks};
 use crate::wire::WireLimits;
 
-use super::era::Era;
+use super::bus::News;
 use super::server::{Inner, Server};
 
-/// How long modern clients may keep the lists: they do not change while the server runs, and a
+/// How long modern clients may keep the lists: those that listen hear of a change at once, and a
 /// restart with other components is noticed within this time.
 const LIST_HINT: CacheHint = CacheHint {
     ttl: Duration::from_secs(60),
     public: false,
 };
+
+/// Components on one page of a list.
+const PAGE_SIZE: usize = 500;
 
 /// Bounds of calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +39,13 @@ pub struct CallLimits {
     pub timeout: Duration,
     /// Time the client has to answer a question (elicitation, sampling). Default 10 min.
     pub ask_timeout: Duration,
+    /// Rounds of questions that one call of a modern client may have; each of them may take
+    /// [`CallLimits::ask_timeout`]. Default 8.
+    pub ask_rounds: usize,
+    /// Bytes of what such a call carries from round to round. Default 64 KiB.
+    pub ask_state_bytes: usize,
+    /// Subscriptions (`subscriptions/listen`) open in all. Default 512.
+    pub subscriptions: usize,
     /// Requests in flight on one connection. Default 256.
     pub in_flight_per_connection: usize,
     /// Requests in flight in all. Default 1,024.
@@ -43,6 +59,9 @@ impl Default for CallLimits {
         Self {
             timeout: Duration::from_secs(30),
             ask_timeout: Duration::from_secs(600),
+            ask_rounds: 8,
+            ask_state_bytes: 64 << 10,
+            subscriptions: 512,
             in_flight_per_connection: 256,
             in_flight: 1024,
             result_bytes: 1 << 20,
@@ -52,7 +71,13 @@ impl Default for CallLimits {
 
 /// A server cannot be built as described; one sentence says why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildError(String);
+pub struct BuildError(pub(crate) String);
+
+impl BuildError {
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+        Self(sentence.into())
+    }
+}
 
 impl std::fmt::Display for BuildError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -71,6 +96,12 @@ pub struct ServerBuilder {
     calls: CallLimits,
     cache: CacheConfig,
     middleware: Vec<Arc<dyn Middleware>>,
+    page_size: usize,
+    keys: Option<KeyRing>,
+    nonces: Arc<dyn NonceStore>,
+    tasks: TaskLimits,
+    task_store: Option<Arc<dyn TaskStore>>,
+    skills: Option<Skills>,
     refused: Option<String>,
 }
 
@@ -84,6 +115,12 @@ impl ServerBuilder {
             calls: CallLimits::default(),
             cache: CacheConfig::default(),
             middleware: Vec::new(),
+            page_size: PAGE_SIZE,
+            keys: None,
+            nonces: Arc::new(MemoryNonces::default()),
+            tasks: TaskLimits::default(),
+            task_store: None,
+            skills: None,
             refused: None,
         }
     }
@@ -138,6 +175,47 @@ impl ServerBuilder {
         self
     }
 
+    /// Components on one page of a list, at least 1. Default 500: few clients ask for a second page.
+    pub fn page_size(mut self, components: usize) -> Self {
+        self.page_size = components.max(1);
+        self
+    }
+
+    /// The keys that sign what clients carry. Without them one is generated: then a question that
+    /// is open, and a cursor, end with the process, and are unknown to its replicas.
+    pub fn keys(mut self, keys: KeyRing) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Remembers elsewhere which state of a question was used; replicas need to share that.
+    pub fn nonce_store(mut self, store: impl NonceStore) -> Self {
+        self.nonces = Arc::new(store);
+        self
+    }
+
+    /// Sets the bounds of tasks.
+    pub fn task_limits(mut self, limits: TaskLimits) -> Self {
+        self.tasks = limits;
+        self
+    }
+
+    /// Keeps tasks elsewhere than in memory.
+    pub fn task_store(mut self, store: impl TaskStore) -> Self {
+        self.task_store = Some(Arc::new(store));
+        self
+    }
+
+    /// Serves skills, with their files as resources.
+    pub fn skills(mut self, skills: Skills) -> Self {
+        let resources: Vec<Resource> = skills.resources().collect();
+        for resource in resources {
+            self = self.resource(resource);
+        }
+        self.skills = Some(skills);
+        self
+    }
+
     /// Makes the server: compiles schemas, checks names, writes the lists.
     ///
     /// # Errors
@@ -146,30 +224,54 @@ impl ServerBuilder {
         if let Some(why) = self.refused {
             return Err(BuildError(why));
         }
+        let keys = Arc::new(match self.keys {
+            Some(keys) => keys,
+            None => KeyRing::generate()?,
+        });
+        let internal = |error: serde_json::Error| BuildError(error.to_string());
+        let capabilities = capabilities(&self.registry);
+        let paging = Paging {
+            items: self.page_size,
+            bytes: self.calls.result_bytes / 2,
+            hint: LIST_HINT,
+            keys: Arc::clone(&keys),
+            server: serde_json::to_value(&self.info).map_err(internal)?,
+        };
+        let components = Arc::new(Components::new(self.registry, paging).map_err(internal)?);
+        let store = self
+            .task_store
+            .unwrap_or_else(|| Arc::new(MemoryTaskStore::new(self.tasks)));
+        let told = Arc::clone(&components);
+        let tasks = Tasks::with_listener(store, self.tasks, move |task| {
+            told.bus.publish(&News::Task(Arc::clone(task)));
+        });
         let facts = Arc::new(Facts {
             server: self.info,
             ask_timeout: self.calls.ask_timeout,
+            components,
         });
-        let internal = |error: serde_json::Error| BuildError(error.to_string());
-        let json = |value| Ok::<_, serde_json::Error>(Bytes::from(serde_json::to_vec(&value)?));
-        let legacy = Lists::write(&self.registry, Era::Legacy, json).map_err(internal)?;
-        let modern = Lists::write(&self.registry, Era::Modern, |list| {
-            json(middleware::complete_modern(list, LIST_HINT, &facts))
-        })
-        .map_err(internal)?;
         let stack = middleware::stack(&self.calls, self.cache, self.middleware);
+        let limits = VaultLimits {
+            rounds: self.calls.ask_rounds,
+            ttl: self.calls.ask_timeout,
+            bytes: self.calls.ask_state_bytes,
+        };
         Ok(Server(Arc::new(Inner {
             facts,
-            capabilities: capabilities(&self.registry),
+            capabilities,
             instructions: self.instructions,
-            registry: self.registry,
-            legacy,
-            modern,
+            vault: Vault {
+                keys,
+                nonces: self.nonces,
+                limits,
+            },
+            tasks,
+            skills: self.skills,
             wire: self.wire,
             calls: self.calls,
             stack,
             in_flight: Arc::default(),
-            subscribers: Mutex::default(),
+            listening: Arc::default(),
         })))
     }
 
@@ -181,21 +283,24 @@ impl ServerBuilder {
     }
 }
 
-/// What legacy clients are told; nothing is advertised that would not be answered.
+/// What clients of both eras are told; nothing is advertised that would not be answered.
 fn capabilities(registry: &Registry) -> ServerCapabilities {
     let mut capabilities = ServerCapabilities::default();
     capabilities.logging = Some(Default::default());
-    let unchanging = json!({ "listChanged": false });
+    let changing = json!({ "listChanged": true });
     // `from_value` of a literal cannot fail; an absent capability would be the honest fallback.
     if registry.tools().next().is_some() {
-        capabilities.tools = serde_json::from_value(unchanging.clone()).ok();
+        capabilities.tools = serde_json::from_value(changing.clone()).ok();
     }
     if registry.prompts().next().is_some() {
-        capabilities.prompts = serde_json::from_value(unchanging).ok();
+        capabilities.prompts = serde_json::from_value(changing).ok();
     }
     if registry.resources().next().is_some() || registry.templates().next().is_some() {
         capabilities.resources =
-            serde_json::from_value(json!({ "subscribe": true, "listChanged": false })).ok();
+            serde_json::from_value(json!({ "subscribe": true, "listChanged": true })).ok();
+    }
+    if registry.completes() {
+        capabilities.completions = Some(Default::default());
     }
     capabilities
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::context::{Ctx, Level};
 use crate::principal::Principal;
@@ -27,12 +28,20 @@ const MAX_SUBSCRIPTIONS: usize = 256;
 /// The client's answer to a request of ours: its `result` or its `error`, as JSON text.
 pub(crate) type AskOutcome = Result<Box<str>, Box<str>>;
 
+/// What one legacy session or stdio process can be told from another by; see
+/// [`Ctx::session`](crate::Ctx::session).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionKey(u64);
+
 /// The state the server keeps for one client.
 pub struct Connection {
     principal: Principal,
     remembers: bool,
     log_floor: AtomicU8,
+    key: u64,
     next_ask: AtomicU64,
+    /// The client will hear nothing more: what only talks to it ends.
+    leaving: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -42,7 +51,6 @@ struct State {
     in_flight: HashMap<Id, Ctx>,
     asks: HashMap<u64, oneshot::Sender<AskOutcome>>,
     subscriptions: HashSet<Box<str>>,
-    has_subscribed: bool,
     stream: Option<mpsc::Sender<Bytes>>,
     answers: Option<Answers>,
 }
@@ -70,9 +78,12 @@ impl Connection {
     }
 
     fn with_memory(principal: Principal, remembers: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             principal,
             remembers,
+            key: NEXT.fetch_add(1, Ordering::Relaxed),
+            leaving: CancellationToken::new(),
             log_floor: AtomicU8::new(0),
             next_ask: AtomicU64::new(0),
             state: Mutex::default(),
@@ -89,13 +100,24 @@ impl Connection {
         &self.principal
     }
 
+    /// Its key; `None` when its requests stand alone.
+    pub(crate) fn session(&self) -> Option<SessionKey> {
+        self.remembers.then_some(SessionKey(self.key))
+    }
+
+    /// Cancelled when the client leaves or the server ends.
+    pub(crate) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
+    }
+
     /// The client as it introduced itself with `initialize`; `None` before that.
     pub fn peer(&self) -> Option<Arc<PeerInfo>> {
         self.state().peer.clone()
     }
 
-    pub(crate) fn set_peer(&self, peer: Arc<PeerInfo>) {
-        self.state().peer = Some(peer);
+    /// Remembers the client; `true` when it introduces itself for the first time.
+    pub(crate) fn set_peer(&self, peer: Arc<PeerInfo>) -> bool {
+        self.state().peer.replace(peer).is_none()
     }
 
     pub(crate) fn log_floor(&self) -> u8 {
@@ -156,13 +178,15 @@ impl Connection {
         !self.state().asks.is_empty()
     }
 
-    /// Ends all waiting for the client: it will not answer any more.
+    /// Ends all waiting for the client and all subscriptions: it will not answer any more.
     pub fn hang_up(&self) {
+        self.leaving.cancel();
         self.state().asks.clear();
     }
 
     /// Ends everything: the client is gone.
     pub fn close(&self) {
+        self.leaving.cancel();
         let mut state = self.state();
         state.asks.clear();
         state.stream = None;
@@ -203,8 +227,7 @@ impl Connection {
         }
     }
 
-    /// `true` for the first subscription of this connection ever.
-    pub(crate) fn subscribe(&self, uri: &str) -> Result<bool, RpcError> {
+    pub(crate) fn subscribe(&self, uri: &str) -> Result<(), RpcError> {
         let mut state = self.state();
         if state.subscriptions.len() >= MAX_SUBSCRIPTIONS && !state.subscriptions.contains(uri) {
             return Err(RpcError::new(
@@ -215,7 +238,7 @@ impl Connection {
             ));
         }
         state.subscriptions.insert(uri.into());
-        Ok(!std::mem::replace(&mut state.has_subscribed, true))
+        Ok(())
     }
 
     pub(crate) fn unsubscribe(&self, uri: &str) {

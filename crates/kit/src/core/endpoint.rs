@@ -1,109 +1,140 @@
 //! The end of the pipeline: the component itself.
 
-use rmcp::model::ReadResourceResult;
+use std::sync::Arc;
 
-use crate::component::{BoxFuture, Found};
+use bytes::Bytes;
+use rmcp::model::{JsonObject, ReadResourceResult};
+
+use crate::component::{Arguments, BoxFuture, Found, Place, PreparedTool, Prompt};
+use crate::context::Ctx;
 use crate::error::{Error, Result};
-use crate::middleware::{Flow, Invocation, List, Outcome, Target, soften};
+use crate::middleware::{Flow, Invocation, Outcome, Target, soften};
 
-use super::era::Era;
+use super::drive::{Driven, drive};
 use super::server::Inner;
+use super::task::{self, Beginning};
 
 impl Inner {
     /// The end of the pipeline: the component itself.
-    pub(crate) fn run(&self, call: Invocation) -> Flow<'_> {
+    pub(crate) fn run(self: &Arc<Self>, call: Invocation) -> Flow<'_> {
         let Invocation { ctx, target } = call;
         match target {
-            Target::Tool(call) => {
-                let Some(prepared) = call.tool else {
-                    return refuse(Error::invalid_params(
-                        "No such tool; tools/list names them.",
-                    ));
-                };
-                let era = ctx.era();
-                let work = (prepared.tool.handler)(ctx, call.arguments);
-                Box::pin(async move {
-                    let result = match work.await {
-                        Ok(result) => result,
-                        Err(error) => return soften(error, era),
-                    };
-                    #[cfg(debug_assertions)]
-                    check_output(&prepared, result.structured.as_ref())?;
-                    Ok(Outcome::Tool(result.into_wire()))
-                })
+            Target::Tool(call) => match call.tool {
+                Some(prepared) => Box::pin(self.call(ctx, prepared, call.arguments)),
+                None => refuse(Error::invalid_params(
+                    "No such tool; tools/list names them.",
+                )),
+            },
+            Target::Resource(read) => match read.found {
+                Some(found) => Box::pin(self.read(ctx, read.uri, found)),
+                None => refuse(Error::resource_not_found(read.uri)),
+            },
+            Target::Prompt(get) => match get.prompt {
+                Some(prompt) => Box::pin(self.get(ctx, prompt, get.arguments)),
+                None => refuse(Error::invalid_params(
+                    "No such prompt; prompts/list names them.",
+                )),
+            },
+            Target::List(list, cursor) => {
+                let page = self
+                    .components()
+                    .pages
+                    .page(list, ctx.era(), cursor.as_deref());
+                ready(page.map(encoded).map_err(Error::from))
             }
-            Target::Resource(read) => {
-                let place = |mime: &Option<String>, uri: String| crate::component::Place {
-                    uri,
-                    mime_type: mime.clone(),
-                };
-                let (work, hint): (BoxFuture<'static, _>, _) = match read.found {
-                    None => return refuse(Error::resource_not_found(read.uri)),
-                    Some(Found::Resource(resource)) => {
-                        let place = place(&resource.definition.mime_type, read.uri);
-                        ((resource.handler)(ctx, place), resource.settings.hint)
-                    }
-                    Some(Found::Template(prepared, variables)) => {
-                        let template = &prepared.template;
-                        let place = place(&template.definition.mime_type, read.uri);
-                        match prepared.check(variables) {
-                            Ok(variables) => (
-                                (template.handler)(ctx, (place, variables)),
-                                template.settings.hint,
-                            ),
-                            Err(error) => return refuse(error),
-                        }
-                    }
-                };
-                Box::pin(async move {
-                    Ok(Outcome::Resource(
-                        ReadResourceResult::new(work.await?),
-                        hint,
-                    ))
-                })
+            Target::Protocol(call) => {
+                let work = (call.run)(ctx);
+                Box::pin(async move { work.await.map(encoded) })
             }
-            Target::Prompt(get) => {
-                let Some(prompt) = get.prompt else {
-                    return refuse(Error::invalid_params(
-                        "No such prompt; prompts/list names them.",
-                    ));
-                };
-                if let Err(error) = prompt.check(&get.arguments) {
-                    return refuse(error);
-                }
-                let work = (prompt.handler)(ctx, get.arguments);
-                let description = prompt.definition.description.clone();
-                Box::pin(async move {
-                    let mut result = work.await?;
-                    result.description = result.description.or(description);
-                    Ok(Outcome::Prompt(result))
-                })
-            }
-            Target::List(list) => {
-                let lists = match ctx.era() {
-                    Era::Legacy => &self.legacy,
-                    Era::Modern => &self.modern,
-                };
-                let json = match list {
-                    List::Tools => &lists.tools,
-                    List::Resources => &lists.resources,
-                    List::Templates => &lists.templates,
-                    List::Prompts => &lists.prompts,
-                };
-                ready(Ok(Outcome::Encoded {
-                    json: json.clone(),
-                    is_error: false,
-                }))
-            }
-            Target::Protocol(call) => ready(
-                (call.run)()
-                    .map(|json| Outcome::Encoded {
-                        json,
-                        is_error: false,
-                    })
-                    .map_err(Error::from),
-            ),
         }
+    }
+
+    async fn call(
+        self: &Arc<Self>,
+        ctx: Ctx,
+        prepared: Arc<PreparedTool>,
+        arguments: Arguments,
+    ) -> Result<Outcome> {
+        self.vault.open(&ctx).await?;
+        let beginning = match task::beginning(&ctx, &prepared) {
+            Ok(beginning) => beginning,
+            Err(error) => return soften(error, ctx.era()),
+        };
+        let work = (prepared.tool.handler)(ctx.clone(), arguments);
+        if let Beginning::Task = beginning {
+            return self.begin_task(ctx, prepared, work).await;
+        }
+        let done = match drive(&ctx, work).await {
+            Driven::Done(done) => done,
+            Driven::Asked => {
+                return self
+                    .vault
+                    .close(&ctx)
+                    .map(Outcome::InputRequired)
+                    .or_else(|error| soften(error, ctx.era()));
+            }
+            Driven::Task(work) => return self.begin_task(ctx, prepared, work).await,
+        };
+        let result = match done {
+            Ok(result) => result,
+            Err(error) => return soften(error, ctx.era()),
+        };
+        #[cfg(debug_assertions)]
+        check_output(&prepared, result.structured.as_ref())?;
+        Ok(Outcome::Tool(result.into_wire()))
+    }
+
+    async fn read(&self, ctx: Ctx, uri: String, found: Found) -> Result<Outcome> {
+        self.vault.open(&ctx).await?;
+        let place = |mime_type: &Option<String>| Place {
+            uri,
+            mime_type: mime_type.clone(),
+        };
+        let (work, hint): (BoxFuture<'static, _>, _) = match found {
+            Found::Resource(resource) => {
+                let place = place(&resource.definition.mime_type);
+                let work = (resource.handler)(ctx.clone(), place);
+                (work, resource.settings.hint)
+            }
+            Found::Template(prepared, variables) => {
+                let variables = prepared.check(variables)?;
+                let template = &prepared.template;
+                let place = place(&template.definition.mime_type);
+                let work = (template.handler)(ctx.clone(), (place, variables));
+                (work, template.settings.hint)
+            }
+        };
+        match drive(&ctx, work).await {
+            Driven::Done(contents) => {
+                Ok(Outcome::Resource(ReadResourceResult::new(contents?), hint))
+            }
+            Driven::Asked | Driven::Task(_) => self.vault.close(&ctx).map(Outcome::InputRequired),
+        }
+    }
+
+    async fn get(&self, ctx: Ctx, prompt: Arc<Prompt>, arguments: JsonObject) -> Result<Outcome> {
+        prompt.check(&arguments)?;
+        self.vault.open(&ctx).await?;
+        let work = (prompt.handler)(ctx.clone(), arguments);
+        match drive(&ctx, work).await {
+            Driven::Done(result) => {
+                let mut result = result?;
+                if result.description.is_none() {
+                    result
+                        .description
+                        .clone_from(&prompt.definition.description);
+                }
+                Ok(Outcome::Prompt(result))
+            }
+            Driven::Asked | Driven::Task(_) => self.vault.close(&ctx).map(Outcome::InputRequired),
+        }
+    }
+}
+
+fn encoded(json: Bytes) -> Outcome {
+    Outcome::Encoded {
+        json,
+        is_error: false,
     }
 }
 

@@ -5,6 +5,8 @@
 //! [`classify`] is the only place that decides, from nothing but the message and three headers
 //! (specification `basic/versioning#backward-compatibility-with-initialization-based-versions`).
 
+use http::HeaderMap;
+
 use crate::wire::RpcError;
 
 use super::peer::RequestMeta;
@@ -27,7 +29,7 @@ pub enum Era {
     Modern,
 }
 
-/// The headers of an HTTP request that say something about the era.
+/// The headers of an HTTP request that say something about the era or repeat the message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct HttpSignals<'a> {
     /// `MCP-Protocol-Version`.
@@ -36,7 +38,9 @@ pub struct HttpSignals<'a> {
     pub method: Option<&'a str>,
     /// `Mcp-Name`.
     pub name: Option<&'a str>,
-    /// One of these headers that appears twice or is no visible ASCII.
+    /// All headers: the tool that is called says which `Mcp-Param-*` among them repeat arguments.
+    pub all: Option<&'a HeaderMap>,
+    /// One of the three that appears twice or is no visible ASCII.
     pub broken: Option<&'static str>,
 }
 

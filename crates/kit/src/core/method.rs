@@ -3,21 +3,35 @@
 //! To add a method, add a row to [`METHODS`] and a function that reads its params and says what is
 //! asked for.
 
+mod skills;
+mod tasks;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rmcp::model::{
-    CallToolRequestParams, DiscoverResult, GetPromptRequestParams, InitializeRequestParams,
-    InitializeResult, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
-    SubscribeRequestParams, UnsubscribeRequestParams,
+    CallToolRequestParams, DiscoverResult, ExtensionCapabilities, GetPromptRequestParams,
+    InitializeRequestParams, InitializeResult, InputResponses, JsonObject, PaginatedRequestParams,
+    ProtocolVersion, ReadResourceRequestParams, SKILLS_EXTENSION_ID, SubscribeRequestParams,
+    TASKS_EXTENSION_ID, UnsubscribeRequestParams,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::component::{Arguments, CacheHint, has_scheme, normalize};
+use crate::ask::Seed;
+use crate::component::mirrored::{Mirrored, decode};
+use crate::component::{
+    Arguments, CacheHint, Completers, Completion, Kind, PreparedTemplate, Prompt, Typing,
+    has_scheme, normalize,
+};
 use crate::context::{Ctx, CtxParts, Level};
+use crate::error::{self, Error};
 use crate::middleware::{
-    List, PromptGet, ProtocolCall, ResourceRead, Target, ToolCall, complete_modern,
+    List, PromptGet, ProtocolCall, ResourceRead, SERVER_INFO, Target, ToolCall, complete_modern,
+    server_info,
 };
 use crate::wire::{Code, Id, Message, Notification, RpcError};
 
@@ -25,6 +39,7 @@ use super::call::Reply;
 use super::connection::{Connection, legacy_peer};
 use super::era::{Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION, Route};
 use super::inbound::Inbound;
+use super::listen;
 use super::peer::{PeerInfo, RequestMeta};
 use super::server::Server;
 
@@ -37,6 +52,7 @@ struct Incoming<'a> {
     meta: RequestMeta<'a>,
     peer: Arc<PeerInfo>,
     http: Option<HttpSignals<'a>>,
+    seed: Cell<Option<Seed>>,
 }
 
 type Run = fn(&Server, &Incoming<'_>) -> Result<Target, RpcError>;
@@ -85,15 +101,27 @@ const METHODS: &[Method] = &[
     both("tools/call", call_tool),
     both("resources/read", read_resource),
     both("prompts/get", get_prompt),
-    both("tools/list", |_, incoming| incoming.list(List::Tools)),
-    both("resources/list", |_, incoming| {
-        incoming.list(List::Resources)
+    both("tools/list", |server, incoming| {
+        incoming.list(server, List::Tools)
     }),
-    both("resources/templates/list", |_, incoming| {
-        incoming.list(List::Templates)
+    both("resources/list", |server, incoming| {
+        incoming.list(server, List::Resources)
     }),
-    both("prompts/list", |_, incoming| incoming.list(List::Prompts)),
+    both("resources/templates/list", |server, incoming| {
+        incoming.list(server, List::Templates)
+    }),
+    both("prompts/list", |server, incoming| {
+        incoming.list(server, List::Prompts)
+    }),
+    both("completion/complete", complete),
     modern("server/discover", discover),
+    modern("subscriptions/listen", listen),
+    modern("tasks/get", tasks::get),
+    modern("tasks/update", tasks::update),
+    modern("tasks/cancel", tasks::cancel),
+    modern("skills/list", skills::list),
+    modern("skills/get", skills::get),
+    modern("resources/directory/read", skills::directory),
     legacy("initialize", true, initialize),
     legacy("ping", true, |_, incoming| {
         Ok(incoming.acknowledge(|| Ok(())))
@@ -143,7 +171,7 @@ pub(super) fn dispatch(
         (None, Some(Method { early: true, .. })) => connection.peer().unwrap_or_else(stranger),
         (None, _) => legacy_peer(connection)?,
     };
-    let method = found.ok_or_else(|| RpcError::new(Code::METHOD_NOT_FOUND, "No such method."))?;
+    let method = found.ok_or_else(no_such_method)?;
     if let Some(params) = request.params
         && !params.starts_with('{')
     {
@@ -157,9 +185,16 @@ pub(super) fn dispatch(
         meta,
         peer,
         http,
+        seed: Cell::default(),
     };
     let target = (method.run)(server, &incoming)?;
-    server.start(incoming.ctx(server)?, target)
+    let seed = incoming.seed.take();
+    server.start(incoming.ctx(server, seed)?, target)
+}
+
+/// Also for what this server has nothing of: what is not advertised is not answered.
+fn no_such_method() -> RpcError {
+    RpcError::new(Code::METHOD_NOT_FOUND, "No such method.")
 }
 
 /// A client that has not introduced itself.
@@ -190,8 +225,8 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
     }
 }
 
-/// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` is checked by the methods
-/// that have one.
+/// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` and `Mcp-Param-*` are checked
+/// by the methods that have them.
 fn check_headers(
     method: &str,
     version: &str,
@@ -223,26 +258,9 @@ fn mismatch(message: String) -> RpcError {
     RpcError::new(Code::HEADER_MISMATCH, message)
 }
 
-/// `=?base64?…?=` (SEP-2243 value encoding); anything else is literal.
-fn decode_header(value: &str) -> Option<String> {
-    use base64::Engine as _;
-    match value
-        .strip_prefix("=?base64?")
-        .and_then(|rest| rest.strip_suffix("?="))
-    {
-        None => Some(value.to_owned()),
-        Some(encoded) => {
-            let bytes = base64::engine::general_purpose::STANDARD
-                .decode(encoded)
-                .ok()?;
-            String::from_utf8(bytes).ok()
-        }
-    }
-}
-
 impl Incoming<'_> {
     /// The context of this request.
-    fn ctx(&self, server: &Server) -> Result<Ctx, RpcError> {
+    fn ctx(&self, server: &Server, seed: Option<Seed>) -> Result<Ctx, RpcError> {
         let inner = server.inner();
         Ok(Ctx::new(CtxParts {
             facts: Arc::clone(&inner.facts),
@@ -254,6 +272,7 @@ impl Incoming<'_> {
                 Era::Legacy => None,
                 Era::Modern => self.meta.log_level()?,
             },
+            seed,
         }))
     }
 
@@ -277,23 +296,52 @@ impl Incoming<'_> {
             return Ok(());
         };
         let decoded = http.name.map(|value| {
-            decode_header(value)
+            decode(value)
                 .ok_or_else(|| mismatch("The header Mcp-Name is not valid base64 text.".into()))
         });
         expect("Mcp-Name", decoded.transpose()?.as_deref(), name)
     }
 
-    /// A list method: there is one page, so no cursor was ever handed out.
-    fn list(&self, list: List) -> Result<Target, RpcError> {
-        if self.params.is_some() {
-            let params: PaginatedRequestParams = self.typed()?;
-            if params.cursor.is_some() {
-                return Err(RpcError::invalid_params(
-                    "\"cursor\" is not one that this server handed out.",
-                ));
-            }
+    /// Checks `Mcp-Param-*` against the arguments in the message.
+    fn check_params(&self, mirrored: &Mirrored, arguments: &JsonObject) -> Result<(), RpcError> {
+        match (self.peer.era, self.http.and_then(|http| http.all)) {
+            (Era::Modern, Some(headers)) => mirrored.check(arguments, headers).map_err(mismatch),
+            _ => Ok(()),
         }
-        Ok(Target::List(list))
+    }
+
+    /// A list method.
+    fn list(&self, server: &Server, list: List) -> Result<Target, RpcError> {
+        let served = match list {
+            List::Tools => server.inner().exposes(Kind::Tool),
+            List::Prompts => server.inner().exposes(Kind::Prompt),
+            List::Resources | List::Templates => server.inner().exposes_resources(),
+        };
+        if !served {
+            return Err(no_such_method());
+        }
+        Ok(Target::List(list, self.cursor()?))
+    }
+
+    /// Which page is wanted; `None` for the first.
+    fn cursor(&self) -> Result<Option<String>, RpcError> {
+        match self.params {
+            Some(_) => Ok(self.typed::<PaginatedRequestParams>()?.cursor),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps what questions of this call would start from. A client that cannot be asked anything,
+    /// and carries no state, costs nothing.
+    fn may_ask(&self, state: Option<String>, responses: Option<InputResponses>) {
+        if self.peer.era == Era::Modern && (self.peer.can_be_asked() || state.is_some()) {
+            self.seed.set(Some(Seed {
+                method: self.method,
+                params: self.params.unwrap_or("{}").into(),
+                state,
+                responses: responses.unwrap_or_default(),
+            }));
+        }
     }
 
     /// A method of the protocol itself that answers `{}`.
@@ -302,9 +350,19 @@ impl Incoming<'_> {
     }
 
     fn protocol(&self, run: impl FnOnce() -> Result<Bytes, RpcError> + Send + 'static) -> Target {
+        self.served(move |_| std::future::ready(run().map_err(Error::from)))
+    }
+
+    /// A method of the protocol itself that needs its context, or time.
+    fn served<F, Fut>(&self, run: F) -> Target
+    where
+        F: FnOnce(Ctx) -> Fut + Send + 'static,
+        Fut: Future<Output = error::Result<Bytes>> + Send + 'static,
+    {
         Target::Protocol(ProtocolCall {
             method: self.method,
-            run: Box::new(run),
+            lasting: false,
+            run: Box::new(move |ctx| Box::pin(run(ctx))),
         })
     }
 }
@@ -312,8 +370,18 @@ impl Incoming<'_> {
 fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let params: CallToolRequestParams = incoming.typed()?;
     incoming.check_name(&params.name)?;
-    let tool = server.inner().registry.tools.get(&params.name).cloned();
+    let tool = server
+        .inner()
+        .components()
+        .registry
+        .tools
+        .get(&params.name)
+        .cloned();
+    incoming.may_ask(params.request_state, params.input_responses);
     let values = params.arguments.unwrap_or_default();
+    if let Some(prepared) = &tool {
+        incoming.check_params(&prepared.mirrored, &values)?;
+    }
     let arguments = match &tool {
         Some(prepared) => Arguments::read(
             values,
@@ -333,14 +401,22 @@ fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rpc
     let params: ReadResourceRequestParams = incoming.typed()?;
     incoming.check_name(&params.uri)?;
     let uri = resource_uri(&params.uri)?;
-    let found = server.inner().registry.find(&uri);
+    let found = server.inner().components().registry.find(&uri);
+    incoming.may_ask(params.request_state, params.input_responses);
     Ok(Target::Resource(ResourceRead { uri, found }))
 }
 
 fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let params: GetPromptRequestParams = incoming.typed()?;
     incoming.check_name(&params.name)?;
-    let prompt = server.inner().registry.prompts.get(&params.name).cloned();
+    let prompt = server
+        .inner()
+        .components()
+        .registry
+        .prompts
+        .get(&params.name)
+        .cloned();
+    incoming.may_ask(params.request_state, params.input_responses);
     Ok(Target::Prompt(PromptGet {
         name: params.name,
         arguments: params.arguments.unwrap_or_default(),
@@ -375,9 +451,11 @@ fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErr
     result.protocol_version = protocol_version(version);
     result.server_info = inner.facts.server.clone();
     result.instructions = inner.instructions.clone();
-    let connection = Arc::clone(incoming.connection);
+    let (connection, server) = (Arc::clone(incoming.connection), server.clone());
     Ok(incoming.protocol(move || {
-        connection.set_peer(peer);
+        if connection.set_peer(peer) {
+            server.components().bus.remember(&connection);
+        }
         json(&result)
     }))
 }
@@ -389,9 +467,15 @@ fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError
         .map(protocol_version)
         .collect();
     let mut result = DiscoverResult::new(versions, inner.capabilities.clone());
-    if let Some(resources) = &mut result.capabilities.resources {
-        // Subscriptions of this revision are opened with a method that is not served yet.
-        resources.subscribe = Some(false);
+    let mut extensions = ExtensionCapabilities::new();
+    if server.registry().has_tasks() {
+        extensions.insert(TASKS_EXTENSION_ID.into(), JsonObject::new());
+    }
+    if inner.skills.is_some() {
+        extensions.insert(SKILLS_EXTENSION_ID.into(), skills::settings());
+    }
+    if !extensions.is_empty() {
+        result.capabilities.extensions = Some(extensions);
     }
     result.instructions = inner.instructions.clone();
     let result = serde_json::to_value(result).map_err(|_| RpcError::internal())?;
@@ -399,7 +483,7 @@ fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError
         ttl: std::time::Duration::from_secs(60),
         public: false,
     };
-    let result = complete_modern(result, hint, &inner.facts);
+    let result = complete_modern(result, hint, &server_info(&inner.facts));
     Ok(incoming.protocol(move || json(&result)))
 }
 
@@ -424,15 +508,10 @@ fn set_level(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     }))
 }
 
-fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+fn subscribe(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let uri = resource_uri(&incoming.typed::<SubscribeRequestParams>()?.uri)?;
-    let (connection, server) = (Arc::clone(incoming.connection), server.clone());
-    Ok(incoming.acknowledge(move || {
-        if connection.subscribe(&uri)? {
-            server.remember_subscriber(&connection);
-        }
-        Ok(())
-    }))
+    let connection = Arc::clone(incoming.connection);
+    Ok(incoming.acknowledge(move || connection.subscribe(&uri)))
 }
 
 fn unsubscribe(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
@@ -442,6 +521,118 @@ fn unsubscribe(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> 
         connection.unsubscribe(&uri);
         Ok(())
     }))
+}
+
+fn listen(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    let (params, server) = (incoming.typed::<listen::Params>()?, server.clone());
+    Ok(Target::Protocol(ProtocolCall {
+        method: incoming.method,
+        lasting: true,
+        run: Box::new(move |ctx| {
+            Box::pin(async move { listen::serve(server.inner(), ctx, params).await })
+        }),
+    }))
+}
+
+fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    #[derive(Deserialize)]
+    #[serde(tag = "type")]
+    enum Reference {
+        #[serde(rename = "ref/prompt")]
+        Prompt { name: String },
+        #[serde(rename = "ref/resource")]
+        Resource { uri: String },
+    }
+    #[derive(Deserialize)]
+    struct Argument {
+        name: String,
+        value: String,
+    }
+    #[derive(Default, Deserialize)]
+    struct Context {
+        #[serde(default)]
+        arguments: BTreeMap<String, String>,
+    }
+    #[derive(Deserialize)]
+    struct Params {
+        r#ref: Reference,
+        argument: Argument,
+        #[serde(default)]
+        context: Context,
+    }
+    if server.inner().capabilities.completions.is_none() {
+        return Err(no_such_method());
+    }
+    let params: Params = incoming.typed()?;
+    let components = server.inner().components();
+    let (subject, known) = match params.r#ref {
+        Reference::Prompt { name } => {
+            let prompt = components.registry.prompts.get(&name).cloned();
+            let prompt = prompt.ok_or_else(no_such_prompt)?;
+            let known = prompt.has_argument(&params.argument.name);
+            (Completed::Prompt(prompt), known)
+        }
+        Reference::Resource { uri } => {
+            let template = components.registry.find_template(&uri);
+            let template = template.ok_or_else(|| {
+                RpcError::invalid_params(
+                    "\"ref.uri\" is no resource template; resources/templates/list names them.",
+                )
+            })?;
+            let known = template.template.has_variable(&params.argument.name);
+            (Completed::Template(template), known)
+        }
+    };
+    if !known {
+        return Err(RpcError::invalid_params(
+            "\"argument.name\" is none of those that \"ref\" has.",
+        ));
+    }
+    let (argument, typing) = (
+        params.argument.name,
+        Typing {
+            value: params.argument.value,
+            arguments: params.context.arguments,
+        },
+    );
+    Ok(incoming.served(move |ctx| async move {
+        let work = subject
+            .completers()
+            .complete(ctx.clone(), &argument, typing);
+        let completion = match work {
+            Some(work) => work.await?,
+            None => Completion::default(),
+        };
+        result(&ctx, serde_json::json!({ "completion": completion }))
+    }))
+}
+
+/// What a completion is for.
+enum Completed {
+    Prompt(Arc<Prompt>),
+    Template(Arc<PreparedTemplate>),
+}
+
+impl Completed {
+    fn completers(&self) -> &Completers {
+        match self {
+            Self::Prompt(prompt) => &prompt.completers,
+            Self::Template(prepared) => &prepared.template.completers,
+        }
+    }
+}
+
+fn no_such_prompt() -> RpcError {
+    RpcError::invalid_params("No such prompt; prompts/list names them.")
+}
+
+/// A result with what its era wants in every one.
+fn result(ctx: &Ctx, mut result: Value) -> error::Result<Bytes> {
+    if ctx.era() == Era::Modern {
+        result["resultType"] = "complete".into();
+        result["_meta"] = serde_json::json!({ SERVER_INFO: server_info(ctx.facts()) });
+    }
+    Ok(serde_json::to_vec(&result)?.into())
 }
 
 fn json(value: &impl Serialize) -> Result<Bytes, RpcError> {

@@ -6,25 +6,30 @@
 
 mod batch;
 mod builder;
+mod bus;
 mod call;
 mod connection;
+mod drive;
 mod endpoint;
 mod era;
 mod inbound;
+mod listen;
 mod method;
 mod outbox;
 mod peer;
 mod server;
+mod task;
 
 pub use batch::Batch;
 pub use builder::{BuildError, CallLimits, ServerBuilder};
 pub use call::{Answer, Call, Event, Exchange, Reply};
 pub(crate) use connection::Answers;
-pub use connection::{Connection, Unsolicited};
+pub use connection::{Connection, SessionKey, Unsolicited};
 pub use era::{Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION, Route, classify};
 pub use inbound::Inbound;
 pub use peer::PeerInfo;
 pub use server::Server;
 
+pub(crate) use bus::{Bus, News};
 pub(crate) use outbox::Outbox;
 pub(crate) use server::Inner;

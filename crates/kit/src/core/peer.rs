@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{ClientCapabilities, Implementation};
+use rmcp::model::{ClientCapabilities, Implementation, TASKS_EXTENSION_ID};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -25,6 +25,28 @@ pub struct PeerInfo {
     pub capabilities: ClientCapabilities,
     /// Name and version, when it told them.
     pub client: Option<Implementation>,
+}
+
+impl PeerInfo {
+    /// Whether the client takes tasks (an extension of the modern era; what legacy clients declare
+    /// under the same name is something else).
+    pub fn takes_tasks(&self) -> bool {
+        self.era == Era::Modern
+            && self
+                .capabilities
+                .extensions
+                .as_ref()
+                .is_some_and(|known| known.contains_key(TASKS_EXTENSION_ID))
+    }
+
+    /// Whether it can be asked anything.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        let can = &self.capabilities;
+        // Roots and sampling are deprecated, and clients have them for another year at least.
+        #[allow(deprecated)]
+        let old = can.sampling.is_some() || can.roots.is_some();
+        old || can.elicitation.is_some()
+    }
 }
 
 /// The members of `params._meta` that the core reads; everything else there is the tool's business.

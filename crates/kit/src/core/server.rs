@@ -1,14 +1,17 @@
 //! The server: its components, its limits, and the way in.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use arc_swap::Guard;
 use rmcp::model::{Implementation, ServerCapabilities};
-use serde_json::json;
 
-use crate::component::{Lists, Registry};
+use crate::ask::Vault;
+use crate::component::{Components, Kind, Registry, Snapshot};
 use crate::context::{Ctx, Facts};
 use crate::middleware::{self, Invocation, Middleware, Next, Target};
+use crate::skills::Skills;
+use crate::tasks::Tasks;
 use crate::wire::{self, Body, Malformed, Message, RpcError, WireLimits};
 
 use super::batch::Batch;
@@ -28,14 +31,37 @@ pub(crate) struct Inner {
     pub(crate) facts: Arc<Facts>,
     pub(crate) capabilities: ServerCapabilities,
     pub(crate) instructions: Option<String>,
-    pub(crate) registry: Registry,
-    pub(super) legacy: Lists,
-    pub(super) modern: Lists,
+    pub(super) vault: Vault,
+    pub(super) tasks: Tasks,
+    pub(super) skills: Option<Skills>,
     pub(crate) wire: WireLimits,
     pub(super) calls: CallLimits,
     pub(crate) stack: Vec<Arc<dyn Middleware>>,
     pub(super) in_flight: Arc<AtomicUsize>,
-    pub(super) subscribers: Mutex<Vec<Weak<Connection>>>,
+    pub(super) listening: Arc<AtomicUsize>,
+}
+
+impl Inner {
+    /// What is switched on.
+    pub(super) fn components(&self) -> Guard<Arc<Snapshot>> {
+        self.facts.components.current()
+    }
+
+    /// Whether there is anything to read.
+    pub(super) fn exposes_resources(&self) -> bool {
+        self.exposes(Kind::Resource) || self.exposes(Kind::Template)
+    }
+
+    /// Whether there are components of this kind at all, switched on or not.
+    pub(super) fn exposes(&self, kind: Kind) -> bool {
+        let everything = self.facts.components.everything();
+        match kind {
+            Kind::Tool => everything.tools().next().is_some(),
+            Kind::Resource => everything.resources().next().is_some(),
+            Kind::Template => everything.templates().next().is_some(),
+            Kind::Prompt => everything.prompts().next().is_some(),
+        }
+    }
 }
 
 impl Server {
@@ -44,9 +70,9 @@ impl Server {
         ServerBuilder::new(Implementation::new(name, version))
     }
 
-    /// Its components.
+    /// All its components, whether they are switched on or not.
     pub fn registry(&self) -> &Registry {
-        &self.0.registry
+        self.0.facts.components.everything()
     }
 
     /// Its name and version.
@@ -99,37 +125,10 @@ impl Server {
         }
     }
 
-    /// Tells every legacy client that subscribed to `uri` that it changed.
-    pub fn resource_updated(&self, uri: &str) {
-        let message = wire::notification("notifications/resources/updated", &json!({ "uri": uri }));
-        let mut subscribers = self
-            .0
-            .subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        subscribers.retain(|subscriber| match subscriber.upgrade() {
-            Some(connection) => {
-                if connection.is_subscribed(uri) {
-                    connection.push(message.clone());
-                }
-                true
-            }
-            None => false,
-        });
-    }
-
-    /// Remembers a connection that has subscribed for the first time.
-    pub(crate) fn remember_subscriber(&self, connection: &Arc<Connection>) {
-        let mut subscribers = self
-            .0
-            .subscribers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        // Those that are gone are swept out each time the list has doubled.
-        if subscribers.len().is_power_of_two() {
-            subscribers.retain(|weak| weak.strong_count() > 0);
-        }
-        subscribers.push(Arc::downgrade(connection));
+    /// The components, to switch them on and off while the server runs, and to say that they have
+    /// changed.
+    pub fn components(&self) -> &Components {
+        &self.0.facts.components
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
@@ -139,12 +138,12 @@ impl Server {
     /// Starts a request on its way through the pipeline.
     pub(crate) fn start(&self, ctx: Ctx, target: Target) -> Result<Reply, RpcError> {
         let limits = &self.0.calls;
-        let slot = Slot::take(
-            &ctx,
-            &self.0.in_flight,
-            limits.in_flight_per_connection,
-            limits.in_flight,
-        )?;
+        // Subscriptions last for hours; they have places of their own, so that calls find some.
+        let (places, in_all) = match target.is_lasting() {
+            true => (&self.0.listening, limits.subscriptions),
+            false => (&self.0.in_flight, limits.in_flight),
+        };
+        let slot = Slot::take(&ctx, places, limits.in_flight_per_connection, in_all)?;
         let (inner, call) = (
             Arc::clone(&self.0),
             Invocation {

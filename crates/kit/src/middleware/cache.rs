@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use moka::sync::Cache;
-use serde_json::Value;
 
+use crate::canonical;
 use crate::component::Arguments;
 use crate::core::Era;
 
@@ -158,15 +158,15 @@ fn question(call: &Invocation) -> Option<Vec<u8>> {
         Target::Prompt(get) => {
             key.extend_from_slice(get.name.as_bytes());
             key.push(END);
-            canonical_object(&get.arguments, &mut key);
+            canonical::object(&get.arguments, &mut key);
         }
-        Target::List(_) | Target::Protocol(_) => return None,
+        Target::List(..) | Target::Protocol(_) => return None,
     }
     Some(key)
 }
 
 fn canonical_arguments(arguments: &Arguments, out: &mut Vec<u8>) {
-    canonical_object(&arguments.values, out);
+    canonical::object(&arguments.values, out);
     let mut exact: Vec<_> = arguments.exact.iter().chain(&arguments.verbatim).collect();
     exact.sort();
     for (name, digits) in exact {
@@ -177,60 +177,9 @@ fn canonical_arguments(arguments: &Arguments, out: &mut Vec<u8>) {
     }
 }
 
-fn canonical_object(object: &serde_json::Map<String, Value>, out: &mut Vec<u8>) {
-    let mut members: Vec<_> = object.iter().collect();
-    members.sort_by_key(|(name, _)| *name);
-    out.push(b'{');
-    for (name, value) in members {
-        // Writing to memory cannot fail.
-        let _ = serde_json::to_writer(&mut *out, name);
-        out.push(b':');
-        canonical(value, out);
-        out.push(b',');
-    }
-    out.push(b'}');
-}
-
-fn canonical(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Object(object) => canonical_object(object, out),
-        Value::Array(items) => {
-            out.push(b'[');
-            for item in items {
-                canonical(item, out);
-                out.push(b',');
-            }
-            out.push(b']');
-        }
-        scalar => drop(serde_json::to_writer(out, scalar)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_order_of_members_does_not_matter_and_everything_else_does() {
-        let text = |value: Value| {
-            let mut out = Vec::new();
-            canonical(&value, &mut out);
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(
-            text(json!({"a": 1, "b": [{"d": 1, "c": 2}]})),
-            text(json!({"b": [{"c": 2, "d": 1}], "a": 1}))
-        );
-        for (left, right) in [
-            (json!({"a": 1}), json!({"a": "1"})),
-            (json!({"a": null}), json!({})),
-            (json!([1, 2]), json!([2, 1])),
-            (json!({"a": {"b": 1}}), json!({"a": {}, "b": 1})),
-        ] {
-            assert_ne!(text(left), text(right));
-        }
-    }
 
     #[test]
     fn the_cache_is_bounded_in_entries_and_bytes() {

@@ -5,6 +5,7 @@ use rmcp::model::{MetaObject, ResultType};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::component::CacheHint;
 use crate::context::{Ctx, Facts};
 use crate::core::Era;
 use crate::error::{Error, Result};
@@ -28,23 +29,33 @@ impl Middleware for Encode {
         let work = next.run(call);
         Box::pin(async move {
             let outcome = work.await?;
-            let is_error = outcome.is_error();
-            let json = encode(outcome, &ctx)?;
-            if json.len() <= self.max_bytes {
-                return Ok(Outcome::Encoded { json, is_error });
-            }
-            let sentence = format!("is larger than the {} bytes allowed.", self.max_bytes);
-            match tool {
-                Some(name) => {
-                    let outcome = tool_error(format!("The result of '{name}' {sentence}"));
-                    Ok(Outcome::Encoded {
-                        json: encode(outcome, &ctx)?,
-                        is_error: true,
-                    })
-                }
-                None => Err(Error::internal(format!("The result {sentence}"))),
-            }
+            within(self.max_bytes, outcome, &ctx, tool.as_deref())
         })
+    }
+}
+
+/// Writes the `result` member of the response if it fits; a tool's that does not is an error result.
+pub(crate) fn within(
+    max_bytes: usize,
+    outcome: Outcome,
+    ctx: &Ctx,
+    tool: Option<&str>,
+) -> Result<Outcome> {
+    let is_error = outcome.is_error();
+    let json = encode(outcome, ctx)?;
+    if json.len() <= max_bytes {
+        return Ok(Outcome::Encoded { json, is_error });
+    }
+    let sentence = format!("is larger than the {max_bytes} bytes allowed.");
+    match tool {
+        Some(name) => {
+            let outcome = tool_error(format!("The result of '{name}' {sentence}"));
+            Ok(Outcome::Encoded {
+                json: encode(outcome, ctx)?,
+                is_error: true,
+            })
+        }
+        None => Err(Error::internal(format!("The result {sentence}"))),
     }
 }
 
@@ -64,7 +75,24 @@ pub(crate) fn encode(outcome: Outcome, ctx: &Ctx) -> Result<Bytes> {
             sign(&mut result.meta, modern, ctx.facts());
             write(&result)
         }
+        Outcome::InputRequired(mut result) => {
+            result.insert("resultType".into(), json!("input_required"));
+            result.insert(
+                "_meta".into(),
+                json!({ SERVER_INFO: server_info(ctx.facts()) }),
+            );
+            write(&result)
+        }
+        Outcome::Task(mut result) => {
+            sign(&mut result.meta, modern, ctx.facts());
+            write(&result)
+        }
         Outcome::Resource(mut result, hint) => {
+            // What was made of answers is of this moment and for this caller only.
+            let hint = match ctx.was_interactive() {
+                true => CacheHint::NONE,
+                false => hint,
+            };
             result.result_type = complete;
             result.ttl_ms = modern.then(|| hint.ttl_ms());
             result.cache_scope = modern.then(|| hint.scope());
@@ -81,20 +109,16 @@ fn sign(meta: &mut Option<MetaObject>, modern: bool, facts: &Facts) {
     }
 }
 
-fn server_info(facts: &Facts) -> Value {
+pub(crate) fn server_info(facts: &Facts) -> Value {
     serde_json::to_value(&facts.server).unwrap_or_default()
 }
 
-/// Adds what a modern result carries to one that is JSON already; used at start only.
-pub(crate) fn complete_modern(
-    mut result: Value,
-    hint: crate::component::CacheHint,
-    facts: &Facts,
-) -> Value {
+/// Adds what a modern result carries to one that is JSON already; used when lists are written.
+pub(crate) fn complete_modern(mut result: Value, hint: CacheHint, server: &Value) -> Value {
     result["resultType"] = json!("complete");
     result["ttlMs"] = json!(hint.ttl_ms());
     result["cacheScope"] = json!(hint.scope());
-    result["_meta"] = json!({ SERVER_INFO: server_info(facts) });
+    result["_meta"] = json!({ SERVER_INFO: server });
     result
 }
 

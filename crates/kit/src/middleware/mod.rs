@@ -28,16 +28,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rmcp::model::{CallToolResult, GetPromptResult, JsonObject, ReadResourceResult};
+use rmcp::model::{
+    CallToolResult, CreateTaskResult, GetPromptResult, JsonObject, ReadResourceResult,
+};
 
-use crate::component::{Arguments, CacheHint, Found, PreparedTool, Prompt, Settings};
+use crate::component::{Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings};
 use crate::context::Ctx;
 use crate::core::Inner;
 use crate::error::{Error, Result};
-use crate::wire::RpcError;
 
 pub use cache::CacheConfig;
-pub(crate) use encode::{complete_modern, encode};
+pub(crate) use encode::{SERVER_INFO, complete_modern, encode, server_info, within};
+pub(crate) use metadata::stamp;
 
 /// What a hook returns.
 pub type Flow<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
@@ -70,8 +72,8 @@ pub trait Middleware: Send + Sync + 'static {
         next.run(call)
     }
 
-    /// What belongs to the protocol itself: `initialize`, `server/discover`, `ping`,
-    /// `logging/setLevel`, `resources/subscribe`, `resources/unsubscribe`.
+    /// Everything else: `initialize`, `server/discover`, `ping`, `logging/setLevel`,
+    /// `completion/complete`, subscriptions, tasks, skills.
     fn on_protocol<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
         next.run(call)
     }
@@ -93,8 +95,8 @@ pub enum Target {
     Resource(ResourceRead),
     /// `prompts/get`.
     Prompt(PromptGet),
-    /// One of the four list methods.
-    List(List),
+    /// One of the four list methods, with the cursor as it came.
+    List(List, Option<String>),
     /// A method of the protocol itself.
     Protocol(ProtocolCall),
 }
@@ -134,12 +136,36 @@ pub enum List {
     Prompts,
 }
 
+impl List {
+    /// The method's name on the wire.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+            Self::Prompts => "prompts/list",
+        }
+    }
+
+    /// The member of the result that holds the list.
+    pub(crate) fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+            Self::Prompts => "prompts",
+        }
+    }
+}
+
 /// A method of the protocol itself.
 pub struct ProtocolCall {
     /// Its name.
     pub method: &'static str,
+    /// Whether it is answered only when its client goes away.
+    pub(crate) lasting: bool,
     /// Runs it when nothing in front objected; gives the result as JSON.
-    pub(crate) run: Box<dyn FnOnce() -> Result<Bytes, RpcError> + Send>,
+    pub(crate) run: Box<dyn FnOnce(Ctx) -> BoxFuture<'static, Result<Bytes>> + Send>,
 }
 
 impl Target {
@@ -149,12 +175,14 @@ impl Target {
             Self::Tool(_) => "tools/call",
             Self::Resource(_) => "resources/read",
             Self::Prompt(_) => "prompts/get",
-            Self::List(List::Tools) => "tools/list",
-            Self::List(List::Resources) => "resources/list",
-            Self::List(List::Templates) => "resources/templates/list",
-            Self::List(List::Prompts) => "prompts/list",
+            Self::List(list, _) => list.method(),
             Self::Protocol(call) => call.method,
         }
+    }
+
+    /// Whether it is answered only when its client goes away: nothing is late then.
+    pub(crate) fn is_lasting(&self) -> bool {
+        matches!(self, Self::Protocol(ProtocolCall { lasting: true, .. }))
     }
 
     /// The settings of the component it is for, when there is such a component.
@@ -166,7 +194,7 @@ impl Target {
                 Found::Template(prepared, _) => &prepared.template.settings,
             }),
             Self::Prompt(get) => get.prompt.as_ref().map(|prompt| &prompt.settings),
-            Self::List(_) | Self::Protocol(_) => None,
+            Self::List(..) | Self::Protocol(_) => None,
         }
     }
 }
@@ -179,6 +207,10 @@ pub enum Outcome {
     Resource(ReadResourceResult, CacheHint),
     /// Of a prompt.
     Prompt(GetPromptResult),
+    /// The round is over: the members of an `InputRequiredResult` (modern era).
+    InputRequired(JsonObject),
+    /// The call goes on as this task (modern era).
+    Task(CreateTaskResult),
     /// Already written as the JSON of the result; `is_error` as in a tool's result.
     Encoded {
         /// The `result` member of the response.
@@ -194,7 +226,7 @@ impl Outcome {
         match self {
             Self::Tool(result) => result.is_error == Some(true),
             Self::Encoded { is_error, .. } => *is_error,
-            Self::Resource(..) | Self::Prompt(_) => false,
+            _ => false,
         }
     }
 }
@@ -234,14 +266,14 @@ pub(crate) fn stack(
 
 /// The steps that are left.
 pub struct Next<'a> {
-    inner: &'a Inner,
+    inner: &'a Arc<Inner>,
     rest: &'a [Arc<dyn Middleware>],
     /// Whether the first of `rest` has had its `on_request`.
     inside: bool,
 }
 
 impl<'a> Next<'a> {
-    pub(crate) fn start(inner: &'a Inner) -> Self {
+    pub(crate) fn start(inner: &'a Arc<Inner>) -> Self {
         Self {
             inner,
             rest: &inner.stack,
@@ -272,13 +304,13 @@ impl<'a> Next<'a> {
             Target::Tool(_) => first.on_call_tool(call, next),
             Target::Resource(_) => first.on_read_resource(call, next),
             Target::Prompt(_) => first.on_get_prompt(call, next),
-            Target::List(_) => first.on_list(call, next),
+            Target::List(..) => first.on_list(call, next),
             Target::Protocol(_) => first.on_protocol(call, next),
         }
     }
 
     /// What the server is.
-    pub(crate) fn inner(&self) -> &'a Inner {
+    pub(crate) fn inner(&self) -> &'a Arc<Inner> {
         self.inner
     }
 }

@@ -170,7 +170,7 @@ impl Middleware for Author {
 
     fn on_list<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
         match call.target {
-            Target::List(List::Prompts) => Box::pin(async {
+            Target::List(List::Prompts, _) => Box::pin(async {
                 Ok(Outcome::Encoded {
                     json: r#"{"prompts":["mine"]}"#.into(),
                     is_error: false,
@@ -185,7 +185,12 @@ impl Middleware for Author {
 async fn an_authors_step_stands_before_the_cache_and_behind_the_panic_guard() {
     let (runs, builder) = counting();
     let seen = Arc::new(AtomicUsize::new(0));
-    let client = Client::new(builder.middleware(Author(Arc::clone(&seen)))).await;
+    let builder = builder
+        .middleware(Author(Arc::clone(&seen)))
+        .prompt(Prompt::new("theirs", |_, _: NoArgs| async {
+            Ok(String::new())
+        }));
+    let client = Client::new(builder).await;
     for _ in 0..3 {
         client.call("count", json!({})).await;
     }

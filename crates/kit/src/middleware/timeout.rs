@@ -15,6 +15,9 @@ pub(super) struct Timeout(pub(super) Duration);
 
 impl Middleware for Timeout {
     fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+        if call.target.is_lasting() {
+            return next.run(call);
+        }
         let limit = call
             .target
             .settings()

@@ -159,21 +159,27 @@ pub(super) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&HeaderValue
     values.next().filter(|_| values.next().is_none())
 }
 
+/// Headers that pages may send, whatever is served.
+const HEADERS: &str = "Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, \
+     MCP-Protocol-Version, Mcp-Session-Id";
+
+/// All headers that pages may send: CORS knows no prefixes, so each that a tool declares is named.
+pub(super) fn allowed_headers(mirrored: &[String]) -> HeaderValue {
+    let mut all = vec![HEADERS];
+    all.extend(mirrored.iter().map(String::as_str));
+    // Header names are always a valid value.
+    HeaderValue::try_from(all.join(", ")).unwrap_or(HeaderValue::from_static(HEADERS))
+}
+
 /// The answer to a preflight; [`allow`] adds for whom.
-pub(super) fn preflight() -> Response<Body> {
+pub(super) fn preflight(allowed: &HeaderValue) -> Response<Body> {
     let mut response = reply::empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
     );
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static(
-            "Accept, Authorization, Content-Type, Last-Event-ID, Mcp-Method, Mcp-Name, MCP-Protocol-Version, \
-             Mcp-Session-Id",
-        ),
-    );
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed.clone());
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response
 }

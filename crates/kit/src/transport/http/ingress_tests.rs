@@ -81,3 +81,18 @@ fn lists_of_origins_are_read_strictly() {
     );
     assert!(!Origins::parse("").unwrap().allow("http://localhost"));
 }
+
+#[test]
+fn pages_may_send_the_headers_that_tools_declare() {
+    let preflight = |mirrored: &[&str]| {
+        let mirrored: Vec<_> = mirrored.iter().map(|name| (*name).to_owned()).collect();
+        let response = preflight(&allowed_headers(&mirrored));
+        let allowed = &response.headers()[ACCESS_CONTROL_ALLOW_HEADERS];
+        allowed.to_str().unwrap().to_owned()
+    };
+    assert!(preflight(&[]).ends_with("Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id"));
+    assert!(
+        preflight(&["Mcp-Param-A", "Mcp-Param-B"])
+            .ends_with("Mcp-Session-Id, Mcp-Param-A, Mcp-Param-B")
+    );
+}

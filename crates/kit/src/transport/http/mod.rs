@@ -19,6 +19,7 @@ mod streamable;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderValue;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use tokio_util::sync::CancellationToken;
@@ -88,6 +89,8 @@ impl Default for HttpConfig {
 struct App {
     server: Server,
     config: HttpConfig,
+    /// The request headers that pages may send.
+    headers: HeaderValue,
     sessions: Sessions,
     /// The connection of all modern requests: they stand alone.
     stateless: Arc<Connection>,
@@ -98,6 +101,7 @@ struct App {
 impl App {
     fn new(server: Server, config: HttpConfig) -> Arc<Self> {
         Arc::new(Self {
+            headers: ingress::allowed_headers(&server.registry().mirrored_headers()),
             server,
             sessions: Sessions::new(config.sessions),
             config,
@@ -113,7 +117,7 @@ impl App {
             Err(refusal) => return refusal.into(),
         };
         let mut response = match *request.method() {
-            Method::OPTIONS => ingress::preflight(),
+            Method::OPTIONS => ingress::preflight(&self.headers),
             _ => Arc::clone(&self)
                 .route(request)
                 .await

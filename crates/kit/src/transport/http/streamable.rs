@@ -215,7 +215,10 @@ fn unknown_session() -> Refusal {
 }
 
 fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
-    let mut signals = HttpSignals::default();
+    let mut signals = HttpSignals {
+        all: Some(headers),
+        ..HttpSignals::default()
+    };
     for (name, label, slot) in [
         (VERSION, "MCP-Protocol-Version", &mut signals.version),
         (METHOD, "Mcp-Method", &mut signals.method),

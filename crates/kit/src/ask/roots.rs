@@ -1,0 +1,52 @@
+//! Asking the client where its user works (roots).
+
+// Roots are deprecated since 2026-07-28 and removed a year later at the earliest; clients of today
+// still have them, and `Ctx` is the only way to them here.
+#![allow(deprecated)]
+
+use rmcp::model::{ListRootsResult, Root};
+use serde_json::json;
+
+use crate::context::Ctx;
+use crate::core::PeerInfo;
+use crate::error::{Error, Result};
+
+use super::{Asked, Question};
+
+/// Asks for the folders and files that the client's user works with.
+///
+/// They are guidance and no permission: whatever reads a file checks for itself what it may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Roots;
+
+impl Question for Roots {
+    type Reply = ListRootsResult;
+    type Answer = Vec<Root>;
+
+    fn asked(&self, client: &PeerInfo) -> Result<Asked> {
+        if client.capabilities.roots.is_none() {
+            return Err(Error::missing_capability(
+                "The client does not support roots, so it cannot say where its user works.",
+                json!({ "roots": {} }),
+            ));
+        }
+        Ok(Asked {
+            method: "roots/list",
+            params: json!({}),
+        })
+    }
+
+    fn read(self, reply: ListRootsResult) -> Result<Vec<Root>> {
+        Ok(reply.roots)
+    }
+}
+
+impl Ctx {
+    /// The client's roots; see [`Roots`].
+    ///
+    /// # Errors
+    /// As [`Ctx::ask`].
+    pub async fn roots(&self) -> Result<Vec<Root>> {
+        self.ask(Roots).await
+    }
+}

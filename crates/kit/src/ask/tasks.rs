@@ -1,0 +1,27 @@
+//! Questions of a task: shown to whoever looks at it.
+
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::store::StoreError;
+use crate::tasks::{AskError, TaskHandle};
+use crate::wire::{Code, RpcError};
+
+use super::Asked;
+
+/// Asks, and waits for as long as the task lives.
+pub(super) async fn ask(task: &TaskHandle, name: Option<&str>, asked: &Asked) -> Result<Value> {
+    let kind = asked.method.split('/').next().unwrap_or_default();
+    let request = to_raw_value(&json!({ "method": asked.method, "params": asked.params }))?;
+    match task.ask(name.unwrap_or(kind), request).await {
+        Ok(answer) => Ok(serde_json::from_str(answer.get())?),
+        Err(AskError::Ended) => Err(Error::user("The task ended before it had its answer.")),
+        Err(AskError::Store(StoreError::Full)) => Err(RpcError::new(
+            Code::BUSY,
+            "There is no room for the task's question among those that are kept.",
+        )
+        .into()),
+        Err(error) => Err(Error::internal(error)),
+    }
+}

@@ -1,0 +1,157 @@
+//! Suggestions for the arguments of prompts and the variables of resource templates.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::context::Ctx;
+use crate::error::Result;
+
+use super::{BoxFuture, Handler};
+
+/// Suggestions that one answer may hold (`server/utilities/completion`).
+const MAX_VALUES: usize = 100;
+
+/// What the user has typed so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Typing {
+    /// In the argument that is being completed.
+    pub value: String,
+    /// In the other arguments: for suggestions that depend on them.
+    pub arguments: BTreeMap<String, String>,
+}
+
+/// Suggestions, the best first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Completion {
+    values: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
+    has_more: bool,
+}
+
+impl Completion {
+    /// These suggestions; the first 100 of them leave the server.
+    pub fn of<T: Into<String>>(values: impl IntoIterator<Item = T>) -> Self {
+        let mut values = values.into_iter().map(Into::into);
+        let first: Vec<String> = values.by_ref().take(MAX_VALUES).collect();
+        let total = first.len() + values.count();
+        Self {
+            has_more: total > first.len(),
+            values: first,
+            total: Some(total),
+        }
+    }
+
+    /// Those of the candidates that fit what was typed, whatever the case of the letters: first
+    /// those that start with it, then those that hold it, then those that hold its letters in order.
+    pub fn matching<T: AsRef<str>>(typed: &str, candidates: impl IntoIterator<Item = T>) -> Self {
+        let typed = typed.to_lowercase();
+        let mut fitting: Vec<(u8, String)> = candidates
+            .into_iter()
+            .filter_map(|candidate| {
+                let candidate = candidate.as_ref();
+                Some((
+                    rank(&typed, &candidate.to_lowercase())?,
+                    candidate.to_owned(),
+                ))
+            })
+            .collect();
+        // Stable: those that fit equally well stay in their order.
+        fitting.sort_by_key(|(rank, _)| *rank);
+        Self::of(fitting.into_iter().map(|(_, candidate)| candidate))
+    }
+
+    /// How many there are in all, when there are more than are handed out.
+    pub fn total(mut self, total: usize) -> Self {
+        self.has_more = total > self.values.len();
+        self.total = Some(total);
+        self
+    }
+
+    /// The suggestions.
+    pub fn values(&self) -> &[String] {
+        &self.values
+    }
+}
+
+fn rank(typed: &str, candidate: &str) -> Option<u8> {
+    if candidate.starts_with(typed) {
+        return Some(0);
+    }
+    if candidate.contains(typed) {
+        return Some(1);
+    }
+    let mut letters = candidate.chars();
+    let in_order = typed
+        .chars()
+        .all(|wanted| letters.any(|letter| letter == wanted));
+    in_order.then_some(2)
+}
+
+/// The completions of one component, by argument.
+#[derive(Default)]
+pub(crate) struct Completers(HashMap<String, Handler<Typing, Completion>>);
+
+impl Completers {
+    pub(crate) fn add<F, Fut>(&mut self, argument: String, complete: F)
+    where
+        F: Fn(Ctx, Typing) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Completion>> + Send + 'static,
+    {
+        let handler: Handler<Typing, Completion> =
+            Box::new(move |ctx, typing| Box::pin(complete(ctx, typing)));
+        self.0.insert(argument, handler);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first completed argument that the component does not have.
+    pub(crate) fn stranger<'a>(&'a self, has: impl Fn(&str) -> bool) -> Option<&'a str> {
+        self.0.keys().map(String::as_str).find(|name| !has(name))
+    }
+
+    /// `None` when nothing is suggested for this argument.
+    pub(crate) fn complete(
+        &self,
+        ctx: Ctx,
+        argument: &str,
+        typing: Typing,
+    ) -> Option<BoxFuture<'static, Result<Completion>>> {
+        Some(self.0.get(argument)?(ctx, typing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_fit_comes_first() {
+        let all = ["Rust", "Ruby", "TypeScript", "Crystal", "Go"];
+        assert_eq!(Completion::matching("ru", all).values(), ["Rust", "Ruby"]);
+        assert_eq!(
+            Completion::matching("r", all).values(),
+            ["Rust", "Ruby", "TypeScript", "Crystal"]
+        );
+        assert_eq!(Completion::matching("tp", all).values(), ["TypeScript"]);
+        assert_eq!(Completion::matching("", all).values().len(), 5);
+        assert!(Completion::matching("x", all).values().is_empty());
+    }
+
+    #[test]
+    fn no_more_than_a_hundred_leave() {
+        let many = Completion::of((0..250).map(|n| n.to_string()));
+        assert_eq!(many.values().len(), 100);
+        assert_eq!(
+            serde_json::to_value(&many).unwrap()["total"],
+            serde_json::json!(250)
+        );
+        assert!(many.has_more);
+        assert!(!Completion::of(["a"]).has_more);
+        assert!(Completion::of(["a"]).total(7).has_more);
+    }
+}

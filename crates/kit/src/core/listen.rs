@@ -1,0 +1,167 @@
+//! `subscriptions/listen`: the stream on which modern clients hear of changes
+//! (`basic/patterns/subscriptions`).
+
+use bytes::Bytes;
+use rmcp::model::TASKS_EXTENSION_ID;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::component::{Kind, has_scheme, normalize};
+use crate::context::Ctx;
+use crate::error::{Error, Result};
+use crate::middleware::{SERVER_INFO, server_info};
+use crate::wire::{self, Id, RpcError};
+
+use super::bus::{Interests, News};
+use super::server::Inner;
+
+/// Where a notification says which subscription it is for.
+const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// URIs, or tasks, that one subscription may name.
+const MAX_NAMES: usize = 256;
+
+/// The params of the request, and of its acknowledgement.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Params {
+    notifications: Filter,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Filter {
+    #[serde(skip_serializing_if = "is_false")]
+    tools_list_changed: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    prompts_list_changed: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    resources_list_changed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_subscriptions: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_ids: Option<Vec<String>>,
+}
+
+// serde wants a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// Serves one subscription until its client goes away, falls behind, or the server ends.
+pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Bytes> {
+    let mut honoured = honour(inner, &ctx, params.notifications)?;
+    if let Some(ids) = honoured.task_ids.take() {
+        let mut own = Vec::new();
+        for id in ids {
+            if inner.tasks.get(ctx.principal(), &id).await.is_ok() {
+                own.push(id);
+            }
+        }
+        honoured.task_ids = Some(own);
+    }
+    let interests = Interests {
+        tools: honoured.tools_list_changed,
+        prompts: honoured.prompts_list_changed,
+        resources: honoured.resources_list_changed,
+        uris: named(&honoured.resource_subscriptions, |uri| {
+            normalize(uri).into()
+        }),
+        tasks: named(&honoured.task_ids, str::to_owned),
+    };
+    let bus = &ctx.components().bus;
+    // Before the acknowledgement: nothing that happens after it is missed.
+    let mut news = bus.listen(ctx.principal().clone(), interests);
+    let acknowledged = json!({ "notifications": honoured });
+    tell(
+        &ctx,
+        "notifications/subscriptions/acknowledged",
+        acknowledged,
+    )
+    .await;
+    let leaving = ctx.connection().leaving();
+    while let Some(news) = next(&mut news, leaving).await {
+        match news {
+            News::Changed(kind) => tell(&ctx, kind.list_changed(), json!({})).await,
+            News::Updated(uri) => {
+                tell(
+                    &ctx,
+                    "notifications/resources/updated",
+                    json!({ "uri": uri }),
+                )
+                .await;
+            }
+            News::Task(task) => {
+                let task = serde_json::to_value(task.detailed())?;
+                tell(&ctx, "notifications/tasks", task).await;
+            }
+        }
+    }
+    let end = json!({
+        "resultType": "complete",
+        "_meta": { SUBSCRIPTION_ID: ctx.id(), SERVER_INFO: server_info(&inner.facts) },
+    });
+    Ok(serde_json::to_vec(&end)?.into())
+}
+
+async fn next(
+    news: &mut mpsc::Receiver<News>,
+    leaving: &tokio_util::sync::CancellationToken,
+) -> Option<News> {
+    tokio::select! {
+        news = news.recv() => news,
+        () = leaving.cancelled() => None,
+    }
+}
+
+async fn tell(ctx: &Ctx, method: &str, mut params: Value) {
+    let id: &Id = ctx.id();
+    params["_meta"] = json!({ SUBSCRIPTION_ID: id });
+    ctx.outbox().send(wire::notification(method, &params)).await;
+}
+
+/// What of the wishes can be granted; the rest is left out of the acknowledgement.
+fn honour(inner: &Inner, ctx: &Ctx, wanted: Filter) -> Result<Filter> {
+    let has = |kind: Kind| inner.exposes(kind);
+    if wanted.task_ids.is_some() && !ctx.takes_tasks() {
+        return Err(Error::missing_capability(
+            "Only a client that declares the tasks extension can listen for tasks.",
+            json!({ "extensions": { TASKS_EXTENSION_ID: {} } }),
+        ));
+    }
+    for (member, names) in [
+        ("resourceSubscriptions", &wanted.resource_subscriptions),
+        ("taskIds", &wanted.task_ids),
+    ] {
+        if names.as_ref().is_some_and(|names| names.len() > MAX_NAMES) {
+            return Err(RpcError::invalid_params(format!(
+                "\"notifications.{member}\" can have {MAX_NAMES} entries; open another subscription for more."
+            ))
+            .into());
+        }
+    }
+    let uris = wanted.resource_subscriptions.iter().flatten();
+    if uris.into_iter().any(|uri| !has_scheme(uri)) {
+        return Err(RpcError::invalid_params(
+            "\"notifications.resourceSubscriptions\" must hold absolute URIs with a scheme.",
+        )
+        .into());
+    }
+    Ok(Filter {
+        tools_list_changed: wanted.tools_list_changed && has(Kind::Tool),
+        prompts_list_changed: wanted.prompts_list_changed && has(Kind::Prompt),
+        resources_list_changed: wanted.resources_list_changed && inner.exposes_resources(),
+        resource_subscriptions: wanted
+            .resource_subscriptions
+            .filter(|_| inner.exposes_resources()),
+        task_ids: wanted.task_ids,
+    })
+}
+
+fn named<T>(names: &Option<Vec<String>>, read: impl Fn(&str) -> T) -> std::collections::HashSet<T>
+where
+    T: Eq + std::hash::Hash,
+{
+    names.iter().flatten().map(|name| read(name)).collect()
+}

@@ -1,0 +1,77 @@
+//! `skills/list`, `skills/get`, `resources/directory/read` (extension `io.modelcontextprotocol/skills`).
+
+use rmcp::model::{DIRECTORY_MIME_TYPE, JsonObject};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::core::server::Server;
+use crate::middleware::{Target, complete_modern, server_info};
+use crate::skills::Skills;
+use crate::wire::RpcError;
+
+use super::{Incoming, json as encode, no_such_method};
+
+#[derive(Deserialize)]
+struct Params {
+    uri: String,
+}
+
+/// The settings of the extension, as `server/discover` advertises them.
+pub(super) fn settings() -> JsonObject {
+    match Skills::settings() {
+        Value::Object(settings) => settings,
+        _ => JsonObject::new(),
+    }
+}
+
+/// Answers with what `find` finds among the skills.
+fn answer(
+    server: &Server,
+    incoming: &Incoming<'_>,
+    find: impl FnOnce(&Skills) -> Result<Value, RpcError>,
+) -> Result<Target, RpcError> {
+    let skills = server.inner().skills.as_ref().ok_or_else(no_such_method)?;
+    let server_info = server_info(&server.inner().facts);
+    let result = complete_modern(find(skills)?, Skills::HINT, &server_info);
+    Ok(incoming.protocol(move || encode(&result)))
+}
+
+pub(super) fn list(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    let cursor = incoming.cursor()?;
+    answer(server, incoming, |skills| match cursor {
+        None => Ok(skills.list()),
+        Some(_) => Err(RpcError::invalid_params(
+            "\"cursor\" is not one that this server handed out for this list.",
+        )),
+    })
+}
+
+pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    let Params { uri } = incoming.typed()?;
+    answer(server, incoming, |skills| {
+        skills.get(&uri).ok_or_else(|| {
+            unknown(
+                &uri,
+                "\"uri\" names no skill; skills/list has the URI of each one's SKILL.md.".into(),
+            )
+        })
+    })
+}
+
+pub(super) fn directory(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    let cursor = incoming.cursor()?;
+    let Params { uri } = incoming.typed()?;
+    answer(server, incoming, |skills| {
+        let found = skills.directory(&uri).filter(|_| cursor.is_none());
+        found.ok_or_else(|| {
+            unknown(
+                &uri,
+                format!("\"uri\" names no directory (a resource of type {DIRECTORY_MIME_TYPE})."),
+            )
+        })
+    })
+}
+
+fn unknown(uri: &str, sentence: String) -> RpcError {
+    RpcError::invalid_params(sentence).with_data(json!({ "uri": uri }))
+}

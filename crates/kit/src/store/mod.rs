@@ -1,0 +1,36 @@
+//! What outlives a request, behind traits, so that several machines can share it.
+//!
+//! The forms in memory here are for one machine. A shared one implements the same traits; every
+//! method is told whose entry it is about, and that belongs in its key.
+
+mod nonces;
+
+pub use nonces::{MemoryNonces, NonceStore};
+
+use std::pin::Pin;
+
+/// A boxed future.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the methods of stores return.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Why a store did not do what it was asked for. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreError {
+    /// It holds as much as it may, in all or for this principal.
+    Full,
+    /// It cannot be reached; the detail is in the log.
+    Unavailable,
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the store is full",
+            Self::Unavailable => "the store cannot be reached",
+        })
+    }
+}
+
+impl std::error::Error for StoreError {}

@@ -1,0 +1,36 @@
+//! The skill that the conformance example serves: it can be read, what it teaches compiles, and it
+//! has all that the suite's skill scenarios look for.
+
+use pymcp_kit::{Server, Skills};
+
+// The template's own tests run with these. In a server it is `pub` for the library.
+#[allow(unreachable_pub)]
+#[path = "../../../examples/conformance/skills/write-a-tool/templates/tool.rs"]
+mod template;
+
+#[test]
+fn the_example_is_served_whole() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/conformance/skills"
+    );
+    let skills = Skills::read_folder(folder).unwrap();
+    assert_eq!(skills.entries()[0].uri, "skill://write-a-tool/SKILL.md");
+    let root = skills.directory("skill://write-a-tool").unwrap();
+    let kinds: Vec<_> = root["resources"].as_array().unwrap().iter().collect();
+    assert!(
+        kinds
+            .iter()
+            .any(|child| child["mimeType"] == "inode/directory"),
+        "{root}"
+    );
+    let server = skills
+        .resources()
+        .fold(Server::builder("example", "0"), |server, file| {
+            server.resource(file)
+        })
+        .tool(template::tool())
+        .build()
+        .unwrap();
+    assert_eq!(server.registry().resources().count(), 3);
+}
