@@ -17,7 +17,6 @@ mod schemas;
 mod tasks;
 mod tools;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use pymcp_kit::{Server, ServerBuilder, Skills};
@@ -35,18 +34,11 @@ fn main() -> ExitCode {
     if pymcp_python::worker::is_requested() {
         return pymcp_python::worker::main();
     }
-    let skills = match Skills::read_folder(SKILLS) {
-        Ok(skills) => skills,
-        Err(error) => {
-            // Nobody is left to tell when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    pymcp::cli::main_with(|_| server(skills))
+    pymcp::cli::main_with(|_| server())
 }
 
-fn server(skills: Skills) -> ServerBuilder {
+fn server() -> ServerBuilder {
+    let skills = Skills::read_folder(SKILLS).expect("the skills beside this file can be read");
     let server = Server::builder("pymcp-conformance", env!("CARGO_PKG_VERSION"));
     // The suite calls the first tool of all without arguments.
     let server = tools::add(server);

@@ -81,6 +81,8 @@ async fn sampling(ctx: Ctx, _: NoArgs) -> Result<ToolResult> {
     Ok(ToolResult::text(answer.text().unwrap_or_default()))
 }
 
+// Roots are deprecated since 2026-07-28, and the suite asks for them all the same.
+#[allow(deprecated)]
 async fn list_roots(ctx: Ctx, _: NoArgs) -> Result<ToolResult> {
     let roots = ctx.ask(Roots.named("client_roots")).await?;
     let uris: Vec<String> = roots.into_iter().map(|root| root.uri).collect();
