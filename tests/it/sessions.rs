@@ -6,7 +6,9 @@ use pymcp_kit::{Ctx, Resource, Result, Server};
 use serde_json::{Value, json};
 
 use crate::support::gate::{Fate, Gate};
-use crate::support::http::{Client, HttpServer, LocalServer, Request, Session, initialize};
+use crate::support::http::{
+    Client, HttpServer, LocalServer, Request, Session, initialize, patient,
+};
 use crate::support::message::{call, notification, request};
 
 fn ping(id: u32) -> Value {
@@ -249,6 +251,11 @@ fn an_open_stream_is_kept_alive() {
     };
     let local = LocalServer::start(server, config);
     let mut stream = Session::plain(local.address()).listen();
+    let priming = [(); 4].map(|()| stream.line());
+    assert!(
+        priming[0].starts_with("id: ") && priming[3] == "\n",
+        "{priming:?}"
+    );
     for _ in 0..3 {
         assert_eq!([stream.line(), stream.line()], [": keep-alive\n", "\n"]);
     }
@@ -281,7 +288,7 @@ fn the_log_level_is_the_sessions_own() {
 fn ending_a_session_ends_what_it_has_begun() {
     let (gate, tool) = Gate::new();
     let server = Server::builder("test", "1.0.0").tool(tool).build().unwrap();
-    let local = LocalServer::start(server, HttpConfig::default());
+    let local = LocalServer::start(server, patient());
     let session = Session::plain(local.address());
     let mut silent = session.start(&call(1, "gate", json!({})));
     gate.started();

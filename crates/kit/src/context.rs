@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Rounds, Seed};
 use crate::component::Components;
-use crate::core::{Connection, Era, Outbox, PeerInfo, SessionKey};
+use crate::core::{Connection, Era, LATEST_LEGACY, Outbox, PeerInfo, SessionKey};
 use crate::principal::Principal;
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
@@ -244,6 +244,19 @@ impl Ctx {
             .outbox
             .send(wire::notification("notifications/progress", &params))
             .await;
+    }
+
+    /// Ends the HTTP response that the client waits at, after what was said before; the client
+    /// comes back for the rest by itself (SEP-1699: `GET` with `Last-Event-ID`, after the time
+    /// that `retry` told it). For handlers that wait long, so that no connection has to.
+    ///
+    /// Only clients of 2025-11-25 in a session over HTTP know how to come back. Everywhere else,
+    /// and for a response that cannot be resumed ([`StreamLimits`](crate::session::StreamLimits)),
+    /// this does nothing. It does not wait for the client to be gone.
+    pub async fn release_stream(&self) {
+        if self.0.peer.version == LATEST_LEGACY {
+            self.0.outbox.release().await;
+        }
     }
 
     /// Whether the client cancelled, left, or the time is up. The handler itself is dropped then;

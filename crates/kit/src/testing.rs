@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 
 use crate::context::{Ctx, CtxParts};
-use crate::core::{CallLimits, Connection, Era, LATEST_LEGACY, PeerInfo, Server};
+use crate::core::{CallLimits, Connection, Era, LATEST_LEGACY, PeerInfo, Said, Server};
 use crate::principal::Principal;
 use crate::transport::stdio;
 use crate::wire::Id;
@@ -110,8 +110,11 @@ impl Probe {
             loop {
                 let outcome = handler.as_mut().poll(cx);
                 let mut heard = false;
-                while let Some(message) = self.ctx.outbox().poll_next(cx) {
+                while let Some(said) = self.ctx.outbox().poll_next(cx) {
                     heard = true;
+                    let Said::Message(message) = said else {
+                        continue;
+                    };
                     self.hear(serde_json::from_slice(&message).unwrap_or_default());
                 }
                 match outcome {

@@ -63,7 +63,7 @@ impl Peer {
         };
         loop {
             match exchange.next_event().now_or_never().unwrap().unwrap() {
-                Event::Message(_) => {}
+                Event::Message(_) | Event::Release => {}
                 Event::Answer(answer) => return serde_json::from_slice(&answer.body).unwrap(),
             }
         }

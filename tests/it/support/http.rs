@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 pub(crate) use self::client::{Client, Request, Response};
 pub(crate) use self::events::Events;
-pub(crate) use self::local::LocalServer;
+pub(crate) use self::local::{LocalServer, patient};
 pub(crate) use self::session::{Session, initialize, mirrored};
 use super::process::signal;
 use super::stdio::{PATIENCE, command};

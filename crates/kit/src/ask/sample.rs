@@ -103,7 +103,8 @@ impl Question for Sample {
         }
         Ok(Asked {
             method: "sampling/createMessage",
-            params: serde_json::to_value(&self.0)?,
+            // By way of text: a tree would make 0.8999999761581421 of the temperature 0.9.
+            params: serde_json::from_str(&serde_json::to_string(&self.0)?)?,
         })
     }
 

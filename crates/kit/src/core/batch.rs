@@ -77,6 +77,8 @@ impl Batch {
                 Poll::Ready(Some(Event::Message(message))) => {
                     return Poll::Ready(Some(Event::Message(message)));
                 }
+                // Never of the whole batch, and its revision knows nothing of it.
+                Poll::Ready(Some(Event::Release)) => {}
                 Poll::Ready(Some(Event::Answer(answer))) => {
                     self.answers.push(answer.body);
                     self.calls.swap_remove(i);

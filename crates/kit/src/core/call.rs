@@ -11,6 +11,7 @@ use crate::wire::{self, Code, Id, RpcError};
 
 use super::batch::Batch;
 use super::connection::Slot;
+use super::outbox::Said;
 
 /// A finished message for the client that ends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +91,10 @@ impl Reply {
 pub enum Event {
     /// A notification, or a request to the client, that belongs to this call.
     Message(Bytes),
+    /// The handler does not need the client's connection for a while
+    /// ([`Ctx::release_stream`](crate::Ctx::release_stream)). A transport whose client cannot come
+    /// back for the rest goes on as if nothing was said.
+    Release,
     /// The answer. Nothing follows.
     Answer(Answer),
 }
@@ -133,8 +138,11 @@ impl Call {
             self.ctx.outbox().close();
         }
         // What was said before the answer goes out before it.
-        if let Some(message) = self.ctx.outbox().poll_next(cx) {
-            return Poll::Ready(Some(Event::Message(message)));
+        if let Some(said) = self.ctx.outbox().poll_next(cx) {
+            return Poll::Ready(Some(match said {
+                Said::Message(message) => Event::Message(message),
+                Said::Release => Event::Release,
+            }));
         }
         match (self.answer.take(), &self.work) {
             (Some(answer), _) => {

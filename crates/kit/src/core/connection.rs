@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::{Ctx, Level};
 use crate::principal::Principal;
+use crate::session::Streams;
 use crate::wire::{Code, Id, RpcError};
 
 use super::era::Era;
@@ -43,6 +44,7 @@ pub struct Connection {
     /// The client will hear nothing more: what only talks to it ends.
     leaving: CancellationToken,
     state: Mutex<State>,
+    streams: Streams,
 }
 
 #[derive(Default)]
@@ -87,6 +89,7 @@ impl Connection {
             log_floor: AtomicU8::new(0),
             next_ask: AtomicU64::new(0),
             state: Mutex::default(),
+            streams: Streams::default(),
         }
     }
 
@@ -143,6 +146,18 @@ impl Connection {
         Some(receiver)
     }
 
+    /// [`Connection::open_stream`], in place of one that is open: that one ends.
+    pub(crate) fn take_over_stream(&self) -> Unsolicited {
+        let (sender, receiver) = mpsc::channel(UNSOLICITED_QUEUE);
+        self.state().stream = Some(sender);
+        receiver
+    }
+
+    /// The streams that the client can resume (legacy sessions over streamable HTTP).
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
     pub(crate) fn set_answers(&self, answers: Answers) {
         self.state().answers = Some(answers);
     }
@@ -194,16 +209,18 @@ impl Connection {
         let all: Vec<Ctx> = state.in_flight.values().cloned().collect();
         drop(state);
         all.iter().for_each(Ctx::cancel);
+        self.streams.close();
     }
 
-    /// Whether something is in flight or a stream is open.
+    /// Whether something is in flight, a stream is open, or one that can be resumed goes on.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.state();
-        !state.in_flight.is_empty()
-            || state
-                .stream
-                .as_ref()
-                .is_some_and(|stream| !stream.is_closed())
+        let open = state.stream.as_ref();
+        if !state.in_flight.is_empty() || open.is_some_and(|stream| !stream.is_closed()) {
+            return true;
+        }
+        drop(state);
+        self.streams.is_busy()
     }
 
     /// Registers a request of ours; the answer arrives at the receiver.

@@ -15,12 +15,21 @@ use bytes::Bytes;
 /// Messages that may wait in one call.
 const CAPACITY: usize = 16;
 
+/// What a call has to say before its answer.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// A message for the client.
+    Message(Bytes),
+    /// The client is to come back for the rest.
+    Release,
+}
+
 #[derive(Default)]
 pub(crate) struct Outbox(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Bytes>,
+    queue: VecDeque<Said>,
     reader: Option<Waker>,
     writers: Vec<Waker>,
     closed: bool,
@@ -36,7 +45,16 @@ impl Outbox {
 
     /// Queues a message, waiting for room. A message for a call that is over is dropped.
     pub(crate) async fn send(&self, message: Bytes) {
-        let mut message = Some(message);
+        self.queue(Said::Message(message)).await;
+    }
+
+    /// Queues the wish to let the client's connection go, waiting for room.
+    pub(crate) async fn release(&self) {
+        self.queue(Said::Release).await;
+    }
+
+    async fn queue(&self, said: Said) {
+        let mut said = Some(said);
         poll_fn(|cx| {
             let mut state = self.state();
             if state.closed {
@@ -46,7 +64,7 @@ impl Outbox {
                 state.writers.push(cx.waker().clone());
                 return Poll::Pending;
             }
-            state.queue.extend(message.take());
+            state.queue.extend(said.take());
             if let Some(reader) = state.reader.take() {
                 drop(state);
                 reader.wake();
@@ -56,8 +74,8 @@ impl Outbox {
         .await;
     }
 
-    /// Takes the next message; when there is none, remembers whom to wake.
-    pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Option<Bytes> {
+    /// Takes what was said next; when there is none, remembers whom to wake.
+    pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Option<Said> {
         let mut state = self.state();
         let next = state.queue.pop_front();
         if next.is_none() {

@@ -70,6 +70,7 @@ impl Client {
         loop {
             match exchange.next_event().await.expect("an answer") {
                 Event::Answer(answer) => return serde_json::from_slice(&answer.body).unwrap(),
+                Event::Release => {}
                 Event::Message(message) => {
                     let message: Value = serde_json::from_slice(&message).unwrap();
                     let answer = json!({

@@ -1,12 +1,24 @@
 //! Legacy HTTP sessions: lean, capped, gone when idle, and bound to whom they were opened for.
+//! `stream` and `streams` keep what a client can resume in them.
+
+mod stream;
+mod streams;
+#[cfg(test)]
+mod streams_tests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
+
 use crate::core::Connection;
 use crate::principal::Principal;
+
+pub(crate) use stream::{StreamReader, StreamWriter};
+pub use streams::StreamLimits;
+pub(crate) use streams::{EventId, Resumed, Streams};
 
 /// Bounds of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +29,8 @@ pub struct SessionLimits {
     /// Time after which a session ends in which nothing was sent, nothing is in flight and no
     /// stream is open. Default 30 min.
     pub idle: Duration,
+    /// Bounds of the streams that clients can resume.
+    pub streams: StreamLimits,
 }
 
 impl Default for SessionLimits {
@@ -24,8 +38,21 @@ impl Default for SessionLimits {
         Self {
             max: 16_384,
             idle: Duration::from_secs(30 * 60),
+            streams: StreamLimits::default(),
         }
     }
+}
+
+fn random_bits() -> Result<u128, getrandom::Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(u128::from_ne_bytes(bytes))
+}
+
+/// Reads 32 hex digits in lower case, and nothing else.
+fn parse_bits(text: &str) -> Option<u128> {
+    let hex = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    hex.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
 /// A session id: 128 random bits, written as 32 hex digits.
@@ -34,16 +61,12 @@ pub struct SessionId(u128);
 
 impl SessionId {
     fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(u128::from_ne_bytes(bytes)))
+        random_bits().map(Self)
     }
 
     /// Reads an id as it was handed out; anything else is no id.
     pub fn parse(text: &str) -> Option<Self> {
-        let hex = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        hex.then(|| u128::from_str_radix(text, 16).ok().map(Self))
-            .flatten()
+        parse_bits(text).map(Self)
     }
 }
 
@@ -63,6 +86,8 @@ struct Session {
 pub struct Sessions {
     limits: SessionLimits,
     started: Instant,
+    /// One for each stream that can be resumed, in all sessions.
+    places: Arc<Semaphore>,
     open: RwLock<HashMap<SessionId, Session>>,
 }
 
@@ -81,6 +106,9 @@ impl Sessions {
         Self {
             limits,
             started: Instant::now(),
+            places: Arc::new(Semaphore::new(
+                limits.streams.in_all.min(Semaphore::MAX_PERMITS),
+            )),
             open: RwLock::default(),
         }
     }
@@ -127,15 +155,34 @@ impl Sessions {
         closed.is_some()
     }
 
+    /// Opens the log of a response in a session. `None` when there is no room for another: the
+    /// response cannot be resumed then.
+    pub(crate) fn keep_stream(
+        &self,
+        connection: &Connection,
+    ) -> Option<(StreamWriter, StreamReader)> {
+        connection
+            .streams()
+            .open(&self.limits.streams, &self.places)
+    }
+
+    /// What an event belongs to. Those of other sessions, and those that are not kept any more, do
+    /// not exist.
+    pub(crate) fn resume_stream(&self, connection: &Connection, id: EventId) -> Option<Resumed> {
+        connection.streams().resume(id, self.limits.streams.keep)
+    }
+
     /// Ends the sessions that have idled for too long.
     pub fn sweep(&self) {
-        let now = self.now();
+        let (now, instant) = (self.now(), Instant::now());
         let idle = millis(self.limits.idle);
         let mut expired = Vec::new();
         self.open
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|_, session| {
+                let streams = session.connection.streams();
+                streams.sweep(self.limits.streams.keep, instant);
                 let busy = session.connection.is_busy();
                 if busy {
                     session.last_used.store(now, Ordering::Relaxed);
@@ -152,7 +199,8 @@ impl Sessions {
 
     /// How often [`Sessions::sweep`] should run.
     pub fn sweep_interval(&self) -> Duration {
-        (self.limits.idle / 4).clamp(Duration::from_millis(100), Duration::from_secs(60))
+        let shortest = self.limits.idle.min(self.limits.streams.keep);
+        (shortest / 4).clamp(Duration::from_millis(100), Duration::from_secs(60))
     }
 
     /// Sessions that are open.

@@ -139,6 +139,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
             });
             match event.await {
                 Some(Some(Event::Message(message))) => self.write(&message).await?,
+                Some(Some(Event::Release)) => {}
                 Some(Some(Event::Answer(answer))) => return self.write(&answer.body).await,
                 Some(None) => return Ok(()),
                 None => break,
@@ -147,7 +148,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         let outgoing = self.outgoing.0.clone();
         self.waiting.spawn(async move {
             while let Some(event) = exchange.next_event().await {
-                let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event;
+                let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event
+                else {
+                    continue;
+                };
                 if outgoing.send(message).await.is_err() {
                     return;
                 }

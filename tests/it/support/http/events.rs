@@ -9,6 +9,8 @@ use super::client::Streamed;
 /// One event.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Event {
+    /// Empty when the stream cannot be resumed.
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) data: String,
 }
@@ -21,19 +23,21 @@ impl Events {
         Self(BufReader::new(body))
     }
 
-    /// The next event; comments are skipped. `None` when the stream has ended as it should.
+    /// The next event; comments, and events without data, are skipped: those only tell an id and
+    /// when to come back. `None` when the stream has ended as it should.
     pub(crate) fn next(&mut self) -> Option<Event> {
-        let (mut name, mut data) = (String::new(), String::new());
+        let (mut id, mut name, mut data) = (String::new(), String::new(), String::new());
         loop {
             let line = self.line();
             match line.trim_end_matches('\n').split_once(": ") {
+                Some(("id", value)) => value.clone_into(&mut id),
                 Some(("event", value)) => value.clone_into(&mut name),
                 Some(("data", value)) => value.clone_into(&mut data),
-                Some(("", _)) => {}
+                Some(("" | "retry", _)) => {}
                 Some(_) => panic!("an unknown field: {line:?}"),
                 None if line.is_empty() && data.is_empty() => return None,
                 None if line == "\n" && data.is_empty() => {}
-                None if line == "\n" => return Some(Event { name, data }),
+                None if line == "\n" => return Some(Event { id, name, data }),
                 None => panic!("no event: {line:?} after {data:?}"),
             }
         }

@@ -8,6 +8,16 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
+use crate::support::stdio::PATIENCE;
+
+/// Answers silent calls whole, however long they take on a busy machine.
+pub(crate) fn patient() -> HttpConfig {
+    HttpConfig {
+        stream_after: 10 * PATIENCE,
+        ..HttpConfig::default()
+    }
+}
+
 /// Serves until it is dropped, which cuts off everything.
 pub(crate) struct LocalServer {
     address: SocketAddr,

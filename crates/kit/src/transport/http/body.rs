@@ -1,10 +1,11 @@
 //! What is sent back: nothing, a whole body, or server-sent events that are made while they are
-//! read, by whoever reads them. No task stands between a handler and its client.
+//! read, by whoever reads them. A task stands between a handler and its client only where the
+//! client may come back on another connection.
 
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,9 +15,13 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::core::{Answer, Connection, Event, Exchange, Unsolicited};
+use crate::session::{EventId, StreamReader};
 
 /// Bytes of events that are put in one frame when more than one is ready.
-const FRAME: usize = 64 << 10;
+pub(super) const FRAME: usize = 64 << 10;
+
+/// A comment, which no client takes for a message.
+pub(super) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 
 /// The body of a response.
 pub(super) enum Body {
@@ -35,8 +40,11 @@ impl Body {
 }
 
 /// Appends one message as a server-sent event. JSON on one line needs no escaping there.
-pub(super) fn write_event(out: &mut BytesMut, message: &[u8]) {
+pub(super) fn write_event(out: &mut BytesMut, id: Option<EventId>, message: &[u8]) {
     out.reserve(message.len() + 24);
+    if let Some(id) = id {
+        out.extend_from_slice(format!("id: {id}\n").as_bytes());
+    }
     out.extend_from_slice(b"event: message\ndata: ");
     out.extend_from_slice(message);
     out.extend_from_slice(b"\n\n");
@@ -67,6 +75,11 @@ impl Kept {
         }
         event
     }
+
+    /// The exchange, which is somebody else's to run from now on.
+    pub(super) fn take(&mut self) -> Option<Exchange> {
+        self.exchange.take()
+    }
 }
 
 impl Drop for Kept {
@@ -85,6 +98,8 @@ impl Drop for Kept {
 pub(super) enum Source {
     /// One exchange; the stream ends with its answer.
     Exchange(Kept),
+    /// One exchange that a task runs; the stream ends with its answer, or before it.
+    Log(StreamReader),
     /// Everything that belongs to no request; ends with the client, the session or the server.
     Unsolicited(Unsolicited),
     /// All there is for a client of legacy SSE.
@@ -99,6 +114,9 @@ pub(super) struct SessionStream {
     /// Ends the session when the stream ends.
     pub(super) _ends: Box<dyn Send + Sync>,
 }
+
+/// An event's id, its message, and whether another may follow.
+type Next = (Option<EventId>, Bytes, bool);
 
 /// A stream of server-sent events.
 pub(super) struct Events {
@@ -132,19 +150,27 @@ impl Events {
         Body::Events(Box::new(self))
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Bytes, bool)>> {
-        let more = |message: Option<Bytes>| message.map(|message| (message, true));
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Next>> {
+        let next = |message: Option<Bytes>| message.map(|message| (None, message, true));
         match &mut self.source {
             None => Poll::Ready(None),
-            Some(Source::Exchange(kept)) => kept.poll_event(cx).map(|event| match event {
-                Some(Event::Message(message)) => Some((message, true)),
-                Some(Event::Answer(Answer { body, .. })) => Some((body, false)),
-                None => None,
-            }),
-            Some(Source::Unsolicited(stream)) => stream.poll_recv(cx).map(more),
+            Some(Source::Exchange(kept)) => loop {
+                return match ready!(kept.poll_event(cx)) {
+                    Some(Event::Message(message)) => Poll::Ready(next(Some(message))),
+                    Some(Event::Answer(Answer { body, .. })) => {
+                        Poll::Ready(Some((None, body, false)))
+                    }
+                    Some(Event::Release) => continue,
+                    None => Poll::Ready(None),
+                };
+            },
+            Some(Source::Log(reader)) => reader
+                .poll_next(cx)
+                .map(|event| event.map(|(id, message)| (Some(id), message, true))),
+            Some(Source::Unsolicited(stream)) => stream.poll_recv(cx).map(next),
             Some(Source::Session(session)) => match session.answers.poll_recv(cx) {
-                Poll::Ready(message) => Poll::Ready(more(message)),
-                Poll::Pending => session.unsolicited.poll_recv(cx).map(more),
+                Poll::Ready(message) => Poll::Ready(next(message)),
+                Poll::Pending => session.unsolicited.poll_recv(cx).map(next),
             },
         }
     }
@@ -161,9 +187,9 @@ impl Events {
             }
         }
         while self.pending.len() < FRAME {
-            match self.poll_message(cx) {
-                Poll::Ready(Some((message, more))) => {
-                    write_event(&mut self.pending, &message);
+            match self.poll_next(cx) {
+                Poll::Ready(Some((id, message, more))) => {
+                    write_event(&mut self.pending, id, &message);
                     if !more {
                         self.source = None;
                     }
@@ -189,7 +215,7 @@ impl Events {
             Poll::Pending => Poll::Pending,
             Poll::Ready(()) => {
                 self.timer = None;
-                Poll::Ready(Some(Bytes::from_static(b": keep-alive\n\n")))
+                Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE)))
             }
         }
     }

@@ -165,7 +165,9 @@ async fn carry(
     _place: Option<OwnedSemaphorePermit>,
 ) {
     while let Some(event) = exchange.next_event().await {
-        let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event;
+        let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event else {
+            continue;
+        };
         if answers.send(message).await.is_err() {
             return;
         }

@@ -6,6 +6,8 @@
 //! | `ingress` | Host, Origin, CORS: before anything is read |
 //! | `streamable` | `/mcp`: POST, GET, DELETE of streamable HTTP, both eras |
 //! | `legacy_sse` | `/sse` and `/messages/` of 2024-11-05, only when asked for |
+//! | `respond` | from what the core replies to a response |
+//! | `resume` | responses that outlive their connection, in legacy sessions |
 //! | `body` | what is sent back: whole, or as server-sent events |
 //! | `reply` | statuses and headers, in one place |
 
@@ -14,6 +16,8 @@ mod ingress;
 mod legacy_sse;
 mod listener;
 mod reply;
+mod respond;
+mod resume;
 mod streamable;
 
 use std::sync::Arc;
@@ -61,8 +65,15 @@ pub struct HttpConfig {
     pub connections: usize,
     /// Bounds of legacy sessions.
     pub sessions: SessionLimits,
-    /// Time between comments that keep an open stream alive. Default 15 s.
+    /// Time between comments that keep an open stream alive, and after which the response to a
+    /// modern request that is silent becomes such a stream. Default 15 s.
     pub keep_alive: Duration,
+    /// Time after which the response to a silent call becomes a stream that can be resumed, in
+    /// sessions of 2025-11-25. Default 1 s.
+    pub stream_after: Duration,
+    /// Time after which a client of 2025-11-25 is to come back when its stream ends early: the
+    /// field `retry`, in whole milliseconds. Default 3 s.
+    pub retry: Duration,
     /// Time that requests in flight have at shutdown. Default 10 s.
     pub drain: Duration,
 }
@@ -80,6 +91,8 @@ impl Default for HttpConfig {
             connections: 1024,
             sessions: SessionLimits::default(),
             keep_alive: Duration::from_secs(15),
+            stream_after: Duration::from_secs(1),
+            retry: Duration::from_secs(3),
             drain: Duration::from_secs(10),
         }
     }

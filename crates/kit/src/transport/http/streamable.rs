@@ -1,11 +1,8 @@
 //! The `/mcp` endpoint: streamable HTTP of both eras.
 //!
-//! A call that says nothing but its answer is a JSON response, made without a task or a channel;
-//! as soon as it says more, the response becomes a stream of events.
+//! What comes back is in `respond`, and what a client that lost its connection does in `resume`.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -15,17 +12,17 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 
 use crate::core::{
-    Answer, Connection, Era, Event, Exchange, HttpSignals, Inbound, LEGACY_VERSIONS,
-    MODERN_VERSION, Reply, Route,
+    Answer, Connection, Era, HttpSignals, Inbound, LEGACY_VERSIONS, MODERN_VERSION, Route,
 };
 use crate::principal::Principal;
 use crate::session::{Refused, SessionId};
 use crate::wire::{self, Malformed, Message};
 
 use super::App;
-use super::body::{Body, Events, Kept, Source, write_event};
-use super::ingress;
+use super::body::Body;
 use super::reply::{self, Refusal};
+use super::respond::send;
+use super::{ingress, resume};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -54,7 +51,8 @@ async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body
         Ok(wire::Body::Single(message)) => app.server.inspect(message, Some(signals)),
         Ok(batch) => {
             let connection = session(&app, &head.headers)?;
-            return Ok(send(&app, app.server.receive(&connection, batch), Era::Legacy).await);
+            let reply = app.server.receive(&connection, batch);
+            return Ok(send(&app, reply, Some(&connection)).await);
         }
         Err(Malformed { id, error }) => {
             let era = if signals.version == Some(MODERN_VERSION) {
@@ -66,12 +64,9 @@ async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body
         }
     };
     match inbound.route() {
-        Route::Modern | Route::Malformed(_) => Ok(send(
-            &app,
-            app.server.handle(&app.stateless, inbound),
-            Era::Modern,
-        )
-        .await),
+        Route::Modern | Route::Malformed(_) => {
+            Ok(send(&app, app.server.handle(&app.stateless, inbound), None).await)
+        }
         Route::Legacy if inbound.is_initialize() && !head.headers.contains_key(SESSION) => {
             initialize(&app, inbound).await
         }
@@ -90,7 +85,8 @@ async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body
                 let why = "MCP-Protocol-Version is not a revision served in sessions.";
                 return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
             }
-            Ok(send(&app, app.server.handle(&connection, inbound), Era::Legacy).await)
+            let reply = app.server.handle(&connection, inbound);
+            Ok(send(&app, reply, Some(&connection)).await)
         }
     }
 }
@@ -98,7 +94,8 @@ async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body
 /// Opens a session when, and only when, the handshake succeeds.
 async fn initialize(app: &App, inbound: Inbound<'_>) -> Result<Response<Body>, Refusal> {
     let connection = Connection::new(Principal::ANONYMOUS);
-    let mut response = send(app, app.server.handle(&connection, inbound), Era::Legacy).await;
+    let reply = app.server.handle(&connection, inbound);
+    let mut response = send(app, reply, Some(&connection)).await;
     if connection.peer().is_some() {
         let id = app.sessions.open(connection).map_err(no_session)?;
         // Hex digits are always a valid header.
@@ -122,45 +119,7 @@ pub(super) fn no_session(refused: Refused) -> Refusal {
     }
 }
 
-/// Sends what the core replied.
-async fn send(app: &App, reply: Reply, era: Era) -> Response<Body> {
-    match reply.into_exchange() {
-        Err(None) => reply::empty(StatusCode::ACCEPTED),
-        Err(Some(answer)) => reply::answer(answer, era, true),
-        Ok(exchange) => exchanged(app, exchange, era).await,
-    }
-}
-
-async fn exchanged(app: &App, exchange: Exchange, era: Era) -> Response<Body> {
-    let mut kept = Kept::new(exchange, era == Era::Legacy);
-    let first = match poll_fn(|cx| kept.poll_event(cx)).await {
-        Some(Event::Answer(answer)) => return reply::answer(answer, era, false),
-        Some(Event::Message(message)) => message,
-        // Cancelled: the specification wants no answer, HTTP wants a response.
-        None => return reply::empty(StatusCode::ACCEPTED),
-    };
-    let mut events = BytesMut::with_capacity(1024);
-    write_event(&mut events, &first);
-    loop {
-        let event = poll_fn(|cx| match kept.poll_event(cx) {
-            Poll::Ready(event) => Poll::Ready(Some(event)),
-            Poll::Pending => Poll::Ready(None),
-        });
-        match event.await {
-            Some(Some(Event::Message(message))) => write_event(&mut events, &message),
-            // All is said already: no need to stream it.
-            Some(Some(Event::Answer(answer))) => {
-                write_event(&mut events, &answer.body);
-                return reply::events(Body::whole(events.freeze()));
-            }
-            Some(None) => return reply::events(Body::whole(events.freeze())),
-            None => break,
-        }
-    }
-    reply::events(Events::new(events, Source::Exchange(kept), app.config.keep_alive).into_body())
-}
-
-fn get(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     if !accepts(headers, "text/event-stream") {
         let why = "GET answers text/event-stream only; say so in Accept.";
         return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
@@ -168,19 +127,8 @@ fn get(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     if !headers.contains_key(SESSION) {
         return Err(reply::wrong_method("POST, OPTIONS"));
     }
-    let stream = session(app, headers)?.open_stream().ok_or_else(|| {
-        reply::refuse(
-            StatusCode::CONFLICT,
-            "This session has an open GET stream already.",
-        )
-    })?;
-    let events = Events::new(
-        BytesMut::new(),
-        Source::Unsolicited(stream),
-        app.config.keep_alive,
-    )
-    .until(app.closing.clone().cancelled_owned());
-    Ok(reply::events(events.into_body()))
+    let connection = session(app, headers)?;
+    resume::listen(app, &connection, headers)
 }
 
 fn delete(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
