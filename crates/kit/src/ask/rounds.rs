@@ -169,9 +169,9 @@ impl Rounds {
         let busy = Busy(self);
         let mut work = pin!(work);
         let value = poll_fn(|cx| {
-            self.state().in_once = true;
+            let outside = std::mem::replace(&mut self.state().in_once, true);
             let value = work.as_mut().poll(cx);
-            self.state().in_once = false;
+            self.state().in_once = outside;
             value
         })
         .await?;
@@ -189,9 +189,14 @@ impl Rounds {
         !state.open.is_empty() && state.busy == 0
     }
 
+    /// Lets go of whatever still waits for an answer: the handler has ended.
+    pub(crate) fn end(&self) {
+        self.over.cancel();
+    }
+
     /// Ends the round: its questions as the client gets them, and what it carries to the next.
     pub(super) fn close(&self) -> (serde_json::Map<String, Value>, Carried) {
-        self.over.cancel();
+        self.end();
         let mut state = self.state();
         let mut carried = std::mem::take(&mut state.carried);
         carried.round += 1;

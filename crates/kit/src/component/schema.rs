@@ -281,7 +281,8 @@ impl Plan {
     pub(crate) fn of(schema: &JsonObject) -> Self {
         let mut plan = Self::default();
         plan.read(schema);
-        plan.open = schema.get("additionalProperties") != Some(&Value::Bool(false));
+        plan.open = schema.get("additionalProperties") != Some(&Value::Bool(false))
+            || schema.contains_key("patternProperties");
         plan
     }
 

@@ -27,6 +27,9 @@ pub(super) async fn drive<T>(ctx: &Ctx, work: BoxFuture<'static, T>) -> Driven<T
         // Before it runs: what it says from another task while it runs must wake us.
         ctx.register_driver(cx.waker());
         if let Poll::Ready(done) = running.as_mut().poll(cx) {
+            if let Some(rounds) = ctx.rounds() {
+                rounds.end();
+            }
             return Poll::Ready(Driven::Done(done));
         }
         if ctx.becomes_task()

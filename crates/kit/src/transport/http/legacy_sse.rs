@@ -115,7 +115,8 @@ pub(super) async fn post(
             match inbound.route() {
                 Route::Legacy => app.server.handle(&connection, inbound),
                 Route::Modern | Route::Malformed(_) => {
-                    Reply::Answer(Answer::error(inbound.request_id(), &legacy_only()))
+                    let error = legacy_only(inbound.meta.version());
+                    Reply::Answer(Answer::error(inbound.request_id(), &error))
                 }
             }
         }
@@ -144,12 +145,13 @@ fn session_id(uri: &Uri) -> Option<SessionId> {
     SessionId::parse(id)
 }
 
-fn legacy_only() -> RpcError {
+fn legacy_only(requested: Option<String>) -> RpcError {
+    let requested = requested.as_deref().unwrap_or(MODERN_VERSION);
     RpcError::new(
         Code::UNSUPPORTED_VERSION,
         "This transport serves legacy revisions only.",
     )
-    .with_data(json!({ "supported": LEGACY_VERSIONS, "requested": MODERN_VERSION }))
+    .with_data(json!({ "supported": LEGACY_VERSIONS, "requested": requested }))
 }
 
 fn unread() -> Refusal {
