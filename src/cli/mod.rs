@@ -1,6 +1,7 @@
 //! The program: its subcommands, one a file. Bare `pymcp` is `pymcp serve`.
 
 mod docs;
+mod keys;
 #[cfg(feature = "python")]
 mod python;
 mod serve;
@@ -16,6 +17,7 @@ use pymcp_kit::ServerBuilder;
 
 use crate::server::Parts;
 
+pub use keys::StateKeys;
 pub use settings::{LogLevel, Settings, Transport};
 
 /// A Model Context Protocol server.

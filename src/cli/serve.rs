@@ -72,6 +72,10 @@ async fn ready(settings: &Settings, parts: &Parts) -> Result<(), Failure> {
 }
 
 fn build(settings: &Settings, components: ServerBuilder) -> Result<Server, Failure> {
+    let components = match settings.state_keys.ring() {
+        Some(keys) => components.keys(keys),
+        None => components,
+    };
     components
         .cache(CacheConfig {
             ttl: settings.response_cache_ttl,
@@ -134,6 +138,11 @@ async fn serve_http(
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::other(format!("Cannot listen on {address}: {error}.")))?;
+    if !address.ip().is_loopback() && settings.state_keys.ring().is_none() {
+        tracing::warn!(
+            "PYMCP_STATE_KEYS is not set: questions that are open end with this process, and no other one knows them"
+        );
+    }
     let bound = listener
         .local_addr()
         .map_err(|error| Failure::other(error.to_string()))?;

@@ -53,6 +53,12 @@ pub struct Settings {
     #[arg(long, env = "PYMCP_ASK_TIMEOUT", default_value = "600", value_name = "SECONDS", value_parser = seconds)]
     pub ask_timeout: Duration,
 
+    /// File with the keys that sign what clients carry for the server (open questions, cursors), for
+    /// servers that share their clients: a line each, a name and 32 or more bytes in base64, the
+    /// signing key first. Without it a key is made up at each start.
+    #[arg(long, env = "PYMCP_STATE_KEYS", default_value = "", value_name = "FILE", value_parser = super::keys::read, hide_default_value = true)]
+    pub state_keys: super::keys::StateKeys,
+
     /// Listen beyond this machine although nobody has to authenticate.
     #[arg(long, env = "PYMCP_ALLOW_UNAUTHENTICATED", value_parser = flag, action = clap::ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "true|false")]
     pub allow_unauthenticated: bool,

@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 SERVER = Path(os.environ.get("PYMCP", TARGET / "release" / "pymcp")).resolve()
+# The same server with the components that the conformance suite asks for.
+FIXTURES = Path(os.environ.get("PYMCP_FIXTURES", TARGET / "debug" / "examples" / "conformance")).resolve()
 
 # The server is checked with its defaults, whatever the caller has exported.
 SETTINGS = ("PYMCP_", "FASTMCP_", "MCP_SERVER_", "RESPONSE_CACHE_", "ASGI_CORS_")
@@ -34,18 +36,23 @@ class Failed(Exception):
     """A check that did not hold; its text is what a person should read."""
 
 
+def require_program(program: Path, variable: str, command: str) -> None:
+    """Ends the script when `program`, which `variable` may name and `command` builds, is not there."""
+    if not program.is_file():
+        sys.exit(f"no server at {program}: run `{command}` first, or name one in {variable}")
+
+
 def require_server() -> None:
-    if not SERVER.is_file():
-        sys.exit(f"no server at {SERVER}: run `cargo build --release` first, or name one in PYMCP")
+    require_program(SERVER, "PYMCP", "cargo build --release")
 
 
 @contextlib.contextmanager
-def http_server(transport: str = "http") -> Iterator[str]:
+def http_server(transport: str = "http", program: Path = SERVER) -> Iterator[str]:
     """Runs the server on a free loopback port and gives its address."""
     # Another working directory than the project's: the server must need nothing from there.
     with tempfile.TemporaryDirectory() as directory:
         process = subprocess.Popen(
-            [SERVER, "serve", "--transport", transport, "--port", "0"],
+            [program, "serve", "--transport", transport, "--port", "0"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -9,7 +9,7 @@ use crate::support::process::{Finished, run, signal};
 use crate::support::stdio::StdioServer;
 
 /// Flag, variable, values that are refused, and what its sentence says is allowed.
-const REFUSED: [(&str, &str, &[&str], &str); 23] = [
+const REFUSED: [(&str, &str, &[&str], &str); 24] = [
     (
         "--transport",
         "MCP_SERVER_TRANSPORT",
@@ -76,6 +76,12 @@ const REFUSED: [(&str, &str, &[&str], &str); 23] = [
         "PYMCP_ASK_TIMEOUT",
         &["", "0", "3601", "-5"],
         "a whole number of seconds from 1 to 3600",
+    ),
+    (
+        "--state-keys",
+        "PYMCP_STATE_KEYS",
+        &["/nowhere/keys", "/"],
+        "a file that has a key a line: a name, a space and at least 32 bytes in base64",
     ),
     (
         "--allow-unauthenticated",
@@ -164,7 +170,7 @@ const REFUSED: [(&str, &str, &[&str], &str); 23] = [
 ];
 
 /// Values at the edges, which are taken.
-const ACCEPTED: [(&str, &[&str]); 23] = [
+const ACCEPTED: [(&str, &[&str]); 24] = [
     ("MCP_SERVER_TRANSPORT", &["stdio"]),
     (
         "FASTMCP_HOST",
@@ -191,6 +197,7 @@ const ACCEPTED: [(&str, &[&str]); 23] = [
     ),
     ("PYMCP_REQUEST_TIMEOUT", &["1", "3600"]),
     ("PYMCP_ASK_TIMEOUT", &["1", "3600"]),
+    ("PYMCP_STATE_KEYS", &[""]),
     (
         "PYMCP_ALLOW_UNAUTHENTICATED",
         &["true", "0", " Yes ", "off"],

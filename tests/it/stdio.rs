@@ -354,7 +354,7 @@ fn both_eras_are_served_on_one_connection() {
 
 /// A modern server sends no requests: what needs an answer says so, by capability or in words.
 #[test]
-fn a_modern_request_that_needs_an_answer_is_told_so() {
+fn a_modern_request_that_needs_an_answer_ends_with_its_question() {
     let mut server = StdioServer::start(&[], &[]);
     for (tool, arguments, capability) in [
         ("vonmises_random", json!({ "mu": 1.0 }), "elicitation"),
@@ -370,7 +370,17 @@ fn a_modern_request_that_needs_an_answer_is_told_so() {
         );
         server.send(&with(json!({ capability: {} })));
         let reply = server.recv().value;
-        assert!(error_text(&reply).contains("initialize"), "{reply}");
+        let result = &reply["result"];
+        assert_eq!(result["resultType"], "input_required", "{reply}");
+        assert!(result["requestState"].is_string(), "{reply}");
+        let asked = result["inputRequests"].as_object().unwrap();
+        assert_eq!(asked.len(), 1, "{reply}");
+        assert!(
+            asked.values().all(|question| question["method"]
+                .as_str()
+                .is_some_and(|method| method.starts_with(capability))),
+            "{reply}"
+        );
     }
     assert_silent(&mut server);
     assert_ends(server);

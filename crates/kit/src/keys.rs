@@ -30,10 +30,10 @@ impl KeyRing {
             .map(|(name, key)| (name.into(), key))
             .collect();
         let Some((active, _)) = keys.first() else {
-            return Err(BuildError::new("A key ring needs at least one key."));
+            return Err(BuildError("A key ring needs at least one key.".into()));
         };
         let codec = RequestStateCodec::new_with_keyring(active.clone(), keys)
-            .map_err(|error| BuildError::new(format!("The keys cannot be used: {error}.")))?;
+            .map_err(|error| BuildError(format!("The keys cannot be used: {error}.")))?;
         Ok(Self {
             codec,
             generated: false,
@@ -48,7 +48,7 @@ impl KeyRing {
     pub fn generate() -> Result<Self, BuildError> {
         let mut key = vec![0; Self::MIN_KEY_BYTES];
         getrandom::fill(&mut key)
-            .map_err(|_| BuildError::new("The operating system has no randomness to give."))?;
+            .map_err(|_| BuildError("The operating system has no randomness to give.".into()))?;
         Ok(Self {
             generated: true,
             ..Self::new([("generated", key)])?

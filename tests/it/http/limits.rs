@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pymcp_kit::transport::http::HttpConfig;
 use pymcp_kit::wire::WireLimits;
-use pymcp_kit::{CallLimits, Server};
+use pymcp_kit::{CallLimits, Ctx, NoArgs, Server, Tool};
 use serde_json::json;
 
 use crate::support::gate::{Fate, Gate};
@@ -18,8 +18,10 @@ fn list() -> Request {
     mirrored(&modern(request(1, "tools/list", json!({})), json!({})))
 }
 
-fn empty() -> Server {
-    Server::builder("test", "1.0.0").build().unwrap()
+fn quiet() -> Server {
+    let tool = Tool::new("nothing", async |_: Ctx, _: NoArgs| Ok(()));
+    let server = Server::builder("test", "1.0.0").tool(tool);
+    server.build().unwrap()
 }
 
 #[test]
@@ -112,7 +114,7 @@ fn a_head_that_does_not_come_ends_the_connection() {
         header_timeout: BRIEF,
         ..HttpConfig::default()
     };
-    let server = LocalServer::start(empty(), config);
+    let server = LocalServer::start(quiet(), config);
     let whole = list().bytes();
     for sent in [
         0,
@@ -139,7 +141,7 @@ fn a_body_that_does_not_come_is_answered() {
         body_timeout: BRIEF,
         ..HttpConfig::default()
     };
-    let server = LocalServer::start(empty(), config);
+    let server = LocalServer::start(quiet(), config);
     let whole = list().bytes();
     let mut client = Client::connect(server.address());
     let response = client.send(&whole[..whole.len() - 1]).response();
@@ -151,7 +153,7 @@ fn a_body_that_does_not_come_is_answered() {
 #[test]
 fn more_connections_than_allowed_are_closed_at_once() {
     let server = LocalServer::start(
-        empty(),
+        quiet(),
         HttpConfig {
             connections: 1,
             ..HttpConfig::default()

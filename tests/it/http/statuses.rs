@@ -272,3 +272,110 @@ fn one_connection_serves_both_eras_by_turns() {
         assert_eq!(legacy["result"]["tools"], stateless["result"]["tools"]);
     }
 }
+
+#[test]
+fn every_refusal_has_a_json_rpc_body() {
+    let server = HttpServer::start(&[], &[]);
+    let session = Session::plain(server.address());
+    let stateless = || mirrored(&modern(list(), json!({})));
+    let stranger = "0".repeat(32);
+    let elsewhere = |request: Request| request.with("Mcp-Session-Id", &stranger);
+    let ended = |method: &str| elsewhere(Request::new(method, "/mcp"));
+    // Held open, so that the session can have no second one.
+    let _stream = session.listen();
+    let mut rows = vec![
+        ("no host", stateless().without("Host"), 400),
+        ("two hosts", stateless().and("Host", "localhost"), 400),
+        (
+            "no host name",
+            stateless().with("Host", "me@localhost"),
+            400,
+        ),
+        ("another host", stateless().with("Host", "evil.test"), 403),
+        ("another origin", stateless().with("Origin", "null"), 403),
+        (
+            "two origins",
+            stateless()
+                .and("Origin", "http://localhost")
+                .and("Origin", "http://localhost"),
+            403,
+        ),
+        ("another path", stateless().at("/"), 404),
+        ("another method", Request::new("PUT", "/mcp"), 405),
+        ("nothing to listen to", Request::new("GET", "/mcp"), 405),
+        ("nothing to end", Request::new("DELETE", "/mcp"), 405),
+        (
+            "half of the answers",
+            stateless().with("Accept", "application/json"),
+            406,
+        ),
+        (
+            "no stream",
+            session.listening().with("Accept", "application/json"),
+            406,
+        ),
+        ("a second stream", session.listening(), 409),
+        (
+            "too much",
+            stateless().with("Content-Length", "1073741824"),
+            413,
+        ),
+        (
+            "no JSON",
+            stateless().with("Content-Type", "text/plain"),
+            415,
+        ),
+        (
+            "packed JSON",
+            stateless().with("Content-Encoding", "gzip"),
+            415,
+        ),
+        ("no session", bare(&list()), 400),
+        ("a session that ended", elsewhere(bare(&list())), 404),
+        (
+            "its stream",
+            ended("GET").with("Accept", "text/event-stream"),
+            404,
+        ),
+        ("its end", ended("DELETE"), 404),
+        (
+            "two sessions",
+            session.request(&list()).and("Mcp-Session-Id", &stranger),
+            404,
+        ),
+        (
+            "an event that is not kept",
+            session
+                .listening()
+                .with("Last-Event-ID", &format!("{stranger}-1")),
+            400,
+        ),
+    ];
+    for (what, body) in [
+        ("an empty body", ""),
+        ("half a message", "{"),
+        ("no JSON at all", "<html>"),
+        ("no object", "1"),
+        ("no message", "{}"),
+        ("an empty batch", "[]"),
+        ("a batch", r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#),
+    ] {
+        rows.push((what, stateless().body(body), 400));
+        rows.push((what, session.sign(Request::post(body)), 400));
+    }
+    for (what, request, status) in rows {
+        let response = server.ask(&request);
+        assert_eq!(response.status, status, "{what}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("application/json"),
+            "{what}"
+        );
+        let message = response.message();
+        assert_eq!(message["jsonrpc"], "2.0", "{what}");
+        assert_eq!(message["id"], Value::Null, "{what}");
+        assert!(message["error"]["code"].is_i64(), "{what}: {message}");
+        let sentence = message["error"]["message"].as_str().unwrap_or_default();
+        assert!(sentence.ends_with('.'), "{what}: {message}");
+    }
+}

@@ -131,7 +131,9 @@ fn read<T: DeserializeOwned>(
             "The answer to the question is no form content.",
         ));
     };
-    let compiled = Compiled::new(&schema).map_err(Error::internal)?;
+    let mut compiled = Compiled::form(&schema).map_err(Error::internal)?;
+    // Forms do not say that they are closed, and what was not asked is nobody's business.
+    compiled.plan.open = false;
     let mut answer = Arguments::from(values);
     answer.strip_unknown(&compiled.plan);
     answer.coerce(&compiled.plan);

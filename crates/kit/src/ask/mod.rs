@@ -160,8 +160,12 @@ impl Ctx {
         } else if let Some(rounds) = self.rounds() {
             self.was_asked();
             rounds.ask(self, question.name(), &asked).await?
-        } else {
+        } else if self.era() == Era::Legacy {
             self.request(&asked).await?
+        } else {
+            return Err(Error::internal(
+                "a question where a modern client cannot be asked: only tools, prompts and resources can ask",
+            ));
         };
         let reply = serde_json::from_value(answer).map_err(|_| match self.era() {
             Era::Modern => Error::invalid_params(format!(
@@ -186,7 +190,8 @@ impl Ctx {
 
     /// Does `work` once, however often a question makes the handler run again: its result is kept
     /// under `key` in the state that the client carries, signed but readable, so nothing secret
-    /// belongs in it. Without a question after it, and for legacy clients, it simply runs.
+    /// belongs in it. Without a question after it, and for legacy clients, it simply runs. It must
+    /// ask nothing itself: ask before it.
     ///
     /// # Errors
     /// Those of `work`, which are not kept; and when the result cannot be kept.

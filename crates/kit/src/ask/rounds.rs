@@ -5,20 +5,23 @@
 //! sealed ([`Vault`](super::Vault)). The client makes the same call again with its answers, the handler runs from its
 //! start, and every question that was answered is answered at once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use crate::context::Ctx;
 use crate::error::{Error, Result};
 
 use super::Asked;
 
-/// Questions that one round may hold.
+/// Questions that one round may hold; more wait for the next.
 const MAX_OPEN: usize = 16;
 
 /// Bytes of a question's name.
@@ -58,6 +61,9 @@ pub(super) struct Carried {
 pub(crate) struct Rounds {
     pub(super) seed: Mutex<Seed>,
     state: Mutex<State>,
+    /// Cancelled when the round is over: what still waits for an answer, in a task that the handler
+    /// spawned, waits for nothing.
+    over: CancellationToken,
 }
 
 #[derive(Default)]
@@ -68,8 +74,12 @@ struct State {
     open: BTreeMap<String, (String, Value)>,
     /// How often each name was asked in this run.
     asked: HashMap<String, usize>,
+    /// The names that were given to questions in this run.
+    named: HashSet<String>,
     /// Work that must not be broken off.
     busy: usize,
+    /// Whether such work is being polled right now.
+    in_once: bool,
 }
 
 impl Rounds {
@@ -81,6 +91,7 @@ impl Rounds {
         Self {
             seed: Mutex::new(seed),
             state: Mutex::new(state),
+            over: CancellationToken::new(),
         }
     }
 
@@ -112,12 +123,19 @@ impl Rounds {
             return Ok(answer);
         }
         ctx.wake_driver();
-        std::future::pending().await
+        tokio::select! {
+            () = self.over.cancelled() => {}
+            () = ctx.cancelled() => {}
+        }
+        Err(Error::user("The call ended before there was an answer."))
     }
 
     fn look_up(&self, name: Option<&str>, asked: &Asked) -> Result<Option<Value>> {
         let digest = digest(asked);
         let mut state = self.state();
+        if state.in_once {
+            return Err(Error::internal("a question inside `once`: ask before it"));
+        }
         let volunteered = name.and_then(|name| state.volunteered.remove(name));
         let name = state.count(name, asked, &digest)?;
         if let Some(answer) = volunteered {
@@ -130,13 +148,11 @@ impl Rounds {
         {
             return Ok(Some(answer.clone()));
         }
-        if state.open.len() >= MAX_OPEN {
-            return Err(Error::internal(format!(
-                "more than {MAX_OPEN} questions in one round"
-            )));
+        // One too many waits for the next round.
+        if state.open.len() < MAX_OPEN {
+            let request = json!({ "method": asked.method, "params": asked.params });
+            state.open.insert(name, (digest, request));
         }
-        let request = json!({ "method": asked.method, "params": asked.params });
-        state.open.insert(name, (digest, request));
         Ok(None)
     }
 
@@ -151,7 +167,14 @@ impl Rounds {
         }
         self.state().busy += 1;
         let busy = Busy(self);
-        let value = work.await?;
+        let mut work = pin!(work);
+        let value = poll_fn(|cx| {
+            self.state().in_once = true;
+            let value = work.as_mut().poll(cx);
+            self.state().in_once = false;
+            value
+        })
+        .await?;
         self.state()
             .carried
             .once
@@ -168,6 +191,7 @@ impl Rounds {
 
     /// Ends the round: its questions as the client gets them, and what it carries to the next.
     pub(super) fn close(&self) -> (serde_json::Map<String, Value>, Carried) {
+        self.over.cancel();
         let mut state = self.state();
         let mut carried = std::mem::take(&mut state.carried);
         carried.round += 1;
@@ -196,11 +220,16 @@ impl State {
             }
         };
         let count = self.asked.entry(name.clone()).or_default();
-        *count += 1;
-        Ok(match *count {
-            1 => name,
-            several => format!("{name}-{several}"),
-        })
+        loop {
+            *count += 1;
+            let numbered = match *count {
+                1 => name.clone(),
+                several => format!("{name}-{several}"),
+            };
+            if self.named.insert(numbered.clone()) {
+                return Ok(numbered);
+            }
+        }
     }
 }
 

@@ -145,11 +145,13 @@ fn binding(ctx: &Ctx) -> Result<Vec<u8>> {
     let params: Params<'_> = serde_json::from_str(&seed.params)?;
     // Each part ends with a byte that none of them can hold.
     const END: u8 = 0xff;
+    // How the anonymous principal is written: no subject can be that.
+    const NOBODY: &[u8] = &[0xfe];
     let mut binding = b"round".to_vec();
-    let owner = ctx.principal().subject();
-    for part in [&*ctx.server().name, owner.unwrap_or("\u{0}"), seed.method] {
+    let owner = ctx.principal().subject().map_or(NOBODY, str::as_bytes);
+    for part in [ctx.server().name.as_bytes(), owner, seed.method.as_bytes()] {
         binding.push(END);
-        binding.extend_from_slice(part.as_bytes());
+        binding.extend_from_slice(part);
     }
     for part in [params.name, params.uri, params.arguments] {
         binding.push(END);

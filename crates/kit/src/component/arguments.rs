@@ -88,10 +88,11 @@ impl Arguments {
 
     /// Removes arguments that the tool does not have, and returns their names.
     pub(crate) fn strip_unknown(&mut self, plan: &Plan) -> Vec<String> {
-        if self
-            .values
-            .keys()
-            .all(|name| plan.properties.contains_key(name))
+        if plan.open
+            || self
+                .values
+                .keys()
+                .all(|name| plan.properties.contains_key(name))
         {
             return Vec::new();
         }

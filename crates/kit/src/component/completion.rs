@@ -110,7 +110,7 @@ impl Completers {
     }
 
     /// The first completed argument that the component does not have.
-    pub(crate) fn stranger<'a>(&'a self, has: impl Fn(&str) -> bool) -> Option<&'a str> {
+    pub(crate) fn stranger(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
         self.0.keys().map(String::as_str).find(|name| !has(name))
     }
 

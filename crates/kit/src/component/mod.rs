@@ -36,7 +36,7 @@ pub(crate) use template::PreparedTemplate;
 pub use template::ResourceTemplate;
 pub(crate) use tool::PreparedTool;
 pub use tool::{NoArgs, TaskSupport, Tool};
-pub(crate) use uri_template::{has_scheme, normalize};
+pub(crate) use uri_template::{is_uri, normalize};
 
 use std::time::Duration;
 

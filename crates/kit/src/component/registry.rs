@@ -92,9 +92,9 @@ impl Registry {
         meta.get_or_insert_with(|| resource.settings.meta());
         // An empty one was set to say that there is nothing to tell.
         meta.take_if(|meta| meta.is_empty());
-        let added = match uri_template::has_scheme(&uri) {
+        let added = match uri_template::is_uri(&uri) {
             true => self.resources.insert(uri.clone(), resource),
-            false => Err("its URI has no scheme".into()),
+            false => Err("its URI has no scheme, or holds blanks or control characters".into()),
         };
         added.map_err(|why| format!("The resource '{uri}' cannot be served: {why}."))
     }

@@ -84,7 +84,7 @@ impl Resource {
 
 /// What reading a resource may return: text, bytes, or contents said by hand.
 pub trait IntoContents {
-    /// The contents of the resource at `place`; never empty.
+    /// The contents of the resource at `place`; empty means that there is no such resource.
     fn into_contents(self, place: Place) -> Vec<ResourceContents>;
 }
 

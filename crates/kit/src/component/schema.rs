@@ -10,6 +10,9 @@ use schemars::JsonSchema;
 use schemars::generate::{Contract, SchemaSettings};
 use serde_json::{Value, json};
 
+/// The only dialect of JSON Schema that is read; it is what a schema without `$schema` is in.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
 /// Schema keywords whose value maps names to schemas, so that the names are no keywords.
 const NAMED: [&str; 3] = ["properties", "$defs", "patternProperties"];
 
@@ -112,17 +115,56 @@ pub(crate) fn form<T: JsonSchema>() -> (JsonObject, bool) {
     let mut schema = of::<T>(Contract::Deserialize);
     if schema.get("type").and_then(Value::as_str) == Some("object") {
         schema.shift_remove("additionalProperties");
+        if let Some(Value::Object(members)) = schema.get_mut("properties") {
+            for member in members.values_mut().filter_map(Value::as_object_mut) {
+                without_null(member);
+            }
+        }
         return (schema, false);
     }
+    let optional = without_null(&mut schema);
     schema.entry("title").or_insert_with(|| json!("Value"));
+    let required: &[&str] = if optional { &[] } else { &["value"] };
     let Value::Object(wrapped) = json!({
         "type": "object",
         "properties": { "value": schema },
-        "required": ["value"],
+        "required": required,
     }) else {
         unreachable!()
     };
     (wrapped, true)
+}
+
+/// A member of a form is left out instead of being `null`, and forms have no schema for `null`; says
+/// whether it could be.
+fn without_null(member: &mut JsonObject) -> bool {
+    let mut could = false;
+    let is_null = |kind: &Value| kind == "null" || kind.get("type").is_some_and(|t| t == "null");
+    for keyword in ["type", "anyOf"] {
+        let Some(Value::Array(kinds)) = member.get_mut(keyword) else {
+            continue;
+        };
+        let before = kinds.len();
+        kinds.retain(|kind| !is_null(kind));
+        could |= kinds.len() < before;
+        if let ([only], true) = (&**kinds, could) {
+            let only = only.clone();
+            member.shift_remove(keyword);
+            match only {
+                Value::Object(only) => member.extend(only),
+                only => drop(member.insert(keyword.into(), only)),
+            }
+        }
+    }
+    if could {
+        if let Some(Value::Array(values)) = member.get_mut("enum") {
+            values.retain(|value| !value.is_null());
+        }
+        if member.get("default").is_some_and(Value::is_null) {
+            member.shift_remove("default");
+        }
+    }
+    could
 }
 
 /// The names of required members.
@@ -146,7 +188,22 @@ impl Compiled {
     /// # Errors
     /// When it is not a valid schema, or refers to something outside itself.
     pub(crate) fn new(schema: &JsonObject) -> Result<Self, String> {
+        Self::compile(schema, false)
+    }
+
+    /// Also asserts formats (`email`, `uri`, `date`, `date-time`), as forms want.
+    pub(crate) fn form(schema: &JsonObject) -> Result<Self, String> {
+        Self::compile(schema, true)
+    }
+
+    fn compile(schema: &JsonObject, formats: bool) -> Result<Self, String> {
+        if let Some(dialect) = schema.get("$schema")
+            && dialect.as_str().map(|uri| uri.trim_end_matches('#')) != Some(DIALECT)
+        {
+            return Err(format!("its schema has to be of the dialect {DIALECT}"));
+        }
         let validator = jsonschema::draft202012::options()
+            .should_validate_formats(formats)
             .build(&Value::Object(schema.clone()))
             .map_err(|error| error.to_string())?;
         Ok(Self {
@@ -216,12 +273,15 @@ pub(crate) struct Plan {
     pub(crate) nullable: bool,
     pub(crate) properties: HashMap<String, Plan>,
     pub(crate) items: Option<Box<Plan>>,
+    /// Whether there may be members besides `properties`: then none is unknown.
+    pub(crate) open: bool,
 }
 
 impl Plan {
     pub(crate) fn of(schema: &JsonObject) -> Self {
         let mut plan = Self::default();
         plan.read(schema);
+        plan.open = schema.get("additionalProperties") != Some(&Value::Bool(false));
         plan
     }
 

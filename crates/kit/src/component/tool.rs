@@ -202,6 +202,9 @@ impl PreparedTool {
             tool.definition.meta = Some(tool.settings.meta());
         }
         check_name(tool.name())?;
+        if tool.task.is_some() && tool.settings.cached {
+            return Err("a tool that becomes a task cannot be cached".into());
+        }
         check_root(&tool.definition.input_schema, tool.raw)?;
         let input = Compiled::new(&tool.definition.input_schema)?;
         let mirrored = Mirrored::of(&tool.definition.input_schema)?;

@@ -149,8 +149,15 @@ fn normal_scheme(literal: &str, first: bool) -> String {
     }
 }
 
-/// Whether it starts with a scheme (RFC 3986 §3.1): all that a URI has to have here.
-pub(crate) fn has_scheme(uri: &str) -> bool {
+/// Whether it starts with a scheme (RFC 3986 §3.1) and holds none of the characters that no URI and
+/// no IRI has: what a URI has to be here.
+pub(crate) fn is_uri(uri: &str) -> bool {
+    let allowed = |c: char| !c.is_control() && !c.is_whitespace() && !"<>\"\\^`".contains(c);
+    uri.chars().all(allowed) && has_scheme(uri)
+}
+
+/// Whether it starts with a scheme (RFC 3986 §3.1).
+fn has_scheme(uri: &str) -> bool {
     uri.split_once(':').is_some_and(|(scheme, _)| {
         scheme
             .bytes()

@@ -31,6 +31,9 @@ const LIST_HINT: CacheHint = CacheHint {
 /// Components on one page of a list.
 const PAGE_SIZE: usize = 500;
 
+/// Bytes of what a result holds besides the contents of a file.
+const RESULT_ENVELOPE: usize = 4 << 10;
+
 /// Bounds of calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
@@ -72,12 +75,6 @@ impl Default for CallLimits {
 /// A server cannot be built as described; one sentence says why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildError(pub(crate) String);
-
-impl BuildError {
-    pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
-    }
-}
 
 impl std::fmt::Display for BuildError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -223,6 +220,13 @@ impl ServerBuilder {
     pub fn build(self) -> Result<Server, BuildError> {
         if let Some(why) = self.refused {
             return Err(BuildError(why));
+        }
+        let largest = self.skills.as_ref().map_or(0, Skills::largest_read);
+        if largest > 0 && largest + RESULT_ENVELOPE > self.calls.result_bytes {
+            return Err(BuildError(format!(
+                "A file of the skills cannot be served: it takes {largest} bytes of JSON, and a result can have {}.",
+                self.calls.result_bytes
+            )));
         }
         let keys = Arc::new(match self.keys {
             Some(keys) => keys,

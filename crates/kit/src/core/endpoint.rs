@@ -80,14 +80,16 @@ impl Inner {
             Err(error) => return soften(error, ctx.era()),
         };
         #[cfg(debug_assertions)]
-        check_output(&prepared, result.structured.as_ref())?;
+        if !result.is_error {
+            check_output(&prepared, result.structured.as_ref())?;
+        }
         Ok(Outcome::Tool(result.into_wire()))
     }
 
     async fn read(&self, ctx: Ctx, uri: String, found: Found) -> Result<Outcome> {
         self.vault.open(&ctx).await?;
         let place = |mime_type: &Option<String>| Place {
-            uri,
+            uri: uri.clone(),
             mime_type: mime_type.clone(),
         };
         let (work, hint): (BoxFuture<'static, _>, _) = match found {
@@ -105,9 +107,11 @@ impl Inner {
             }
         };
         match drive(&ctx, work).await {
-            Driven::Done(contents) => {
-                Ok(Outcome::Resource(ReadResourceResult::new(contents?), hint))
-            }
+            Driven::Done(contents) => match contents? {
+                // "Nothing there" is an error on the wire (`server/resources#error-handling`).
+                contents if contents.is_empty() => Err(Error::resource_not_found(uri)),
+                contents => Ok(Outcome::Resource(ReadResourceResult::new(contents), hint)),
+            },
             Driven::Asked | Driven::Task(_) => self.vault.close(&ctx).map(Outcome::InputRequired),
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::component::{Kind, has_scheme, normalize};
+use crate::component::{Kind, is_uri, normalize};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
 use crate::middleware::{SERVER_INFO, server_info};
@@ -142,9 +142,9 @@ fn honour(inner: &Inner, ctx: &Ctx, wanted: Filter) -> Result<Filter> {
         }
     }
     let uris = wanted.resource_subscriptions.iter().flatten();
-    if uris.into_iter().any(|uri| !has_scheme(uri)) {
+    if uris.into_iter().any(|uri| !is_uri(uri)) {
         return Err(RpcError::invalid_params(
-            "\"notifications.resourceSubscriptions\" must hold absolute URIs with a scheme.",
+            "\"notifications.resourceSubscriptions\" must hold absolute URIs with a scheme, without blanks and control characters.",
         )
         .into());
     }

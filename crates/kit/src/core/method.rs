@@ -24,8 +24,8 @@ use serde_json::Value;
 use crate::ask::Seed;
 use crate::component::mirrored::{Mirrored, decode};
 use crate::component::{
-    Arguments, CacheHint, Completers, Completion, Kind, PreparedTemplate, Prompt, Typing,
-    has_scheme, normalize,
+    Arguments, CacheHint, Completers, Completion, Kind, PreparedTemplate, Prompt, Typing, is_uri,
+    normalize,
 };
 use crate::context::{Ctx, CtxParts, Level};
 use crate::error::{self, Error};
@@ -207,6 +207,9 @@ fn stranger() -> Arc<PeerInfo> {
     })
 }
 
+/// Characters that are logged of why a client cancelled a request.
+const MAX_REASON: usize = 200;
+
 /// Acts on a notification; unknown ones are ignored, as JSON-RPC wants.
 pub(super) fn notified(connection: &Connection, notification: &Notification<'_>) {
     #[derive(Deserialize)]
@@ -214,6 +217,8 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
     struct Cancelled<'a> {
         #[serde(borrow)]
         request_id: &'a serde_json::value::RawValue,
+        #[serde(default)]
+        reason: Option<String>,
     }
     if notification.method == "notifications/cancelled"
         && let Some(Ok(cancelled)) = notification
@@ -221,6 +226,12 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
             .map(serde_json::from_str::<Cancelled<'_>>)
         && let Some(id) = Id::from_json(cancelled.request_id.get(), 1 << 10)
     {
+        let reason: String = cancelled
+            .reason
+            .into_iter()
+            .flat_map(|reason| reason.chars().take(MAX_REASON).collect::<Vec<_>>())
+            .collect();
+        tracing::debug!(?reason, "a client cancelled a request");
         connection.cancel(&id);
     }
 }
@@ -368,6 +379,9 @@ impl Incoming<'_> {
 }
 
 fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if !server.inner().exposes(Kind::Tool) {
+        return Err(no_such_method());
+    }
     let params: CallToolRequestParams = incoming.typed()?;
     incoming.check_name(&params.name)?;
     let tool = server
@@ -398,6 +412,9 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
 }
 
 fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if !server.inner().exposes_resources() {
+        return Err(no_such_method());
+    }
     let params: ReadResourceRequestParams = incoming.typed()?;
     incoming.check_name(&params.uri)?;
     let uri = resource_uri(&params.uri)?;
@@ -407,6 +424,9 @@ fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rpc
 }
 
 fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if !server.inner().exposes(Kind::Prompt) {
+        return Err(no_such_method());
+    }
     let params: GetPromptRequestParams = incoming.typed()?;
     incoming.check_name(&params.name)?;
     let prompt = server
@@ -425,10 +445,10 @@ fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErr
 }
 
 fn resource_uri(uri: &str) -> Result<String, RpcError> {
-    match has_scheme(uri) {
+    match is_uri(uri) {
         true => Ok(normalize(uri).into_owned()),
         false => Err(RpcError::invalid_params(
-            "\"uri\" must be an absolute URI with a scheme.",
+            "\"uri\" must be an absolute URI with a scheme, without blanks and control characters.",
         )),
     }
 }
@@ -508,13 +528,19 @@ fn set_level(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     }))
 }
 
-fn subscribe(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if !server.inner().exposes_resources() {
+        return Err(no_such_method());
+    }
     let uri = resource_uri(&incoming.typed::<SubscribeRequestParams>()?.uri)?;
     let connection = Arc::clone(incoming.connection);
     Ok(incoming.acknowledge(move || connection.subscribe(&uri)))
 }
 
-fn unsubscribe(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+fn unsubscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if !server.inner().exposes_resources() {
+        return Err(no_such_method());
+    }
     let uri = resource_uri(&incoming.typed::<UnsubscribeRequestParams>()?.uri)?;
     let connection = Arc::clone(incoming.connection);
     Ok(incoming.acknowledge(move || {

@@ -82,7 +82,8 @@ impl<'a> RequestMeta<'a> {
     }
 
     pub(crate) fn claims_modern(&self) -> bool {
-        self.version.is_some()
+        // Either of the two that every modern request has; no legacy client knows them.
+        self.version.is_some() || self.capabilities.is_some()
     }
 
     /// The version named, when it is a string.

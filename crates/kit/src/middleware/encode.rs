@@ -66,6 +66,10 @@ pub(crate) fn encode(outcome: Outcome, ctx: &Ctx) -> Result<Bytes> {
     match outcome {
         Outcome::Encoded { json, .. } => Ok(json),
         Outcome::Tool(mut result) => {
+            // Anything but an object is a matter of the modern era; the text says it too.
+            if !modern && !matches!(result.structured_content, Some(Value::Object(_))) {
+                result.structured_content = None;
+            }
             result.result_type = complete;
             sign(&mut result.meta, modern, ctx.facts());
             write(&result)

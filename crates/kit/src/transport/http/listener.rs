@@ -69,6 +69,8 @@ pub async fn serve(
     drop(listener);
     stop.cancel();
     app.closing.cancel();
+    // Subscriptions end with their result, which is what tells their clients to come back.
+    app.stateless.hang_up();
     let drained = timeout(app.config.drain, async {
         while connections.join_next().await.is_some() {}
     })

@@ -1,0 +1,52 @@
+//! The server that the official conformance suite is run against: the whole program, with the
+//! components that the suite asks for by name instead of its own.
+//!
+//! ```text
+//! cargo build --example conformance && tests/conformance/run
+//! ```
+//!
+//! Only the components differ: transports, sessions, pipeline and settings are those of `pymcp`.
+
+mod asking;
+mod live;
+mod media;
+mod prompts;
+mod resources;
+mod rounds;
+mod schemas;
+mod tasks;
+mod tools;
+
+use std::process::ExitCode;
+
+use pymcp_kit::{Server, ServerBuilder, Skills};
+
+/// Where this file is: the suite starts the server in another folder.
+const SKILLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/conformance/skills");
+
+/// As in the program itself: it can be its own worker.
+#[cfg(feature = "python")]
+#[global_allocator]
+static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "python")]
+    if pymcp_python::worker::is_requested() {
+        return pymcp_python::worker::main();
+    }
+    pymcp::cli::main_with(|_| server())
+}
+
+fn server() -> ServerBuilder {
+    let skills = Skills::read_folder(SKILLS).expect("the skills beside this file can be read");
+    let server = Server::builder("pymcp-conformance", env!("CARGO_PKG_VERSION"));
+    // The suite calls the first tool of all without arguments.
+    let server = tools::add(server);
+    let server = schemas::add(server);
+    let server = live::add(server);
+    let server = asking::add(server);
+    let server = rounds::add(server);
+    let server = tasks::add(server);
+    let server = prompts::add(server);
+    resources::add(server).skills(skills)
+}
