@@ -3,6 +3,7 @@
 
 mod authoring;
 mod cli;
+mod everything;
 mod flood;
 mod http;
 mod legacy_sse;

@@ -61,13 +61,13 @@ pub(crate) fn peak_memory(pid: u32) -> u64 {
 }
 
 /// The memory that the process has now, in KiB.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "python"))]
 pub(crate) fn resident_memory(pid: u32) -> u64 {
     memory(pid, "VmRSS:")
 }
 
 /// The processes that the process has started and not waited for.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "python"))]
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let parent = |pid: u32| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
