@@ -3,6 +3,7 @@
 
 mod authoring;
 mod cli;
+mod eras;
 mod flood;
 mod http;
 mod legacy_sse;
