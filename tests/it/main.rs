@@ -15,5 +15,6 @@ mod sessions;
 mod snapshots;
 mod stdio;
 mod support;
+mod transcripts;
 mod traps;
 mod weaknesses;
