@@ -3,6 +3,7 @@
 
 mod authoring;
 mod cli;
+mod eras;
 mod everything;
 mod flood;
 mod http;
@@ -15,5 +16,6 @@ mod sessions;
 mod snapshots;
 mod stdio;
 mod support;
+mod transcripts;
 mod traps;
 mod weaknesses;

@@ -141,6 +141,23 @@ impl Ctx {
         self.0.connection.session()
     }
 
+    /// Completes when the client of this request is gone: its session has ended, or the server has.
+    /// For what was kept under [`Ctx::session`]:
+    ///
+    /// ```
+    /// # use pymcp_kit::Ctx;
+    /// fn forget_later(ctx: &Ctx, forget: impl FnOnce() + Send + 'static) {
+    ///     let over = ctx.session_over();
+    ///     tokio::spawn(async move {
+    ///         over.await;
+    ///         forget();
+    ///     });
+    /// }
+    /// ```
+    pub fn session_over(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.0.connection.leaving().clone().cancelled_owned()
+    }
+
     /// The server's components: to switch them on and off, and to say that they have changed.
     pub fn components(&self) -> &Components {
         &self.0.facts.components

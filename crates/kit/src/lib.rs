@@ -52,7 +52,7 @@ pub mod testing;
 pub mod transport;
 pub mod wire;
 
-pub use ask::{Elicited, Form, Question, Roots, Sample, Sampled, Url};
+pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
 pub use component::{
     CacheHint, Completion, Components, Effect, Integer, Kind, NoArgs, Prompt, Resource,
     ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,

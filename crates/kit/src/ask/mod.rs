@@ -33,7 +33,7 @@ mod url;
 mod vault;
 
 pub use elicit::{Elicited, Form};
-pub use roots::Roots;
+pub use roots::{Root, Roots};
 pub use sample::{Sample, Sampled};
 pub use url::Url;
 

@@ -4,7 +4,9 @@
 // still have them, and `Ctx` is the only way to them here.
 #![allow(deprecated)]
 
-use rmcp::model::{ListRootsResult, Root};
+use rmcp::model::ListRootsResult;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Ctx;
@@ -12,6 +14,15 @@ use crate::core::PeerInfo;
 use crate::error::{Error, Result};
 
 use super::{Asked, Question};
+
+/// A folder or file that the client's user works with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Root {
+    /// Where it is: a `file:` URI.
+    pub uri: String,
+    /// What the user calls it.
+    pub name: Option<String>,
+}
 
 /// Asks for the folders and files that the client's user works with.
 ///
@@ -37,7 +48,11 @@ impl Question for Roots {
     }
 
     fn read(self, reply: ListRootsResult) -> Result<Vec<Root>> {
-        Ok(reply.roots)
+        let root = |root: rmcp::model::Root| Root {
+            uri: root.uri,
+            name: root.name,
+        };
+        Ok(reply.roots.into_iter().map(root).collect())
     }
 }
 

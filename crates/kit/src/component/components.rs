@@ -112,7 +112,8 @@ impl Components {
         self.bus.publish(&News::Changed(kind));
     }
 
-    /// Tells the clients that want to know that the resource at `uri` has changed.
+    /// Tells the clients that want to know that the resource at `uri` has changed: all of them that
+    /// subscribed to it, so not for a URI behind which everybody sees something else.
     pub fn updated(&self, uri: &str) {
         self.bus
             .publish(&News::Updated(normalize(uri).into_owned()));

@@ -63,6 +63,12 @@ impl Resource {
         &self.definition
     }
 
+    /// Whom it is for, how important it is, and when it was last changed.
+    pub fn annotations(mut self, annotations: rmcp::model::Annotations) -> Self {
+        self.definition.annotations = Some(annotations);
+        self
+    }
+
     /// The MIME type of its contents.
     pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
         self.definition.mime_type = Some(mime_type.into());

@@ -29,19 +29,21 @@ fn of<T: JsonSchema + ?Sized>(contract: Contract) -> JsonObject {
         .to_value();
     tidy(&mut schema);
     match schema {
-        Value::Object(schema) => schema,
+        Value::Object(mut schema) => {
+            // The name of the Rust type.
+            schema.shift_remove("title");
+            schema
+        }
         // `true`, for a type that may be anything.
         _ => JsonObject::new(),
     }
 }
 
-/// Drops what says nothing to a client: Rust type names as titles, and formats such as `uint8`
-/// that JSON Schema does not define.
+/// Drops what says nothing to a client: formats such as `uint8` that JSON Schema does not define.
 fn tidy(schema: &mut Value) {
     let Value::Object(schema) = schema else {
         return;
     };
-    schema.shift_remove("title");
     let numeric = match schema.get("type") {
         Some(Value::String(one)) => is_numeric(one),
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).any(is_numeric),
@@ -118,11 +120,13 @@ pub(crate) fn form<T: JsonSchema>() -> (JsonObject, bool) {
         if let Some(Value::Object(members)) = schema.get_mut("properties") {
             for member in members.values_mut().filter_map(Value::as_object_mut) {
                 without_null(member);
+                name_choices(member);
             }
         }
         return (schema, false);
     }
     let optional = without_null(&mut schema);
+    name_choices(&mut schema);
     schema.entry("title").or_insert_with(|| json!("Value"));
     let required: &[&str] = if optional { &[] } else { &["value"] };
     let Value::Object(wrapped) = json!({
@@ -165,6 +169,27 @@ fn without_null(member: &mut JsonObject) -> bool {
         }
     }
     could
+}
+
+/// Choices that have something to say of themselves, as forms have them: a `const` and a title.
+fn name_choices(member: &mut JsonObject) {
+    if let Some(Value::Object(items)) = member.get_mut("items") {
+        name_choices(items);
+    }
+    let Some(Value::Array(choices)) = member.get_mut("oneOf") else {
+        return;
+    };
+    for choice in choices.iter_mut().filter_map(Value::as_object_mut) {
+        let Some(value) = choice.get("const").cloned() else {
+            return;
+        };
+        let title = ["title", "description"]
+            .iter()
+            .find_map(|key| choice.get(*key).cloned());
+        let title = title.unwrap_or_else(|| value.clone());
+        *choice = JsonObject::from_iter([("const".into(), value), ("title".into(), title)]);
+    }
+    member.entry("type").or_insert_with(|| json!("string"));
 }
 
 /// The names of required members.

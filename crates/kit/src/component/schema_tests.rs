@@ -87,3 +87,60 @@ fn a_schema_that_points_elsewhere_is_refused() {
     };
     assert!(Compiled::new(&schema).is_err());
 }
+
+/// Enough to choose from.
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code)]
+enum Colour {
+    /// Like the sky.
+    Blue,
+    #[schemars(title = "Like grass")]
+    Green,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[allow(dead_code)]
+struct Answers {
+    name: Option<String>,
+    #[serde(default)]
+    age: Option<u8>,
+    colour: Colour,
+    other: Option<Colour>,
+    /// Any number of them.
+    #[serde(default)]
+    more: Vec<Colour>,
+    #[schemars(title = "Your score")]
+    score: f64,
+    #[schemars(extend("format" = "email"))]
+    mail: String,
+}
+
+#[test]
+fn every_natural_type_makes_a_form() {
+    let (form, wrapped) = form::<Answers>();
+    assert!(!wrapped);
+    let shown = Value::Object(form.clone());
+    rmcp::model::ElicitationSchema::deserialize(&shown).unwrap_or_else(|e| panic!("{e}: {shown}"));
+    let properties = &shown["properties"];
+    assert_eq!(properties["name"]["type"], "string");
+    assert_eq!(properties["score"]["title"], "Your score");
+    assert_eq!(
+        properties["colour"]["oneOf"],
+        json!([{"const": "Blue", "title": "Like the sky."}, {"const": "Green", "title": "Like grass"}])
+    );
+    let required: Vec<_> = required(&form).collect();
+    assert_eq!(required, ["colour", "score", "mail"]);
+    let compiled = Compiled::form(&form).unwrap();
+    let mut good = json!({"colour": "Blue", "score": 1.5, "mail": "a@example.com"});
+    assert_eq!(compiled.complain(&good), None);
+    good["mail"] = json!("nobody");
+    assert!(compiled.complain(&good).is_some());
+    for shown in [
+        super::form::<Option<u8>>().0,
+        super::form::<Option<Colour>>().0,
+    ] {
+        let shown = Value::Object(shown);
+        rmcp::model::ElicitationSchema::deserialize(&shown)
+            .unwrap_or_else(|e| panic!("{e}: {shown}"));
+    }
+}

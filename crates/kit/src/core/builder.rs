@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::ask::{Vault, VaultLimits};
 use crate::component::{
-    CacheHint, Components, Paging, Prompt, Registry, Resource, ResourceTemplate, Tool,
+    CacheHint, Components, Kind, Paging, Prompt, Registry, Resource, ResourceTemplate, Tool,
 };
 use crate::context::Facts;
 use crate::keys::KeyRing;
@@ -89,6 +89,7 @@ pub struct ServerBuilder {
     info: Implementation,
     instructions: Option<String>,
     registry: Registry,
+    off: Vec<(Kind, String)>,
     wire: WireLimits,
     calls: CallLimits,
     cache: CacheConfig,
@@ -108,6 +109,7 @@ impl ServerBuilder {
             info,
             instructions: None,
             registry: Registry::default(),
+            off: Vec::new(),
             wire: WireLimits::default(),
             calls: CallLimits::default(),
             cache: CacheConfig::default(),
@@ -140,6 +142,12 @@ impl ServerBuilder {
     /// Adds a prompt.
     pub fn prompt(self, prompt: Prompt) -> Self {
         self.add(|registry| registry.add_prompt(prompt))
+    }
+
+    /// Starts with a component switched off: see [`Components::switch`].
+    pub fn off(mut self, kind: Kind, name: impl Into<String>) -> Self {
+        self.off.push((kind, name.into()));
+        self
     }
 
     /// Adds a step to the pipeline, behind those added before it.
@@ -242,6 +250,13 @@ impl ServerBuilder {
             server: serde_json::to_value(&self.info).map_err(internal)?,
         };
         let components = Arc::new(Components::new(self.registry, paging).map_err(internal)?);
+        for (kind, name) in self.off {
+            if !components.switch(kind, &name, false) {
+                return Err(BuildError(format!(
+                    "'{name}' cannot be switched off: there is no such component, or it is off already."
+                )));
+            }
+        }
         let store = self
             .task_store
             .unwrap_or_else(|| Arc::new(MemoryTaskStore::new(self.tasks)));

@@ -124,7 +124,7 @@ impl Response {
     }
 }
 
-fn find<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(super) fn find<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let mut headers = head.lines().skip(1).filter_map(|line| line.split_once(':'));
     headers
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
@@ -197,10 +197,11 @@ impl Client {
         let (status, head) = self.head().expect("an answer");
         let framing = Framing::of(status, &head);
         if status == 200 && find(&head, "content-type") == Some("text/event-stream") {
-            return Ok(Events::new(Body {
+            let body = Body {
                 stream: self.0,
                 framing,
-            }));
+            };
+            return Ok(Events::new(head, body));
         }
         Err(Response::read(&mut self.0, status, head, framing))
     }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use serde_json::Value;
 
-use super::client::Streamed;
+use super::client::{Streamed, find};
 
 /// One event.
 #[derive(Debug, PartialEq)]
@@ -16,11 +16,22 @@ pub(crate) struct Event {
 }
 
 /// A stream of events. Dropping it closes the connection.
-pub(crate) struct Events(BufReader<Streamed>);
+pub(crate) struct Events {
+    head: String,
+    body: BufReader<Streamed>,
+}
 
 impl Events {
-    pub(super) fn new(body: Streamed) -> Self {
-        Self(BufReader::new(body))
+    pub(super) fn new(head: String, body: Streamed) -> Self {
+        Self {
+            head,
+            body: BufReader::new(body),
+        }
+    }
+
+    /// A header of the response; its name in any case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        find(&self.head, name)
     }
 
     /// The next event; comments, and events without data, are skipped: those only tell an id and
@@ -46,7 +57,7 @@ impl Events {
     /// The next line as it is; empty at the end of the stream.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
-        let read = self.0.read_line(&mut line);
+        let read = self.body.read_line(&mut line);
         read.expect("an event, or the end of the stream, in time");
         line
     }
