@@ -50,9 +50,9 @@ docs-check:
     cargo run --locked --quiet -- docs --check
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-# Accept what the server lists today as the new snapshots; read the diff before you commit it
+# Accept what the server lists and says today as the new snapshots and transcripts; read the diff before you commit it
 snapshots:
-    UPDATE_SNAPSHOTS=1 cargo test --locked --test it snapshots
+    UPDATE_SNAPSHOTS=1 cargo test --locked --test it -- snapshots transcripts
 
 # Measure the server against the control servers
 bench *args:
