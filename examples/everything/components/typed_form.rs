@@ -22,6 +22,8 @@ struct Trip {
     /// What to book besides.
     #[serde(default)]
     extras: Vec<Extra>,
+    /// Who comes along, if anybody does.
+    companion: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -58,8 +60,9 @@ async fn plan_trip(ctx: Ctx, _: NoArgs) -> Result<String> {
         Elicited::Cancelled => return Ok("The user closed the question.".into()),
     };
     let means = if trip.by_train { "by train" } else { "somehow" };
+    let companion = trip.companion.as_deref().unwrap_or("nobody");
     Ok(format!(
-        "{} nights in {}, {means}, {:?} class, extras: {:?}.",
+        "{} nights in {} with {companion}, {means}, {:?} class, extras: {:?}.",
         trip.nights, trip.destination, trip.class, trip.extras
     ))
 }

@@ -29,9 +29,12 @@ async fn a_type_is_a_form() {
         let fields = &asked["requestedSchema"]["properties"];
         assert_eq!(fields["nights"]["maximum"], 30, "{asked}");
         assert_eq!(fields["class"]["enum"], json!(["first", "second"]));
+        assert_eq!(fields["companion"]["type"], "string");
+        let required = json!(["destination", "nights", "class"]);
+        assert_eq!(asked["requestedSchema"]["required"], required);
         assert_eq!(
             text(&told),
-            "2 nights in Chur, by train, Second class, extras: [Bicycle]."
+            "2 nights in Chur with nobody, by train, Second class, extras: [Bicycle]."
         );
         let long = json!({ "destination": "Chur", "nights": 99, "class": "first" });
         let [_, refused] = answered(&mut client, "plan_trip", json!({}), accept(long)).await;
@@ -75,7 +78,12 @@ async fn a_form_has_every_kind_of_field() {
         }
         assert_eq!(fields["size"]["oneOf"][1]["title"], "Medium");
         assert_eq!(fields["toppings"]["items"]["anyOf"][0]["const"], "ch");
-        for wrong in [json!({ "name": "Ada", "days": [] }), json!({ "age": 3 })] {
+        for wrong in [
+            json!({ "name": "Ada", "days": [] }),
+            json!({ "name": "Ada", "email": "nobody" }),
+            json!({ "name": "Ada", "pet": "fish" }),
+            json!({ "age": 3 }),
+        ] {
             let answer = accept(wrong);
             let [_, refused] = answered(&mut client, "fill_form", json!({}), answer).await;
             error_text(&refused);
