@@ -19,7 +19,7 @@ mod tools;
 
 use std::process::ExitCode;
 
-use pymcp_kit::{Server, ServerBuilder, Skills};
+use pymcp_kit::{Server, ServerBuilder};
 
 /// Where this file is: the suite starts the server in another folder.
 const SKILLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/conformance/skills");
@@ -38,7 +38,6 @@ fn main() -> ExitCode {
 }
 
 fn server() -> ServerBuilder {
-    let skills = Skills::read_folder(SKILLS).expect("the skills beside this file can be read");
     let server = Server::builder("pymcp-conformance", env!("CARGO_PKG_VERSION"));
     // The suite calls the first tool of all without arguments.
     let server = tools::add(server);
@@ -48,5 +47,5 @@ fn server() -> ServerBuilder {
     let server = rounds::add(server);
     let server = tasks::add(server);
     let server = prompts::add(server);
-    resources::add(server).skills(skills)
+    resources::add(server).skills_folder(SKILLS)
 }

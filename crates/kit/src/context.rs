@@ -63,6 +63,7 @@ struct Shared {
     log_level: Option<Level>,
     outbox: Outbox,
     cancel: CancellationToken,
+    unwanted: AtomicBool,
     progress: Mutex<f64>,
     asking: AtomicUsize,
     asked: AtomicBool,
@@ -107,6 +108,7 @@ impl Ctx {
             log_level,
             outbox: Outbox::default(),
             cancel: CancellationToken::new(),
+            unwanted: AtomicBool::new(false),
             progress: Mutex::new(f64::NEG_INFINITY),
             asking: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
@@ -177,6 +179,8 @@ impl Ctx {
         );
         if may.is_ok() {
             self.wake_driver();
+        }
+        if self.0.task_state.load(Ordering::Acquire) == BECOMES_TASK {
             self.0.task.wait().await;
         }
     }
@@ -287,9 +291,21 @@ impl Ctx {
         self.0.cancel.cancelled().await;
     }
 
+    /// The client wants no answer any more.
     pub(crate) fn cancel(&self) {
+        self.0.unwanted.store(true, Ordering::Release);
         self.0.cancel.cancel();
         self.0.outbox.nudge();
+    }
+
+    /// Whether it does not.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.0.unwanted.load(Ordering::Acquire)
+    }
+
+    /// The handler was broken off, but there is an answer: what it spawned has to stop as well.
+    pub(crate) fn time_is_up(&self) {
+        self.0.cancel.cancel();
     }
 
     pub(crate) fn id(&self) -> &Id {
@@ -320,6 +336,11 @@ impl Ctx {
     /// The task that this request has become.
     pub(crate) fn task(&self) -> Option<&TaskHandle> {
         self.0.task.get()
+    }
+
+    /// Completes when this request has become a task.
+    pub(crate) async fn becoming_task(&self) -> &TaskHandle {
+        self.0.task.wait().await
     }
 
     /// Lets the handler turn the request into a task.

@@ -47,7 +47,11 @@ use serde_json::Value;
 use crate::context::Ctx;
 use crate::core::{Era, PeerInfo};
 use crate::error::{Error, Result};
+use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
+
+/// Bytes of a question's name.
+const MAX_NAME: usize = 128;
 
 /// A question, as it is put to the client.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +87,8 @@ pub trait Question: Send + Sized {
     }
 
     /// Gives it a name. Answers are kept by name and text: a question whose text is not the same
-    /// when the handler runs again is asked anew.
+    /// when the handler runs again is asked anew. A client may answer a question that has a name
+    /// before it is shown.
     fn named(self, name: impl Into<String>) -> Named<Self> {
         Named {
             question: self,
@@ -148,17 +153,27 @@ impl Ctx {
     /// Asks and waits for the answer.
     ///
     /// Modern clients get all questions that are open at the same time in one round; the handler
-    /// then runs again from its start, and what was answered is answered at once.
+    /// then runs again from its start, and what was answered is answered at once. Whatever runs
+    /// beside a question (in a `join!`) is broken off with the round, unless it is in [`Ctx::once`].
     ///
     /// # Errors
     /// The client cannot be asked this, does not answer in time, or answers something else; all of
     /// them are errors that the caller can read.
     pub async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer> {
+        // Before anything else: also what a handler does without an answer is for this client only.
+        self.was_asked();
+        if question
+            .name()
+            .is_some_and(|name| !(1..=MAX_NAME).contains(&name.len()))
+        {
+            return Err(Error::internal(format!(
+                "a question's name has 1 to {MAX_NAME} bytes"
+            )));
+        }
         let asked = question.asked(self.peer())?;
         let answer = if let Some(task) = self.task() {
-            tasks::ask(task, question.name(), &asked).await?
+            return self.ask_task(task, question, &asked).await;
         } else if let Some(rounds) = self.rounds() {
-            self.was_asked();
             rounds.ask(self, question.name(), &asked).await?
         } else if self.era() == Era::Legacy {
             self.request(&asked).await?
@@ -178,6 +193,23 @@ impl Ctx {
             )),
         })?;
         question.read(reply)
+    }
+
+    /// Asks whoever looks at the task. What is no answer is not taken for one: the question is asked
+    /// again, under another name, as a task must not use one twice.
+    async fn ask_task<Q: Question>(
+        &self,
+        task: &TaskHandle,
+        question: Q,
+        asked: &Asked,
+    ) -> Result<Q::Answer> {
+        let _asking = self.start_asking();
+        loop {
+            let answer = tasks::ask(task, question.name(), asked).await?;
+            if let Ok(reply) = serde_json::from_value(answer) {
+                return question.read(reply);
+            }
+        }
     }
 
     /// Asks several questions at once: `ctx.ask_all((a, b)).await?` gives both answers.
@@ -201,7 +233,7 @@ impl Ctx {
         F: Future<Output = Result<T>>,
     {
         match self.rounds().filter(|_| self.task().is_none()) {
-            Some(rounds) => rounds.once(key, work).await,
+            Some(rounds) => rounds.once(self, key, work).await,
             None => work.await,
         }
     }

@@ -1,10 +1,11 @@
 //! Questions of the modern era: one call, made again and again.
 //!
-//! A server may not ask while it works on a request. So the handler runs until it waits for answers
-//! and nothing else; the call then ends with the open questions and with what is known so far,
+//! A server may not ask while it works on a request. So the handler runs until it waits, and one of
+//! the things that it waits for is an answer; the call then ends with the open questions and with what is known so far,
 //! sealed ([`Vault`](super::Vault)). The client makes the same call again with its answers, the handler runs from its
 //! start, and every question that was answered is answered at once.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -23,9 +24,6 @@ use super::Asked;
 
 /// Questions that one round may hold; more wait for the next.
 const MAX_OPEN: usize = 16;
-
-/// Bytes of a question's name.
-const MAX_NAME: usize = 128;
 
 /// What the client sent with the call.
 #[derive(Debug)]
@@ -78,8 +76,13 @@ struct State {
     named: HashSet<String>,
     /// Work that must not be broken off.
     busy: usize,
-    /// Whether such work is being polled right now.
-    in_once: bool,
+    /// Whether the round is over: nothing is added any more.
+    closed: bool,
+}
+
+thread_local! {
+    /// Whether the work of a `once` is being polled on this thread.
+    static IN_ONCE: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Rounds {
@@ -116,87 +119,105 @@ impl Rounds {
         self.state().carried = carried;
     }
 
-    /// The answer, if it is there; if not, the question is part of this round and the wait never
-    /// ends: the call does.
+    /// The answer, if it is there; if not, the question is part of this round, and the wait ends
+    /// with the call; unless that becomes a task, which then has the question.
     pub(super) async fn ask(&self, ctx: &Ctx, name: Option<&str>, asked: &Asked) -> Result<Value> {
-        if let Some(answer) = self.look_up(name, asked)? {
-            return Ok(answer);
-        }
+        let key = match self.look_up(name, asked)? {
+            Known::Answer(answer) => return Ok(answer),
+            Known::Open(key) => key,
+        };
+        let _open = Open { rounds: self, key };
         ctx.wake_driver();
         tokio::select! {
             () = self.over.cancelled() => {}
             () = ctx.cancelled() => {}
+            task = ctx.becoming_task() => return super::tasks::ask(task, name, asked).await,
         }
-        Err(Error::user("The call ended before there was an answer."))
+        Err(ended())
     }
 
-    fn look_up(&self, name: Option<&str>, asked: &Asked) -> Result<Option<Value>> {
-        let digest = digest(asked);
-        let mut state = self.state();
-        if state.in_once {
+    fn look_up(&self, name: Option<&str>, asked: &Asked) -> Result<Known> {
+        if IN_ONCE.get() {
             return Err(Error::internal("a question inside `once`: ask before it"));
         }
+        let digest = digest(asked);
+        let mut state = self.state();
+        if state.closed {
+            return Err(ended());
+        }
         let volunteered = name.and_then(|name| state.volunteered.remove(name));
-        let name = state.count(name, asked, &digest)?;
+        let name = state.count(name, asked, &digest);
         if let Some(answer) = volunteered {
             let kept = (digest, answer.clone());
             state.carried.answers.insert(name, kept);
-            return Ok(Some(answer));
+            return Ok(Known::Answer(answer));
         }
         if let Some((of, answer)) = state.carried.answers.get(&name)
             && *of == digest
         {
-            return Ok(Some(answer.clone()));
+            return Ok(Known::Answer(answer.clone()));
         }
         // One too many waits for the next round.
         if state.open.len() < MAX_OPEN {
             let request = json!({ "method": asked.method, "params": asked.params });
-            state.open.insert(name, (digest, request));
+            state.open.insert(name.clone(), (digest, request));
         }
-        Ok(None)
+        Ok(Known::Open(name))
     }
 
-    pub(super) async fn once<T, F>(&self, key: &str, work: F) -> Result<T>
+    pub(super) async fn once<T, F>(&self, ctx: &Ctx, key: &str, work: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T>>,
     {
-        let known = self.state().carried.once.get(key).cloned();
+        let known = {
+            let mut state = self.state();
+            let known = state.carried.once.get(key).cloned();
+            if known.is_none() {
+                if state.closed {
+                    return Err(ended());
+                }
+                state.busy += 1;
+            }
+            known
+        };
         if let Some(value) = known {
-            return Ok(serde_json::from_value(value)?);
+            // The words of the error might quote what is kept.
+            return serde_json::from_value(value).map_err(|_| {
+                Error::internal(format!(
+                    "what is kept of `once` under {key:?} has another type"
+                ))
+            });
         }
-        self.state().busy += 1;
-        let busy = Busy(self);
+        let busy = Busy { rounds: self, ctx };
         let mut work = pin!(work);
         let value = poll_fn(|cx| {
-            let outside = std::mem::replace(&mut self.state().in_once, true);
-            let value = work.as_mut().poll(cx);
-            self.state().in_once = outside;
-            value
+            let _inside = Inside(IN_ONCE.replace(true));
+            work.as_mut().poll(cx)
         })
         .await?;
-        self.state()
-            .carried
-            .once
-            .insert(key.to_owned(), serde_json::to_value(&value)?);
+        let kept = serde_json::to_value(&value)?;
+        self.state().carried.once.insert(key.to_owned(), kept);
         drop(busy);
         Ok(value)
     }
 
-    /// Whether the handler, which is not ready, waits for answers: then the round is over.
-    pub(crate) fn is_over(&self) -> bool {
-        let state = self.state();
-        !state.open.is_empty() && state.busy == 0
+    /// Ends the round if the handler, which is not ready, waits for answers; says whether it did.
+    pub(crate) fn end_if_waiting(&self) -> bool {
+        let mut state = self.state();
+        state.closed = !state.open.is_empty() && state.busy == 0;
+        state.closed
     }
 
     /// Lets go of whatever still waits for an answer: the handler has ended.
     pub(crate) fn end(&self) {
+        self.state().closed = true;
         self.over.cancel();
     }
 
-    /// Ends the round: its questions as the client gets them, and what it carries to the next.
+    /// The questions of a round that is over as the client gets them, and what it carries to the
+    /// next.
     pub(super) fn close(&self) -> (serde_json::Map<String, Value>, Carried) {
-        self.end();
         let mut state = self.state();
         let mut carried = std::mem::take(&mut state.carried);
         carried.round += 1;
@@ -209,16 +230,47 @@ impl Rounds {
     }
 }
 
+fn ended() -> Error {
+    Error::user("The call ended before there was an answer.")
+}
+
+/// What is known of a question.
+enum Known {
+    Answer(Value),
+    /// Nothing yet; this is its name.
+    Open(String),
+}
+
+/// A question that somebody waits for.
+struct Open<'a> {
+    rounds: &'a Rounds,
+    key: String,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let mut state = self.rounds.state();
+        // What nobody waits for any more is not asked.
+        if !state.closed {
+            state.open.remove(&self.key);
+        }
+    }
+}
+
+/// Restores what was the case before.
+struct Inside(bool);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        IN_ONCE.set(self.0);
+    }
+}
+
 impl State {
     /// The name of a question; one that is asked again in the same run gets a number.
-    fn count(&mut self, name: Option<&str>, asked: &Asked, digest: &str) -> Result<String> {
+    fn count(&mut self, name: Option<&str>, asked: &Asked, digest: &str) -> String {
         let name = match name {
-            Some(name) if (1..=MAX_NAME).contains(&name.len()) => name.to_owned(),
-            Some(_) => {
-                return Err(Error::internal(format!(
-                    "a question's name has 1 to {MAX_NAME} bytes"
-                )));
-            }
+            Some(name) => name.to_owned(),
             None => {
                 let kind = asked.method.split('/').next().unwrap_or_default();
                 format!("{kind}-{}", &digest[..8])
@@ -232,17 +284,22 @@ impl State {
                 several => format!("{name}-{several}"),
             };
             if self.named.insert(numbered.clone()) {
-                return Ok(numbered);
+                return numbered;
             }
         }
     }
 }
 
-struct Busy<'a>(&'a Rounds);
+struct Busy<'a> {
+    rounds: &'a Rounds,
+    ctx: &'a Ctx,
+}
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.state().busy -= 1;
+        self.rounds.state().busy -= 1;
+        // Whoever drives the handler may have waited for this.
+        self.ctx.wake_driver();
     }
 }
 

@@ -20,6 +20,9 @@ use super::rounds::Carried;
 /// One message for everything that can be wrong with a state, so that nobody learns which.
 const REFUSED: &str = "\"requestState\" is invalid or has expired; make the call again without it.";
 
+/// How much longer a used state is remembered than it could be used.
+const CLOCK_MARGIN: Duration = Duration::from_secs(60);
+
 /// Bounds of asking in rounds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct VaultLimits {
@@ -66,7 +69,9 @@ impl Vault {
             .and_then(|payload| serde_json::from_slice::<Payload>(&payload).ok())
             .ok_or_else(refused)?;
         let nonce = u128::from_str_radix(&payload.nonce, 16).map_err(|_| refused())?;
-        let claim = self.nonces.claim(ctx.principal(), nonce, self.limits.ttl);
+        // Longer than the state lives, should the clock that it goes by be set back.
+        let ttl = self.limits.ttl + CLOCK_MARGIN;
+        let claim = self.nonces.claim(ctx.principal(), nonce, ttl);
         match claim.await {
             Ok(true) => {}
             Ok(false) => {
@@ -78,7 +83,7 @@ impl Vault {
                 tracing::warn!(%error, "cannot tell whether a request state was used before");
                 return Err(RpcError::new(
                     Code::BUSY,
-                    "The server is busy with questions; make the call again later without \"requestState\".",
+                    "The server is busy with questions; make the same call again later.",
                 )
                 .into());
             }
@@ -156,7 +161,7 @@ fn binding(ctx: &Ctx) -> Result<Vec<u8>> {
     for part in [params.name, params.uri, params.arguments] {
         binding.push(END);
         if let Some(part) = part {
-            canonical::raw(part, &mut binding);
+            canonical::text(part, &mut binding);
         }
     }
     Ok(binding)

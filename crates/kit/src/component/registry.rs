@@ -101,8 +101,12 @@ impl Registry {
 
     pub(crate) fn add_template(&mut self, template: ResourceTemplate) -> Result<(), String> {
         let uri = template.uri_template().to_owned();
-        let prepared = PreparedTemplate::new(template)
-            .map_err(|why| format!("The resource template '{uri}' cannot be served: {why}."))?;
+        let refuse =
+            |why: String| format!("The resource template '{uri}' cannot be served: {why}.");
+        if self.has(Kind::Template, &uri) {
+            return Err(refuse("there is another one of the same URI".into()));
+        }
+        let prepared = PreparedTemplate::new(template).map_err(refuse)?;
         self.templates.push(Arc::new(prepared));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Putting a server together.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -219,6 +220,17 @@ impl ServerBuilder {
         }
         self.skills = Some(skills);
         self
+    }
+
+    /// [`ServerBuilder::skills`] of a folder; see [`Skills::read_folder`].
+    pub fn skills_folder(mut self, path: impl AsRef<Path>) -> Self {
+        match Skills::read_folder(path) {
+            Ok(skills) => self.skills(skills),
+            Err(BuildError(why)) => {
+                self.refused.get_or_insert(why);
+                self
+            }
+        }
     }
 
     /// Makes the server: compiles schemas, checks names, writes the lists.

@@ -1,14 +1,14 @@
 //! What happens to components, told to the clients that want to know: one bus for both eras.
 //!
 //! Nobody waits for a listener. A legacy client that does not read its stream misses notifications;
-//! a `subscriptions/listen` that falls behind is ended, so that its client listens and looks again.
+//! for a `subscriptions/listen` that reads slowly, news of the same thing become one.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 
 use crate::component::Kind;
 use crate::principal::Principal;
@@ -16,9 +16,6 @@ use crate::tasks::TaskRecord;
 use crate::wire;
 
 use super::connection::Connection;
-
-/// News that may wait for one listener.
-const QUEUE: usize = 64;
 
 /// Something that clients may want to know.
 #[derive(Clone)]
@@ -58,16 +55,63 @@ impl Interests {
     }
 }
 
-struct Listener {
+impl News {
+    /// Whether both are about the same thing, so that the later one says it all.
+    fn replaces(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Changed(one), Self::Changed(other)) => {
+                one.list_changed() == other.list_changed()
+            }
+            (Self::Updated(one), Self::Updated(other)) => one == other,
+            (Self::Task(one), Self::Task(other)) => one.id == other.id,
+            _ => false,
+        }
+    }
+}
+
+/// One listener, who holds it for as long as it listens.
+pub(super) struct Mailbox {
     principal: Principal,
     interests: Interests,
-    queue: mpsc::Sender<News>,
+    /// At most one piece of news for each interest.
+    waiting: Mutex<VecDeque<News>>,
+    arrived: Notify,
+}
+
+impl Mailbox {
+    /// The next piece of news.
+    pub(super) async fn next(&self) -> News {
+        loop {
+            if let Some(news) = lock(&self.waiting).pop_front() {
+                return news;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    fn put(&self, news: &News) {
+        let mut waiting = lock(&self.waiting);
+        match waiting.iter_mut().find(|earlier| news.replaces(earlier)) {
+            // Changes of a task may be told in another order than they were made.
+            Some(News::Task(earlier)) => {
+                if let News::Task(task) = news
+                    && task.version > earlier.version
+                {
+                    *earlier = Arc::clone(task);
+                }
+            }
+            Some(_) => {}
+            None => waiting.push_back(news.clone()),
+        }
+        drop(waiting);
+        self.arrived.notify_one();
+    }
 }
 
 /// Who listens.
 #[derive(Default)]
 pub(crate) struct Bus {
-    listeners: Mutex<Vec<Listener>>,
+    listeners: Mutex<Vec<Weak<Mailbox>>>,
     legacy: Mutex<Vec<Weak<Connection>>>,
 }
 
@@ -77,21 +121,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Bus {
-    /// News from here on; they end when the listener is too slow.
-    pub(super) fn listen(
-        &self,
-        principal: Principal,
-        interests: Interests,
-    ) -> mpsc::Receiver<News> {
-        let (queue, news) = mpsc::channel(QUEUE);
-        let mut listeners = lock(&self.listeners);
-        listeners.retain(|listener| !listener.queue.is_closed());
-        listeners.push(Listener {
+    /// News from here on, for as long as the mailbox is held.
+    pub(super) fn listen(&self, principal: Principal, interests: Interests) -> Arc<Mailbox> {
+        let mailbox = Arc::new(Mailbox {
             principal,
             interests,
-            queue,
+            waiting: Mutex::default(),
+            arrived: Notify::new(),
         });
-        news
+        let mut listeners = lock(&self.listeners);
+        listeners.retain(|listener| listener.strong_count() > 0);
+        listeners.push(Arc::downgrade(&mailbox));
+        mailbox
     }
 
     /// Remembers a legacy client that has introduced itself.
@@ -106,13 +147,15 @@ impl Bus {
 
     /// Tells everybody who wants to know.
     pub(crate) fn publish(&self, news: &News) {
-        lock(&self.listeners).retain(|listener| {
-            if !listener.interests.include(news, &listener.principal) {
-                return !listener.queue.is_closed();
+        let listeners: Vec<_> = lock(&self.listeners)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for listener in listeners {
+            if listener.interests.include(news, &listener.principal) {
+                listener.put(news);
             }
-            // Dropping the queue ends the subscription.
-            listener.queue.try_send(news.clone()).is_ok()
-        });
+        }
         let message = match news {
             News::Changed(kind) => wire::notification(kind.list_changed(), &json!({})),
             News::Updated(uri) => {
@@ -154,29 +197,33 @@ mod tests {
         }
     }
 
+    /// What waits, without waiting.
+    fn heard(mailbox: &Mailbox) -> usize {
+        std::mem::take(&mut *lock(&mailbox.waiting)).len()
+    }
+
     #[test]
-    fn a_slow_listener_is_ended_and_holds_up_nobody() {
+    fn news_of_the_same_thing_become_one_and_hold_up_nobody() {
         let bus = Bus::default();
-        let mut slow = bus.listen(Principal::ANONYMOUS, tools());
-        let mut quick = bus.listen(Principal::ANONYMOUS, tools());
-        for _ in 0..=QUEUE {
+        let slow = bus.listen(Principal::ANONYMOUS, tools());
+        let gone = bus.listen(Principal::ANONYMOUS, tools());
+        drop(gone);
+        for _ in 0..1000 {
             bus.publish(&News::Changed(Kind::Tool));
-            assert!(quick.try_recv().is_ok());
         }
-        for _ in 0..QUEUE {
-            assert!(slow.try_recv().is_ok());
-        }
+        assert_eq!(heard(&slow), 1);
+        bus.listen(Principal::ANONYMOUS, tools());
         assert_eq!(
-            slow.try_recv().err(),
-            Some(mpsc::error::TryRecvError::Disconnected)
+            lock(&bus.listeners).len(),
+            2,
+            "the one that left is swept out"
         );
-        assert_eq!(lock(&bus.listeners).len(), 1);
     }
 
     #[test]
     fn everybody_hears_what_they_asked_for() {
         let bus = Bus::default();
-        let mut listener = bus.listen(
+        let listener = bus.listen(
             Principal::ANONYMOUS,
             Interests {
                 resources: true,
@@ -184,7 +231,7 @@ mod tests {
                 ..Interests::default()
             },
         );
-        for (news, heard) in [
+        for (news, wanted) in [
             (News::Changed(Kind::Tool), false),
             (News::Changed(Kind::Prompt), false),
             (News::Changed(Kind::Resource), true),
@@ -193,7 +240,7 @@ mod tests {
             (News::Updated("data://b".into()), false),
         ] {
             bus.publish(&news);
-            assert_eq!(listener.try_recv().is_ok(), heard);
+            assert_eq!(heard(&listener) == 1, wanted);
         }
     }
 
@@ -205,12 +252,12 @@ mod tests {
             ..Interests::default()
         };
         let alice = Principal::authenticated("alice");
-        let mut hers = bus.listen(alice.clone(), interests());
-        let mut others = bus.listen(Principal::ANONYMOUS, interests());
+        let hers = bus.listen(alice.clone(), interests());
+        let others = bus.listen(Principal::ANONYMOUS, interests());
         let minute = std::time::Duration::from_secs(60);
         let task = Arc::new(TaskRecord::new(alice, "t".into(), minute, minute));
         bus.publish(&News::Task(task));
-        assert!(hers.try_recv().is_ok());
-        assert!(others.try_recv().is_err());
+        assert_eq!(heard(&hers), 1);
+        assert_eq!(heard(&others), 0);
     }
 }

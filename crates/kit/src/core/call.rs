@@ -125,7 +125,7 @@ impl Call {
 
     /// The next thing to send; `None` after the answer, or at once when the call is cancelled.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if self.ctx.is_cancelled() {
+        if self.ctx.is_unwanted() {
             self.work = None;
             self.answer = None;
             return Poll::Ready(None);
@@ -152,7 +152,7 @@ impl Call {
             }
             (None, None) => Poll::Ready(None),
             // A cancel that came after the check above found no waker to wake.
-            (None, Some(_)) if self.ctx.is_cancelled() => Poll::Ready(None),
+            (None, Some(_)) if self.ctx.is_unwanted() => Poll::Ready(None),
             (None, Some(_)) => Poll::Pending,
         }
     }

@@ -19,6 +19,7 @@ pub(super) enum Driven<T> {
 
 /// Runs `work`, which is the handler of `ctx`.
 pub(super) async fn drive<T>(ctx: &Ctx, work: BoxFuture<'static, T>) -> Driven<T> {
+    let mut end = EndRounds(Some(ctx));
     let mut work = Some(work);
     poll_fn(|cx| {
         let Some(running) = &mut work else {
@@ -27,20 +28,30 @@ pub(super) async fn drive<T>(ctx: &Ctx, work: BoxFuture<'static, T>) -> Driven<T
         // Before it runs: what it says from another task while it runs must wake us.
         ctx.register_driver(cx.waker());
         if let Poll::Ready(done) = running.as_mut().poll(cx) {
-            if let Some(rounds) = ctx.rounds() {
-                rounds.end();
-            }
             return Poll::Ready(Driven::Done(done));
         }
         if ctx.becomes_task()
             && let Some(work) = work.take()
         {
+            // Its open questions go on as the task's.
+            end.0 = None;
             return Poll::Ready(Driven::Task(work));
         }
-        match ctx.rounds().is_some_and(Rounds::is_over) {
+        match ctx.rounds().is_some_and(Rounds::end_if_waiting) {
             true => Poll::Ready(Driven::Asked),
             false => Poll::Pending,
         }
     })
     .await
+}
+
+/// However a run ends: what it spawned, and what asks there, waits for nothing.
+struct EndRounds<'a>(Option<&'a Ctx>);
+
+impl Drop for EndRounds<'_> {
+    fn drop(&mut self) {
+        if let Some(rounds) = self.0.and_then(Ctx::rounds) {
+            rounds.end();
+        }
+    }
 }

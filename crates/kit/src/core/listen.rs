@@ -5,7 +5,7 @@ use bytes::Bytes;
 use rmcp::model::TASKS_EXTENSION_ID;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::component::{Kind, is_uri, normalize};
 use crate::context::Ctx;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::middleware::{SERVER_INFO, server_info};
 use crate::wire::{self, Id, RpcError};
 
-use super::bus::{Interests, News};
+use super::bus::{Interests, Mailbox, News};
 use super::server::Inner;
 
 /// Where a notification says which subscription it is for.
@@ -21,6 +21,9 @@ const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// URIs, or tasks, that one subscription may name.
 const MAX_NAMES: usize = 256;
+
+/// Bytes of a URI that is remembered.
+pub(super) const MAX_URI: usize = 2048;
 
 /// The params of the request, and of its acknowledgement.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -49,7 +52,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// Serves one subscription until its client goes away, falls behind, or the server ends.
+/// Serves one subscription until its client goes away or the server ends.
 pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Bytes> {
     let mut honoured = honour(inner, &ctx, params.notifications)?;
     if let Some(ids) = honoured.task_ids.take() {
@@ -72,7 +75,7 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
     };
     let bus = &ctx.components().bus;
     // Before the acknowledgement: nothing that happens after it is missed.
-    let mut news = bus.listen(ctx.principal().clone(), interests);
+    let mailbox = bus.listen(ctx.principal().clone(), interests);
     let acknowledged = json!({ "notifications": honoured });
     tell(
         &ctx,
@@ -81,7 +84,7 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
     )
     .await;
     let leaving = ctx.connection().leaving();
-    while let Some(news) = next(&mut news, leaving).await {
+    while let Some(news) = next(&mailbox, leaving).await {
         match news {
             News::Changed(kind) => tell(&ctx, kind.list_changed(), json!({})).await,
             News::Updated(uri) => {
@@ -105,12 +108,9 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
     Ok(serde_json::to_vec(&end)?.into())
 }
 
-async fn next(
-    news: &mut mpsc::Receiver<News>,
-    leaving: &tokio_util::sync::CancellationToken,
-) -> Option<News> {
+async fn next(mailbox: &Mailbox, leaving: &CancellationToken) -> Option<News> {
     tokio::select! {
-        news = news.recv() => news,
+        news = mailbox.next() => Some(news),
         () = leaving.cancelled() => None,
     }
 }
@@ -118,7 +118,11 @@ async fn next(
 async fn tell(ctx: &Ctx, method: &str, mut params: Value) {
     let id: &Id = ctx.id();
     params["_meta"] = json!({ SUBSCRIPTION_ID: id });
-    ctx.outbox().send(wire::notification(method, &params)).await;
+    // A client that does not read must not hold up the end of the server.
+    tokio::select! {
+        () = ctx.outbox().send(wire::notification(method, &params)) => {}
+        () = ctx.connection().leaving().cancelled() => {}
+    }
 }
 
 /// What of the wishes can be granted; the rest is left out of the acknowledgement.
@@ -142,9 +146,14 @@ fn honour(inner: &Inner, ctx: &Ctx, wanted: Filter) -> Result<Filter> {
         }
     }
     let uris = wanted.resource_subscriptions.iter().flatten();
-    if uris.into_iter().any(|uri| !is_uri(uri)) {
+    if uris
+        .into_iter()
+        .any(|uri| !is_uri(uri) || uri.len() > MAX_URI)
+    {
         return Err(RpcError::invalid_params(
-            "\"notifications.resourceSubscriptions\" must hold absolute URIs with a scheme, without blanks and control characters.",
+            format!(
+                "\"notifications.resourceSubscriptions\" must hold absolute URIs of at most {MAX_URI} bytes, without blanks and control characters."
+            ),
         )
         .into());
     }

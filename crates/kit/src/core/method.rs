@@ -207,6 +207,9 @@ fn stranger() -> Arc<PeerInfo> {
     })
 }
 
+/// Bytes of what a legacy client says of itself.
+const MAX_INTRODUCTION: usize = 16 << 10;
+
 /// Characters that are logged of why a client cancelled a request.
 const MAX_REASON: usize = 200;
 
@@ -454,6 +457,14 @@ fn resource_uri(uri: &str) -> Result<String, RpcError> {
 }
 
 fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if incoming
+        .params
+        .is_some_and(|params| params.len() > MAX_INTRODUCTION)
+    {
+        return Err(RpcError::invalid_params(format!(
+            "The params of \"initialize\" can have {MAX_INTRODUCTION} bytes: they are kept for as long as the session lasts."
+        )));
+    }
     let params: InitializeRequestParams = incoming.typed()?;
     let proposed = params.protocol_version.as_str();
     let version = LEGACY_VERSIONS
@@ -533,6 +544,12 @@ fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
         return Err(no_such_method());
     }
     let uri = resource_uri(&incoming.typed::<SubscribeRequestParams>()?.uri)?;
+    if uri.len() > listen::MAX_URI {
+        return Err(RpcError::invalid_params(format!(
+            "\"uri\" can have {} bytes in a subscription.",
+            listen::MAX_URI
+        )));
+    }
     let connection = Arc::clone(incoming.connection);
     Ok(incoming.acknowledge(move || connection.subscribe(&uri)))
 }
@@ -562,14 +579,6 @@ fn listen(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> 
 
 fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     #[derive(Deserialize)]
-    #[serde(tag = "type")]
-    enum Reference {
-        #[serde(rename = "ref/prompt")]
-        Prompt { name: String },
-        #[serde(rename = "ref/resource")]
-        Resource { uri: String },
-    }
-    #[derive(Deserialize)]
     struct Argument {
         name: String,
         value: String,
@@ -590,47 +599,38 @@ fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError
         return Err(no_such_method());
     }
     let params: Params = incoming.typed()?;
-    let components = server.inner().components();
-    let (subject, known) = match params.r#ref {
-        Reference::Prompt { name } => {
-            let prompt = components.registry.prompts.get(&name).cloned();
-            let prompt = prompt.ok_or_else(no_such_prompt)?;
-            let known = prompt.has_argument(&params.argument.name);
-            (Completed::Prompt(prompt), known)
-        }
-        Reference::Resource { uri } => {
-            let template = components.registry.find_template(&uri);
-            let template = template.ok_or_else(|| {
-                RpcError::invalid_params(
-                    "\"ref.uri\" is no resource template; resources/templates/list names them.",
-                )
-            })?;
-            let known = template.template.has_variable(&params.argument.name);
-            (Completed::Template(template), known)
-        }
-    };
-    if !known {
-        return Err(RpcError::invalid_params(
-            "\"argument.name\" is none of those that \"ref\" has.",
-        ));
-    }
-    let (argument, typing) = (
-        params.argument.name,
-        Typing {
-            value: params.argument.value,
-            arguments: params.context.arguments,
-        },
-    );
+    let server = server.clone();
     Ok(incoming.served(move |ctx| async move {
+        let subject = Completed::find(&server, params.r#ref)?;
+        let argument = params.argument;
+        if !subject.has(&argument.name) {
+            return Err(Error::invalid_params(
+                "\"argument.name\" is none of those that \"ref\" has.",
+            ));
+        }
+        let typing = Typing {
+            value: argument.value,
+            arguments: params.context.arguments,
+        };
         let work = subject
             .completers()
-            .complete(ctx.clone(), &argument, typing);
+            .complete(ctx.clone(), &argument.name, typing);
         let completion = match work {
             Some(work) => work.await?,
             None => Completion::default(),
         };
         result(&ctx, serde_json::json!({ "completion": completion }))
     }))
+}
+
+/// How a client names what it completes.
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+enum Reference {
+    #[serde(rename = "ref/prompt")]
+    Prompt { name: String },
+    #[serde(rename = "ref/resource")]
+    Resource { uri: String },
 }
 
 /// What a completion is for.
@@ -640,16 +640,39 @@ enum Completed {
 }
 
 impl Completed {
+    fn find(server: &Server, reference: Reference) -> Result<Self, RpcError> {
+        let components = server.inner().components();
+        match reference {
+            Reference::Prompt { name } => {
+                let prompt = components.registry.prompts.get(&name).cloned();
+                prompt.map(Self::Prompt).ok_or_else(|| {
+                    RpcError::invalid_params("No such prompt; prompts/list names them.")
+                })
+            }
+            Reference::Resource { uri } => {
+                let template = components.registry.find_template(&uri);
+                template.map(Self::Template).ok_or_else(|| {
+                    RpcError::invalid_params(
+                        "\"ref.uri\" is no resource template; resources/templates/list names them.",
+                    )
+                })
+            }
+        }
+    }
+
+    fn has(&self, argument: &str) -> bool {
+        match self {
+            Self::Prompt(prompt) => prompt.has_argument(argument),
+            Self::Template(prepared) => prepared.template.has_variable(argument),
+        }
+    }
+
     fn completers(&self) -> &Completers {
         match self {
             Self::Prompt(prompt) => &prompt.completers,
             Self::Template(prepared) => &prepared.template.completers,
         }
     }
-}
-
-fn no_such_prompt() -> RpcError {
-    RpcError::invalid_params("No such prompt; prompts/list names them.")
 }
 
 /// A result with what its era wants in every one.

@@ -61,7 +61,13 @@ impl Outbox {
                 return Poll::Ready(());
             }
             if state.queue.len() >= CAPACITY {
-                state.writers.push(cx.waker().clone());
+                if !state
+                    .writers
+                    .iter()
+                    .any(|waker| waker.will_wake(cx.waker()))
+                {
+                    state.writers.push(cx.waker().clone());
+                }
                 return Poll::Pending;
             }
             state.queue.extend(said.take());

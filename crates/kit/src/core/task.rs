@@ -12,13 +12,13 @@ use serde_json::value::RawValue;
 use crate::component::{BoxFuture, PreparedTool, TaskSupport, ToolResult};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
-use crate::middleware::{Outcome, encode, soften, stamp, within};
+use crate::middleware::{Outcome, encode, soften, stamp, too_long, within, within_time};
 use crate::tasks::Worker;
 use crate::wire::RpcError;
 
 use super::server::Inner;
 
-/// Time for which the result of a tool with a time limit of its own is kept at least.
+/// Time for which the result of a tool with a time limit of its own is kept, beyond that limit.
 const KEEP_RESULT: Duration = Duration::from_secs(60);
 
 /// How a call of a tool begins.
@@ -61,9 +61,12 @@ impl Inner {
         let limit = prepared.tool.settings.timeout;
         let ttl = limit.map(|limit| limit.saturating_add(KEEP_RESULT));
         let (worker, task) = self.tasks.create(ctx.principal(), ttl).await?;
+        // It ends with a word rather than with its time to be kept.
+        let kept = Duration::from_millis(task.ttl_ms.unwrap_or(u64::MAX));
+        let limit = limit.unwrap_or(kept).min(kept.saturating_sub(kept / 5));
         ctx.set_task(worker.handle().clone());
         let inner = Arc::clone(self);
-        tokio::spawn(async move { inner.work(ctx, prepared, work, worker).await });
+        tokio::spawn(async move { inner.work(ctx, prepared, work, worker, limit).await });
         Ok(Outcome::Task(CreateTaskResult::new(task)))
     }
 
@@ -73,11 +76,13 @@ impl Inner {
         prepared: Arc<PreparedTool>,
         work: BoxFuture<'static, Result<ToolResult>>,
         worker: Worker,
+        limit: Duration,
     ) {
         let started = Instant::now();
         let handle = worker.handle().clone();
         // Nothing that a panic could leave half-changed is shared with the handler.
         let guarded = AssertUnwindSafe(work).catch_unwind();
+        let guarded = within_time(&ctx, limit, guarded);
         let done = tokio::select! {
             biased;
             () = handle.cancelled() => {
@@ -86,7 +91,14 @@ impl Inner {
             }
             done = guarded => done,
         };
-        let done = done.unwrap_or_else(|_| Err(Error::internal("a handler panicked in a task")));
+        let done = match done {
+            Some(Ok(done)) => done,
+            Some(Err(_)) => Err(Error::internal("a handler panicked in a task")),
+            None => {
+                let what = format!("The tool '{}'", prepared.tool.name());
+                Err(Error::user(too_long(&what, limit)))
+            }
+        };
         let outcome = done
             .map(|result| Outcome::Tool(result.into_wire()))
             .or_else(|error| soften(error, ctx.era()))

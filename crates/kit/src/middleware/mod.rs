@@ -40,6 +40,7 @@ use crate::error::{Error, Result};
 pub use cache::CacheConfig;
 pub(crate) use encode::{SERVER_INFO, complete_modern, encode, server_info, within};
 pub(crate) use metadata::stamp;
+pub(crate) use timeout::{too_long, within_time};
 
 /// What a hook returns.
 pub type Flow<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::time::{Instant, sleep_until};
 
+use crate::context::Ctx;
 use crate::error::Error;
 
 use super::{Flow, Invocation, Middleware, Next, Target, tool_error};
@@ -28,37 +29,51 @@ impl Middleware for Timeout {
             Target::Tool(call) => Some(call.name.clone()),
             _ => None,
         };
-        let mut work = next.run(call);
+        let work = next.run(call);
         Box::pin(async move {
-            // Nearly every request is ready at once, and needs no timer.
-            if let std::task::Poll::Ready(outcome) = futures_util::poll!(&mut work) {
-                return outcome;
-            }
-            let mut deadline = Instant::now() + limit;
-            loop {
-                let timer = pin!(sleep_until(deadline));
-                match select(&mut work, timer).await {
-                    Either::Left((outcome, _)) => return outcome,
-                    Either::Right(_) if ctx.is_asking() => deadline = Instant::now() + limit,
-                    Either::Right(_) => {
-                        let asked_for = ctx.take_asked_for();
-                        if asked_for.is_zero() {
-                            break;
-                        }
-                        deadline += asked_for;
-                    }
-                }
-            }
-            let sentence = |what: &str| {
-                format!(
-                    "{what} took longer than the {} ms allowed.",
-                    limit.as_millis()
-                )
-            };
-            match tool {
-                Some(name) => Ok(tool_error(sentence(&format!("The tool '{name}'")))),
-                None => Err(Error::internal(sentence("The request"))),
+            match within_time(&ctx, limit, work).await {
+                Some(outcome) => outcome,
+                None => match tool {
+                    Some(name) => Ok(tool_error(too_long(&format!("The tool '{name}'"), limit))),
+                    None => Err(Error::internal(too_long("The request", limit))),
+                },
             }
         })
     }
+}
+
+/// What `work` comes to, unless it takes longer than `limit` without the time for which the client
+/// is asked something.
+pub(crate) async fn within_time<F>(ctx: &Ctx, limit: Duration, mut work: F) -> Option<F::Output>
+where
+    F: Future + Unpin,
+{
+    // Nearly every request is ready at once, and needs no timer.
+    if let std::task::Poll::Ready(outcome) = futures_util::poll!(&mut work) {
+        return Some(outcome);
+    }
+    let mut deadline = Instant::now() + limit;
+    loop {
+        let timer = pin!(sleep_until(deadline));
+        match select(&mut work, timer).await {
+            Either::Left((outcome, _)) => return Some(outcome),
+            Either::Right(_) if ctx.is_asking() => deadline = Instant::now() + limit,
+            Either::Right(_) => {
+                let asked_for = ctx.take_asked_for();
+                if asked_for.is_zero() {
+                    ctx.time_is_up();
+                    return None;
+                }
+                deadline += asked_for;
+            }
+        }
+    }
+}
+
+/// The sentence for what took too long.
+pub(crate) fn too_long(what: &str, limit: Duration) -> String {
+    format!(
+        "{what} took longer than the {} ms allowed.",
+        limit.as_millis()
+    )
 }

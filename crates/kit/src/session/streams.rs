@@ -15,12 +15,12 @@ pub struct StreamLimits {
     /// Streams of one session: those that go on and those that are kept after their end, oldest
     /// of the latter dropped first. Default 16.
     pub per_session: usize,
-    /// Streams of all sessions. Default 1,024.
+    /// Streams of all sessions. Default 512.
     pub in_all: usize,
     /// Events kept of one stream besides its answer; older ones are dropped. Default 256.
     pub events: usize,
     /// Bytes of messages kept of one stream, its answer and a single longer message aside.
-    /// Default 1 MiB.
+    /// Default 256 KiB.
     pub bytes: usize,
     /// Time for which a stream is kept after its end. Default 60 s.
     pub keep: Duration,
@@ -30,9 +30,9 @@ impl Default for StreamLimits {
     fn default() -> Self {
         Self {
             per_session: 16,
-            in_all: 1024,
+            in_all: 512,
             events: 256,
-            bytes: 1 << 20,
+            bytes: 256 << 10,
             keep: Duration::from_secs(60),
         }
     }

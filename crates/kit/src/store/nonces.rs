@@ -23,7 +23,8 @@ pub trait NonceStore: Send + Sync + 'static {
     ) -> StoreFuture<'a, bool>;
 }
 
-/// Nonces of one process: at most [`MemoryNonces::MAX`], of which one principal can hold a quarter.
+/// Nonces of one process: at most [`MemoryNonces::MAX`], of which one authenticated principal can
+/// hold a quarter. All anonymous callers are one, and may use the whole store.
 #[derive(Default)]
 pub struct MemoryNonces(Mutex<Used>);
 
@@ -37,7 +38,7 @@ struct Used {
 
 impl MemoryNonces {
     /// Nonces that are remembered at a time.
-    pub const MAX: usize = 1 << 17;
+    pub const MAX: usize = 1 << 19;
 
     fn claim_now(
         &self,
@@ -53,7 +54,11 @@ impl MemoryNonces {
             return Ok(false);
         }
         let held = used.held.get(owner).copied().unwrap_or_default();
-        if used.owners.len() >= Self::MAX || held >= Self::MAX / 4 {
+        let own = match owner.subject() {
+            Some(_) => Self::MAX / 4,
+            None => Self::MAX,
+        };
+        if used.owners.len() >= Self::MAX || held >= own {
             return Err(StoreError::Full);
         }
         used.held.insert(owner.clone(), held + 1);

@@ -3,7 +3,7 @@
 //! Each task is a watched value, so waiting costs nothing until it changes. What is due is found at
 //! the front of an ordered set: no call looks at more tasks than it ends.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -22,8 +22,10 @@ use super::store::{Changed, TaskStore};
 /// The longest life of a task here; more would not fit every clock.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Keeps tasks in memory, bounded for all callers and for each: a full store refuses and drops
-/// nobody's task. It knows nothing after a restart, and nothing of other processes.
+/// Keeps tasks in memory, bounded for all callers and for each. Where there is no room, the oldest of
+/// the caller's own tasks that have ended goes; if there is none, the new one is refused. Nobody's
+/// task goes for somebody else's; but all anonymous callers are one, and may use the whole store.
+/// It knows nothing after a restart, and nothing of other processes.
 pub struct MemoryTaskStore(Arc<Shared>);
 
 struct Shared {
@@ -39,6 +41,8 @@ struct State {
     due: BTreeSet<(Instant, Box<str>)>,
     used: Used,
     used_by: HashMap<Principal, Used>,
+    /// Tasks that have ended, by owner, the oldest first; some of them may be gone already.
+    ended: HashMap<Principal, VecDeque<Box<str>>>,
     sweeper: Option<JoinHandle<()>>,
 }
 
@@ -137,13 +141,14 @@ impl Shared {
     fn create(self: &Arc<Self>, record: TaskRecord) -> Result<(), StoreError> {
         let now = Instant::now();
         let mut state = self.current();
-        let used = state
-            .used_by
-            .get(&record.owner)
-            .copied()
-            .unwrap_or_default();
-        if state.used.tasks >= self.limits.tasks || used.tasks >= self.limits.tasks_per_principal {
-            return Err(StoreError::Full);
+        let own = match record.owner.subject() {
+            Some(_) => self.limits.tasks_per_principal,
+            None => self.limits.tasks,
+        };
+        while state.used.tasks >= self.limits.tasks || state.used_by(&record.owner).tasks >= own {
+            if !state.drop_ended(&record.owner) {
+                return Err(StoreError::Full);
+            }
         }
         if state.tasks.contains_key(&record.id) {
             return Err(StoreError::Unavailable);
@@ -198,11 +203,16 @@ impl Shared {
         let after = record.bytes();
         if may_be_refused && after > before {
             let more = after - before;
-            let used = state.used_by.get(owner).copied().unwrap_or_default();
-            if state.used.bytes.saturating_add(more) > self.limits.bytes
-                || used.bytes.saturating_add(more) > self.limits.bytes_per_principal
+            let own = match owner.subject() {
+                Some(_) => self.limits.bytes_per_principal,
+                None => self.limits.bytes,
+            };
+            while state.used.bytes.saturating_add(more) > self.limits.bytes
+                || state.used_by(owner).bytes.saturating_add(more) > own
             {
-                return Err(StoreError::Full);
+                if !state.drop_ended(owner) {
+                    return Err(StoreError::Full);
+                }
             }
         }
         let later = expires + record.ttl.min(LONGEST).saturating_sub(current.ttl);
@@ -212,6 +222,10 @@ impl Shared {
         }
         state.count(owner, |used| used.bytes = used.bytes + after - before);
         let record = Arc::new(record);
+        if record.ending.is_some() {
+            let ended = state.ended.entry(owner.clone()).or_default();
+            ended.push_back(record.id.clone());
+        }
         if let Some(entry) = state.tasks.get_mut(id) {
             entry.bytes = after;
             entry.expires = later;
@@ -228,19 +242,49 @@ impl State {
             .filter(|entry| entry.record.borrow().owner == *owner)
     }
 
+    fn used_by(&self, owner: &Principal) -> Used {
+        self.used_by.get(owner).copied().unwrap_or_default()
+    }
+
     fn expire(&mut self, now: Instant) {
         while self.due.first().is_some_and(|(due, _)| *due <= now) {
             let Some((_, id)) = self.due.pop_first() else {
                 return;
             };
-            if let Some(entry) = self.tasks.remove(&id) {
-                let bytes = entry.bytes;
-                self.count(&entry.current().owner, |used| {
-                    used.tasks -= 1;
-                    used.bytes -= bytes;
-                });
+            self.remove(&id);
+        }
+    }
+
+    /// Drops the oldest of the owner's tasks that have ended; `false` when none has.
+    fn drop_ended(&mut self, owner: &Principal) -> bool {
+        while let Some(id) = self.ended.get_mut(owner).and_then(VecDeque::pop_front) {
+            if self.remove(&id) {
+                return true;
             }
         }
+        false
+    }
+
+    fn remove(&mut self, id: &str) -> bool {
+        let Some(entry) = self.tasks.remove(id) else {
+            return false;
+        };
+        let owner = entry.current().owner.clone();
+        self.due.remove(&(entry.expires, id.into()));
+        self.count(&owner, |used| {
+            used.tasks -= 1;
+            used.bytes -= entry.bytes;
+        });
+        // Those of its owner that are gone are in front, nearly always.
+        if let Some(ended) = self.ended.get_mut(&owner) {
+            while ended.front().is_some_and(|id| !self.tasks.contains_key(id)) {
+                ended.pop_front();
+            }
+            if ended.is_empty() {
+                self.ended.remove(&owner);
+            }
+        }
+        true
     }
 
     fn count(&mut self, owner: &Principal, change: impl Fn(&mut Used)) {

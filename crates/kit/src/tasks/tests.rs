@@ -94,11 +94,12 @@ async fn too_many_are_refused() {
         tasks_per_principal: 1,
         ..TaskLimits::default()
     });
-    let _first = create(&tasks).await;
-    let refused = tasks.create(&ME, None).await.map(drop);
-    assert_eq!(refused.unwrap_err().code, Code::BUSY);
     let bob = Principal::authenticated("bob");
-    assert!(tasks.create(&bob, None).await.is_ok());
+    let _first = tasks.create(&bob, None).await.unwrap();
+    let refused = tasks.create(&bob, None).await.map(drop);
+    assert_eq!(refused.unwrap_err().code, Code::BUSY);
+    let carol = Principal::authenticated("carol");
+    assert!(tasks.create(&carol, None).await.is_ok());
 }
 
 #[tokio::test]

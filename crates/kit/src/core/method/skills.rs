@@ -28,17 +28,23 @@ pub(super) fn settings() -> JsonObject {
 fn answer(
     server: &Server,
     incoming: &Incoming<'_>,
-    find: impl FnOnce(&Skills) -> Result<Value, RpcError>,
+    find: impl FnOnce(&Skills) -> Result<Value, RpcError> + Send + 'static,
 ) -> Result<Target, RpcError> {
-    let skills = server.inner().skills.as_ref().ok_or_else(no_such_method)?;
-    let server_info = server_info(&server.inner().facts);
-    let result = complete_modern(find(skills)?, Skills::HINT, &server_info);
-    Ok(incoming.protocol(move || encode(&result)))
+    if server.inner().skills.is_none() {
+        return Err(no_such_method());
+    }
+    let server = server.clone();
+    Ok(incoming.protocol(move || {
+        let inner = server.inner();
+        let skills = inner.skills.as_ref().ok_or_else(no_such_method)?;
+        let server_info = server_info(&inner.facts);
+        encode(&complete_modern(find(skills)?, Skills::HINT, &server_info))
+    }))
 }
 
 pub(super) fn list(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let cursor = incoming.cursor()?;
-    answer(server, incoming, |skills| match cursor {
+    answer(server, incoming, move |skills| match cursor {
         None => Ok(skills.list()),
         Some(_) => Err(RpcError::invalid_params(
             "\"cursor\" is not one that this server handed out for this list.",
@@ -48,7 +54,7 @@ pub(super) fn list(server: &Server, incoming: &Incoming<'_>) -> Result<Target, R
 
 pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let Params { uri } = incoming.typed()?;
-    answer(server, incoming, |skills| {
+    answer(server, incoming, move |skills| {
         skills.get(&uri).ok_or_else(|| {
             unknown(
                 &uri,
@@ -61,7 +67,7 @@ pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rp
 pub(super) fn directory(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     let cursor = incoming.cursor()?;
     let Params { uri } = incoming.typed()?;
-    answer(server, incoming, |skills| {
+    answer(server, incoming, move |skills| {
         let found = skills.directory(&uri).filter(|_| cursor.is_none());
         found.ok_or_else(|| {
             unknown(

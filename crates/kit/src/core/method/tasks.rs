@@ -38,6 +38,11 @@ fn params<T: DeserializeOwned>(
     if !server.registry().has_tasks() {
         return Err(no_such_method());
     }
+    // Headers are judged before capabilities; a request without an id has no header to compare.
+    let params = incoming.typed();
+    if let Ok(params) = &params {
+        incoming.check_name(id(params))?;
+    }
     if !incoming.peer.takes_tasks() {
         return Err(RpcError::new(
             Code::MISSING_CAPABILITY,
@@ -47,9 +52,7 @@ fn params<T: DeserializeOwned>(
             "requiredCapabilities": { "extensions": { TASKS_EXTENSION_ID: {} } }
         })));
     }
-    let params = incoming.typed()?;
-    incoming.check_name(id(&params))?;
-    Ok(params)
+    params
 }
 
 pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
