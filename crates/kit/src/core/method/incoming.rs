@@ -1,0 +1,154 @@
+//! A request with its params still text, and what every method does with it.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rmcp::model::{InputResponses, JsonObject, PaginatedRequestParams};
+use serde::de::DeserializeOwned;
+
+use crate::ask::Seed;
+use crate::component::Kind;
+use crate::component::mirrored::{Mirrored, decode};
+use crate::context::{Ctx, CtxParts};
+use crate::core::connection::Connection;
+use crate::core::era::{Era, HttpSignals};
+use crate::core::peer::{PeerInfo, RequestMeta};
+use crate::core::server::Server;
+use crate::error::{Error, Result as HandlerResult};
+use crate::middleware::{List, ProtocolCall, Target};
+use crate::wire::{Id, RpcError};
+
+use super::headers::{expect, mismatch};
+use super::no_such_method;
+
+/// One request, ready for its method.
+pub(super) struct Incoming<'a> {
+    pub(super) connection: &'a Arc<Connection>,
+    pub(super) id: Id,
+    pub(super) method: &'static str,
+    pub(super) params: Option<&'a str>,
+    pub(super) meta: RequestMeta<'a>,
+    pub(super) peer: Arc<PeerInfo>,
+    pub(super) http: Option<HttpSignals<'a>>,
+    pub(super) seed: Cell<Option<Seed>>,
+}
+
+impl Incoming<'_> {
+    /// The context of this request.
+    pub(super) fn ctx(&self, server: &Server, seed: Option<Seed>) -> Result<Ctx, RpcError> {
+        let inner = server.inner();
+        Ok(Ctx::new(CtxParts {
+            facts: Arc::clone(&inner.facts),
+            connection: Arc::clone(self.connection),
+            peer: Arc::clone(&self.peer),
+            id: self.id.clone(),
+            progress_token: self.meta.progress_token(&inner.wire)?,
+            log_level: match self.peer.era {
+                Era::Legacy => None,
+                Era::Modern => self.meta.log_level()?,
+            },
+            seed,
+        }))
+    }
+
+    /// The params as their type.
+    pub(super) fn typed<T: DeserializeOwned>(&self) -> Result<T, RpcError> {
+        serde_json::from_str(self.params.unwrap_or("{}")).map_err(|error| {
+            // serde's words may quote a value; the caller knows its own, but logs and models do not
+            // need it. "missing field" names a member of the protocol only.
+            let text = error.to_string();
+            let detail = match text.split_once(" at line") {
+                Some((what, _)) if what.starts_with("missing field") => what.replace('`', "\""),
+                _ => "a member has the wrong type".to_owned(),
+            };
+            RpcError::invalid_params(format!("Invalid params for {}: {detail}.", self.method))
+        })
+    }
+
+    /// Checks `Mcp-Name` against the name in the message.
+    pub(super) fn check_name(&self, name: &str) -> Result<(), RpcError> {
+        let (Era::Modern, Some(http)) = (self.peer.era, self.http) else {
+            return Ok(());
+        };
+        let decoded = http.name.map(|value| {
+            decode(value)
+                .ok_or_else(|| mismatch("The header Mcp-Name is not valid base64 text.".into()))
+        });
+        expect("Mcp-Name", decoded.transpose()?.as_deref(), name)
+    }
+
+    /// Checks `Mcp-Param-*` against the arguments in the message.
+    pub(super) fn check_params(
+        &self,
+        mirrored: &Mirrored,
+        arguments: &JsonObject,
+    ) -> Result<(), RpcError> {
+        match (self.peer.era, self.http.and_then(|http| http.all)) {
+            (Era::Modern, Some(headers)) => mirrored.check(arguments, headers).map_err(mismatch),
+            _ => Ok(()),
+        }
+    }
+
+    /// A list method.
+    pub(super) fn list(&self, server: &Server, list: List) -> Result<Target, RpcError> {
+        let served = match list {
+            List::Tools => server.inner().exposes(Kind::Tool),
+            List::Prompts => server.inner().exposes(Kind::Prompt),
+            List::Resources | List::Templates => server.inner().exposes_resources(),
+        };
+        if !served {
+            return Err(no_such_method());
+        }
+        Ok(Target::List(list, self.cursor()?))
+    }
+
+    /// Which page is wanted; `None` for the first.
+    pub(super) fn cursor(&self) -> Result<Option<String>, RpcError> {
+        match self.params {
+            Some(_) => Ok(self.typed::<PaginatedRequestParams>()?.cursor),
+            None => Ok(None),
+        }
+    }
+
+    /// Keeps what questions of this call would start from. A client that cannot be asked anything,
+    /// and carries no state, costs nothing.
+    pub(super) fn may_ask(&self, state: Option<String>, responses: Option<InputResponses>) {
+        if self.peer.era == Era::Modern && (self.peer.can_be_asked() || state.is_some()) {
+            self.seed.set(Some(Seed {
+                method: self.method,
+                params: self.params.unwrap_or("{}").into(),
+                state,
+                responses: responses.unwrap_or_default(),
+            }));
+        }
+    }
+
+    /// A method of the protocol itself that answers `{}`.
+    pub(super) fn acknowledge(
+        &self,
+        run: impl FnOnce() -> Result<(), RpcError> + Send + 'static,
+    ) -> Target {
+        self.protocol(move || run().map(|()| Bytes::from_static(b"{}")))
+    }
+
+    pub(super) fn protocol(
+        &self,
+        run: impl FnOnce() -> Result<Bytes, RpcError> + Send + 'static,
+    ) -> Target {
+        self.served(move |_| std::future::ready(run().map_err(Error::from)))
+    }
+
+    /// A method of the protocol itself that needs its context, or time.
+    pub(super) fn served<F, Fut>(&self, run: F) -> Target
+    where
+        F: FnOnce(Ctx) -> Fut + Send + 'static,
+        Fut: Future<Output = HandlerResult<Bytes>> + Send + 'static,
+    {
+        Target::Protocol(ProtocolCall {
+            method: self.method,
+            lasting: false,
+            run: Box::new(move |ctx| Box::pin(run(ctx))),
+        })
+    }
+}

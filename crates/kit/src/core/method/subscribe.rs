@@ -1,0 +1,50 @@
+//! Wanting to hear of changes: `resources/subscribe` of old, `subscriptions/listen` of today.
+
+use std::sync::Arc;
+
+use rmcp::model::{SubscribeRequestParams, UnsubscribeRequestParams};
+
+use crate::core::listen;
+use crate::core::server::Server;
+use crate::middleware::{ProtocolCall, Target};
+use crate::wire::RpcError;
+
+use super::{Incoming, no_such_method, resource_uri};
+
+pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if !server.inner().exposes_resources() {
+        return Err(no_such_method());
+    }
+    let uri = resource_uri(&incoming.typed::<SubscribeRequestParams>()?.uri)?;
+    if uri.len() > listen::MAX_URI {
+        return Err(RpcError::invalid_params(format!(
+            "\"uri\" can have {} bytes in a subscription.",
+            listen::MAX_URI
+        )));
+    }
+    let connection = Arc::clone(incoming.connection);
+    Ok(incoming.acknowledge(move || connection.subscribe(&uri)))
+}
+
+pub(super) fn unsubscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    if !server.inner().exposes_resources() {
+        return Err(no_such_method());
+    }
+    let uri = resource_uri(&incoming.typed::<UnsubscribeRequestParams>()?.uri)?;
+    let connection = Arc::clone(incoming.connection);
+    Ok(incoming.acknowledge(move || {
+        connection.unsubscribe(&uri);
+        Ok(())
+    }))
+}
+
+pub(super) fn listen(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    let (params, server) = (incoming.typed::<listen::Params>()?, server.clone());
+    Ok(Target::Protocol(ProtocolCall {
+        method: incoming.method,
+        lasting: true,
+        run: Box::new(move |ctx| {
+            Box::pin(async move { listen::serve(server.inner(), ctx, params).await })
+        }),
+    }))
+}
