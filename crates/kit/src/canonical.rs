@@ -117,4 +117,26 @@ mod tests {
         let in_text = both(r#"["\\", "\"1000000000000000000000000000001", 1]"#);
         assert_eq!(in_text.0, in_text.1);
     }
+
+    /// Anybody may send this, so what it costs must not grow with how deep it is.
+    #[test]
+    fn what_is_deep_takes_no_longer_than_what_is_long() {
+        use std::time::Instant;
+        let nested = |depth: usize| {
+            let text = "x".repeat(200_000);
+            let json = format!("{}\"{text}\"{}", "[".repeat(depth), "]".repeat(depth));
+            RawValue::from_string(json).unwrap()
+        };
+        let (flat, deep) = (nested(1), nested(100));
+        let time = |json: &RawValue| {
+            let (begin, mut written) = (Instant::now(), Vec::new());
+            text(json, &mut written);
+            assert!(written.len() > 200_000);
+            begin.elapsed()
+        };
+        // Each time the best of several, as others use the machine meanwhile.
+        let best = |json: &RawValue| (0..7).map(|_| time(json)).min().unwrap();
+        let (short, long) = (best(&flat), best(&deep));
+        assert!(long < short * 4, "{short:?} and {long:?}");
+    }
 }

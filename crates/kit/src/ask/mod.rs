@@ -37,6 +37,7 @@ pub use roots::{Root, Roots};
 pub use sample::{Sample, Sampled};
 pub use url::Url;
 
+use rounds::Given;
 pub(crate) use rounds::{Rounds, Seed};
 pub(crate) use vault::{Vault, VaultLimits};
 
@@ -174,7 +175,10 @@ impl Ctx {
         let answer = if let Some(task) = self.task() {
             return self.ask_task(task, question, &asked).await;
         } else if let Some(rounds) = self.rounds() {
-            rounds.ask(self, question.name(), &asked).await?
+            match rounds.ask(self, question.name(), &asked).await? {
+                Given::Answer(answer) => answer,
+                Given::Task(task) => return self.ask_task(task, question, &asked).await,
+            }
         } else if self.era() == Era::Legacy {
             self.request(&asked).await?
         } else {

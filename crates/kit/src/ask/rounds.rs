@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Ctx;
 use crate::error::{Error, Result};
+use crate::tasks::TaskHandle;
 
 use super::Asked;
 
@@ -120,10 +121,15 @@ impl Rounds {
     }
 
     /// The answer, if it is there; if not, the question is part of this round, and the wait ends
-    /// with the call; unless that becomes a task, which then has the question.
-    pub(super) async fn ask(&self, ctx: &Ctx, name: Option<&str>, asked: &Asked) -> Result<Value> {
+    /// with the call; unless that becomes a task, which then has to ask it.
+    pub(super) async fn ask<'a>(
+        &self,
+        ctx: &'a Ctx,
+        name: Option<&str>,
+        asked: &Asked,
+    ) -> Result<Given<'a>> {
         let key = match self.look_up(name, asked)? {
-            Known::Answer(answer) => return Ok(answer),
+            Known::Answer(answer) => return Ok(Given::Answer(answer)),
             Known::Open(key) => key,
         };
         let _open = Open { rounds: self, key };
@@ -131,7 +137,7 @@ impl Rounds {
         tokio::select! {
             () = self.over.cancelled() => {}
             () = ctx.cancelled() => {}
-            task = ctx.becoming_task() => return super::tasks::ask(task, name, asked).await,
+            task = ctx.becoming_task() => return Ok(Given::Task(task)),
         }
         Err(ended())
     }
@@ -232,6 +238,13 @@ impl Rounds {
 
 fn ended() -> Error {
     Error::user("The call ended before there was an answer.")
+}
+
+/// What comes of a question in a round.
+pub(super) enum Given<'a> {
+    Answer(Value),
+    /// The call has become a task: whoever looks at it is to be asked.
+    Task(&'a TaskHandle),
 }
 
 /// What is known of a question.

@@ -110,8 +110,10 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
 
 async fn next(mailbox: &Mailbox, leaving: &CancellationToken) -> Option<News> {
     tokio::select! {
-        news = mailbox.next() => Some(news),
+        // However much there is to tell.
+        biased;
         () = leaving.cancelled() => None,
+        news = mailbox.next() => Some(news),
     }
 }
 

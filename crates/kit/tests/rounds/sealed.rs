@@ -1,6 +1,8 @@
 //! A state counts once, within its time, for the call it was made for; anything else never runs the component.
 
-use std::sync::atomic::Ordering;
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -260,19 +262,32 @@ fn a_client_that_cannot_be_asked_has_no_state_either() {
     assert_eq!(stage.runs(), before);
 }
 
+/// Nothing was used up, so the client loses nothing: neither its answers nor what was done already.
 #[test]
-fn a_store_that_cannot_tell() {
-    struct Away(StoreError);
+fn after_a_store_that_could_not_tell_the_same_state_is_still_good() {
+    struct Away(StoreError, Arc<AtomicBool>);
     impl NonceStore for Away {
         fn claim<'a>(&'a self, _: &'a Principal, _: u128, _: Duration) -> StoreFuture<'a, bool> {
-            Box::pin(std::future::ready(Err(self.0)))
+            let away = self.1.load(Ordering::SeqCst);
+            Box::pin(ready(if away { Err(self.0) } else { Ok(true) }))
         }
     }
     for error in [StoreError::Full, StoreError::Unavailable] {
-        let stage = Stage::of("test", |builder| builder.nonce_store(Away(error)));
-        let (state, before) = (stage.ordered(), stage.runs());
-        let answer = stage.call(again(tea(), state, five()));
-        assert!(answer["error"]["code"].is_i64(), "{answer}");
-        assert_eq!(stage.runs(), before);
+        let away = Arc::<AtomicBool>::default();
+        let store = Away(error, Arc::clone(&away));
+        let stage = Stage::of("test", |builder| builder.nonce_store(store));
+        let next = stage.call(again(tea(), stage.ordered(), five()));
+        let (state, before) = (state(&next), stage.runs());
+        let retry = || again(tea(), &*state, json!({ "wrap": accept(true) }));
+        away.store(true, Ordering::SeqCst);
+        for _ in 0..3 {
+            let answer = stage.call(retry());
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(message.contains("same call again"), "{message}");
+            assert_eq!(stage.runs(), before);
+        }
+        away.store(false, Ordering::SeqCst);
+        assert_eq!(text(&stage.call(retry())), ("5 tea, wrapped", false));
+        assert_eq!(stage.counts.charges.load(Ordering::SeqCst), 1);
     }
 }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
-use pymcp_kit::core::{Connection, Event, ServerBuilder};
+use pymcp_kit::core::{Connection, Event, Exchange, ServerBuilder};
 use pymcp_kit::{
     Ctx, Elicited, Form, NoArgs, Principal, Prompt, Question, Resource, Result, Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 /// All that clients are told of a state that does not count.
 const REFUSED: &str = "\"requestState\" is invalid or has expired; make the call again without it.";
@@ -113,6 +115,14 @@ pub(crate) fn builder(name: &str) -> (ServerBuilder, Arc<Counts>) {
     (builder, counts)
 }
 
+/// Longer than everything that has a time limit of its own.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// What comes while the clock, which is to be paused, has nothing else to wait for.
+pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
+    timeout(PATIENCE, what).await.expect("in time")
+}
+
 /// One client of a server; no component here waits for anything but answers.
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -149,28 +159,40 @@ impl Stage {
 
     /// The answer to a request of a client that can fill in forms.
     pub(crate) fn request(&self, method: &str, params: Value) -> Value {
-        let mut params = params;
-        params["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} },
-        });
-        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        self.send(&message.to_string())
+        self.send(&modern(method, params))
     }
 
     pub(crate) fn send(&self, message: &str) -> Value {
-        let body = match self.server.parse(message.as_bytes()) {
-            Ok(body) => body,
-            Err(malformed) => return json!({ "error": { "code": malformed.error.code.0 } }),
-        };
-        let mut exchange = match self.server.receive(&self.connection, body).into_exchange() {
+        let mut exchange = match self.begin(message) {
             Ok(exchange) => exchange,
-            Err(answer) => return serde_json::from_slice(&answer.unwrap().body).unwrap(),
+            Err(answer) => return answer,
         };
-        match exchange.next_event().now_or_never() {
-            Some(Some(Event::Answer(answer))) => serde_json::from_slice(&answer.body).unwrap(),
-            other => panic!("no answer at once: {other:?}"),
+        let event = exchange.next_event().now_or_never();
+        answer(event.expect("an answer at once"))
+    }
+
+    /// What there is to poll, or the answer that is there already.
+    fn begin(&self, message: &str) -> Result<Exchange, Value> {
+        match self.server.parse(message.as_bytes()) {
+            Ok(body) => self
+                .server
+                .receive(&self.connection, body)
+                .into_exchange()
+                .map_err(|answer| serde_json::from_slice(&answer.unwrap().body).unwrap()),
+            Err(malformed) => Err(json!({ "error": { "code": malformed.error.code.0 } })),
         }
+    }
+
+    /// A call of a tool that waits for more than answers.
+    pub(crate) fn begin_call(&self, params: Value) -> Exchange {
+        let begun = self.begin(&modern("tools/call", params));
+        begun.unwrap_or_else(|answer| panic!("it did not begin: {answer}"))
+    }
+
+    /// The answer to such a call.
+    pub(crate) async fn wait_for(&self, params: Value) -> Value {
+        let mut exchange = self.begin_call(params);
+        answer(soon(exchange.next_event()).await)
     }
 
     pub(crate) fn call(&self, params: Value) -> Value {
@@ -191,6 +213,24 @@ impl Stage {
         assert_eq!(answer["error"], expected, "{answer}");
         assert_eq!(self.runs(), before, "it ran");
     }
+}
+
+/// The answer that this event has to be.
+#[track_caller]
+pub(crate) fn answer(event: Option<Event>) -> Value {
+    match event {
+        Some(Event::Answer(answer)) => serde_json::from_slice(&answer.body).unwrap(),
+        other => panic!("no answer: {other:?}"),
+    }
+}
+
+/// A request of a client that can fill in forms.
+fn modern(method: &str, mut params: Value) -> String {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": { "elicitation": {} },
+    });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
 }
 
 /// The order that most tests make.

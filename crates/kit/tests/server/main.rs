@@ -1,0 +1,13 @@
+//! A whole server in memory: what it hands out, what it tells, what it keeps to and what it refuses.
+//!
+//! The clock is paused wherever something has a time limit, so nothing here takes as long as it says.
+
+#![allow(clippy::unwrap_used)]
+
+mod asking;
+mod bounds;
+mod client;
+mod listening;
+mod pages;
+mod switching;
+mod tasks;
