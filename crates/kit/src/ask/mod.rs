@@ -227,7 +227,7 @@ impl Ctx {
     /// Does `work` once, however often a question makes the handler run again: its result is kept
     /// under `key` in the state that the client carries, signed but readable, so nothing secret
     /// belongs in it. Without a question after it, and for legacy clients, it simply runs. It must
-    /// ask nothing itself: ask before it.
+    /// ask nothing itself (ask before it), and a key is for one piece of work at a time.
     ///
     /// # Errors
     /// Those of `work`, which are not kept; and when the result cannot be kept.

@@ -12,6 +12,9 @@ use crate::error::Error;
 
 use super::{Flow, Invocation, Middleware, Next, Target, tool_error};
 
+/// More than any request takes.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 pub(super) struct Timeout(pub(super) Duration);
 
 impl Middleware for Timeout {
@@ -52,6 +55,8 @@ where
     if let std::task::Poll::Ready(outcome) = futures_util::poll!(&mut work) {
         return Some(outcome);
     }
+    // A limit that no clock can add is none.
+    let limit = limit.min(LONGEST);
     let mut deadline = Instant::now() + limit;
     loop {
         let timer = pin!(sleep_until(deadline));
