@@ -69,7 +69,7 @@ struct Shared {
     asked: AtomicBool,
     asked_for: Mutex<Duration>,
     /// Modern era: the questions of this request.
-    rounds: Option<Rounds>,
+    rounds: Option<Box<Rounds>>,
     task_state: AtomicU8,
     task: SetOnce<TaskHandle>,
     /// Whoever runs the handler and has to hear of what it waits for.
@@ -113,7 +113,7 @@ impl Ctx {
             asking: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
             asked_for: Mutex::default(),
-            rounds: seed.map(Rounds::new),
+            rounds: seed.map(|seed| Box::new(Rounds::new(seed))),
             task_state: AtomicU8::new(NO_TASK),
             task: SetOnce::new(),
             driver: AtomicWaker::new(),
@@ -330,7 +330,7 @@ impl Ctx {
 
     /// The questions of this request, in the modern era.
     pub(crate) fn rounds(&self) -> Option<&Rounds> {
-        self.0.rounds.as_ref()
+        self.0.rounds.as_deref()
     }
 
     /// The task that this request has become.
@@ -346,6 +346,11 @@ impl Ctx {
     /// Lets the handler turn the request into a task.
     pub(crate) fn may_become_task(&self) {
         self.0.task_state.store(MAY_BECOME_TASK, Ordering::Release);
+    }
+
+    /// Whether the handler may do so.
+    pub(crate) fn can_become_task(&self) -> bool {
+        self.0.task_state.load(Ordering::Acquire) != NO_TASK
     }
 
     /// Whether the handler waits for the request to become a task.

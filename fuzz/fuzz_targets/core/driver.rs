@@ -110,7 +110,7 @@ impl Driver {
                 client.stream = opened.or(client.stream.take());
             }
             Step::CloseStream(side) => self.client(*side).stream = None,
-            Step::Updated => self.server.resource_updated("data://fixed"),
+            Step::Updated => self.server.components().updated("data://fixed"),
             Step::Wait(seconds) => self.wait(Duration::from_secs((*seconds).into())),
         }
         self.settle();
@@ -298,6 +298,7 @@ impl Running {
         for _ in 0..ENDLESS {
             match self.poll_event() {
                 Poll::Pending => return false,
+                Poll::Ready(Some(Event::Release)) => {}
                 Poll::Ready(Some(Event::Message(message))) => {
                     self.heard(check::message(&message), client)
                 }

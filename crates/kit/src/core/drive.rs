@@ -19,17 +19,21 @@ pub(super) enum Driven<T> {
 
 /// Runs `work`, which is the handler of `ctx`.
 pub(super) async fn drive<T>(ctx: &Ctx, work: BoxFuture<'static, T>) -> Driven<T> {
+    // Nearly every request: nobody who could be asked, and no task to become.
+    if ctx.rounds().is_none() && !ctx.can_become_task() {
+        return Driven::Done(work.await);
+    }
     let mut end = EndRounds(Some(ctx));
     let mut work = Some(work);
     poll_fn(|cx| {
         let Some(running) = &mut work else {
             return Poll::Pending;
         };
-        // Before it runs: what it says from another task while it runs must wake us.
-        ctx.register_driver(cx.waker());
         if let Poll::Ready(done) = running.as_mut().poll(cx) {
             return Poll::Ready(Driven::Done(done));
         }
+        // Before what it waits for is looked at: what another task says after that must wake us.
+        ctx.register_driver(cx.waker());
         if ctx.becomes_task()
             && let Some(work) = work.take()
         {

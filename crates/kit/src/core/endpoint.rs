@@ -49,20 +49,29 @@ impl Inner {
         }
     }
 
+    /// Takes up the rounds of questions that this request continues.
+    async fn open(&self, ctx: &Ctx) -> Result<()> {
+        match ctx.rounds() {
+            // Rare and large, so it has a place of its own.
+            Some(_) => Box::pin(self.vault.open(ctx)).await,
+            None => Ok(()),
+        }
+    }
+
     async fn call(
         self: &Arc<Self>,
         ctx: Ctx,
         prepared: Arc<PreparedTool>,
         arguments: Arguments,
     ) -> Result<Outcome> {
-        self.vault.open(&ctx).await?;
+        self.open(&ctx).await?;
         let beginning = match task::beginning(&ctx, &prepared) {
             Ok(beginning) => beginning,
             Err(error) => return soften(error, ctx.era()),
         };
         let work = (prepared.tool.handler)(ctx.clone(), arguments);
         if let Beginning::Task = beginning {
-            return self.begin_task(ctx, prepared, work).await;
+            return Box::pin(self.begin_task(ctx, prepared, work)).await;
         }
         let done = match drive(&ctx, work).await {
             Driven::Done(done) => done,
@@ -73,7 +82,7 @@ impl Inner {
                     .map(Outcome::InputRequired)
                     .or_else(|error| soften(error, ctx.era()));
             }
-            Driven::Task(work) => return self.begin_task(ctx, prepared, work).await,
+            Driven::Task(work) => return Box::pin(self.begin_task(ctx, prepared, work)).await,
         };
         let result = match done {
             Ok(result) => result,
@@ -87,7 +96,7 @@ impl Inner {
     }
 
     async fn read(&self, ctx: Ctx, uri: String, found: Found) -> Result<Outcome> {
-        self.vault.open(&ctx).await?;
+        self.open(&ctx).await?;
         let place = |mime_type: &Option<String>| Place {
             uri: uri.clone(),
             mime_type: mime_type.clone(),
@@ -118,7 +127,7 @@ impl Inner {
 
     async fn get(&self, ctx: Ctx, prompt: Arc<Prompt>, arguments: JsonObject) -> Result<Outcome> {
         prompt.check(&arguments)?;
-        self.vault.open(&ctx).await?;
+        self.open(&ctx).await?;
         let work = (prompt.handler)(ctx.clone(), arguments);
         match drive(&ctx, work).await {
             Driven::Done(result) => {
