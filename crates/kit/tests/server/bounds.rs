@@ -58,7 +58,7 @@ async fn an_introduction_is_short() {
     let around = introduction("").to_string().len();
     for (length, fits) in [
         (INTRODUCTION, true),
-        (INTRODUCTION + 1, false),
+        (INTRODUCTION + around, false),
         (900_000, false),
     ] {
         let client = Client::stranger(&server);
@@ -70,6 +70,18 @@ async fn an_introduction_is_short() {
             assert_eq!(answer["error"]["code"], -32602, "{length}");
         }
     }
+    // Pictures are let go of instead.
+    let client = Client::stranger(&server);
+    let mut params = introduction("");
+    let picture = format!("data:image/png;base64,{}", "A".repeat(100_000));
+    params["clientInfo"]["icons"] = json!([{ "src": picture }]);
+    client.ask("initialize", params).await;
+    let kept = client.connection.peer().expect("a session");
+    assert!(
+        kept.client
+            .as_ref()
+            .is_some_and(|client| client.icons.is_none())
+    );
 }
 
 #[derive(Deserialize, JsonSchema)]

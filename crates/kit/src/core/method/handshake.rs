@@ -20,15 +20,17 @@ use super::{Incoming, json, skills};
 const MAX_INTRODUCTION: usize = 16 << 10;
 
 pub(super) fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
-    if incoming
-        .params
-        .is_some_and(|params| params.len() > MAX_INTRODUCTION)
-    {
-        return Err(RpcError::invalid_params(format!(
-            "The params of \"initialize\" can have {MAX_INTRODUCTION} bytes: they are kept for as long as the session lasts."
-        )));
+    let mut params: InitializeRequestParams = incoming.typed()?;
+    if incoming.params.map_or(0, str::len) > MAX_INTRODUCTION {
+        // Pictures are most of a long introduction, and nobody here looks at them.
+        params.client_info.icons = None;
+        let kept = json(&(&params.capabilities, &params.client_info))?;
+        if kept.len() > MAX_INTRODUCTION {
+            return Err(RpcError::invalid_params(format!(
+                "\"capabilities\" and \"clientInfo\" can have {MAX_INTRODUCTION} bytes: they are kept for as long as the session lasts."
+            )));
+        }
     }
-    let params: InitializeRequestParams = incoming.typed()?;
     let proposed = params.protocol_version.as_str();
     let version = LEGACY_VERSIONS
         .into_iter()
