@@ -37,7 +37,8 @@ const MIN_TTL: Duration = Duration::from_secs(1);
 /// Bounds of tasks. Those on numbers and bytes are for [`MemoryTaskStore`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskLimits {
-    /// Tasks in all, with those that have ended. Default 4,096.
+    /// Tasks in all, with those that have ended; those that run count here, and not among the calls in
+    /// flight. Default 4,096.
     pub tasks: usize,
     /// Tasks of one caller. Default 256.
     pub tasks_per_principal: usize,
