@@ -9,5 +9,6 @@ mod bounds;
 mod client;
 mod listening;
 mod pages;
+mod session;
 mod switching;
 mod tasks;

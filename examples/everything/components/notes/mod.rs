@@ -4,8 +4,8 @@
 //! stand alone: there `write_note` hands out a notebook, a handle that cannot be guessed, and
 //! `note://{notebook}/{name}` is where its notes are. Either way, whose they are is checked in every call.
 //!
-//! The kit does not say when a session ends, so notes are forgotten when they are not used for an
-//! hour, or earlier, when there are too many notebooks. No subscription tells of `note://{name}`: all
+//! A session's notes are forgotten when it ends; any notes when they are not used for an hour, or
+//! earlier, when there are too many notebooks. No subscription tells of `note://{name}`: all
 //! sessions have that URI, and would hear that somebody wrote a note of that name.
 
 pub(crate) mod forget;
@@ -79,6 +79,18 @@ impl Notes {
     fn names(&self, caller: &Principal, notebook: &Notebook) -> Option<Vec<String>> {
         let owner = (caller.clone(), notebook.clone());
         self.0.with(&owner, |notes| notes.keys().cloned().collect())
+    }
+
+    /// Begins a notebook, and forgets it when the session that it belongs to is over.
+    fn begin(&self, ctx: &Ctx, owner: Owner, notes: BTreeMap<String, String>) {
+        self.0.insert(owner.clone(), notes);
+        if let (_, Notebook::Session(_)) = owner {
+            let (kept, over) = (Arc::clone(&self.0), ctx.session_over());
+            tokio::spawn(async move {
+                over.await;
+                kept.remove(&owner);
+            });
+        }
     }
 }
 

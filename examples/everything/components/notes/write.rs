@@ -40,7 +40,7 @@ pub(crate) fn tool(notes: &Notes) -> Tool {
     .title("Write a note")
     .description(
         "Keeps a note for this session; without a session, in a notebook whose handle is returned. \
-         It is forgotten after an hour without use, or earlier when others need the room.",
+         It is forgotten with the session, after an hour without use, or earlier when others need the room.",
     )
     .output_schema::<Kept>()
     .destructive(true)
@@ -73,9 +73,7 @@ async fn write(ctx: Ctx, args: Args, notes: Notes) -> Result<ToolResult> {
         }
         // Only handles that were handed out lead anywhere.
         None if named => return Err(unknown()),
-        None => notes
-            .0
-            .insert(owner, BTreeMap::from([(args.name, args.text)])),
+        None => notes.begin(&ctx, owner, BTreeMap::from([(args.name, args.text)])),
     }
     let kept = Kept {
         uri: link.uri.clone(),

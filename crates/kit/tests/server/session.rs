@@ -1,0 +1,47 @@
+//! What lasts as long as a session does.
+
+use pymcp_kit::{Ctx, NoArgs, Result, Server, SessionKey, Tool};
+use serde_json::json;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::client::{Client, able, soon};
+
+/// A tool that says whose session it was called in, and again when that is over.
+fn server(told: UnboundedSender<Option<SessionKey>>) -> Server {
+    let tool = Tool::new("watch", move |ctx: Ctx, _: NoArgs| watch(ctx, told.clone()));
+    Server::builder("test", "1.0.0").tool(tool).build().unwrap()
+}
+
+async fn watch(ctx: Ctx, told: UnboundedSender<Option<SessionKey>>) -> Result<()> {
+    let (session, over) = (ctx.session(), ctx.session_over());
+    told.send(session)?;
+    tokio::spawn(async move {
+        over.await;
+        told.send(session)
+    });
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_is_told_to_whoever_kept_something_for_it() {
+    let (told, mut heard) = unbounded_channel();
+    let server = server(told);
+    let watch = json!({ "name": "watch", "arguments": {} });
+    let (one, _stream) = Client::legacy(&server).await;
+    let (other, _stream) = Client::legacy(&server).await;
+    one.result("tools/call", watch.clone()).await;
+    let first = heard.recv().await.unwrap();
+    other.result("tools/call", watch.clone()).await;
+    let second = heard.recv().await.unwrap();
+    assert!(first.is_some() && second.is_some() && first != second);
+    other.connection.close();
+    assert_eq!(soon(heard.recv()).await, Some(second));
+    assert!(heard.try_recv().is_err(), "the first one goes on");
+    one.connection.close();
+    assert_eq!(soon(heard.recv()).await, Some(first));
+
+    // A request that stands alone belongs to none.
+    let alone = Client::modern(&server, able());
+    alone.result("tools/call", watch).await;
+    assert_eq!(heard.recv().await, Some(None));
+}
