@@ -79,6 +79,7 @@ pub fn server() -> Server {
             in_flight_per_connection: IN_FLIGHT_PER_CONNECTION,
             in_flight: IN_FLIGHT,
             result_bytes: 4096,
+            ..CallLimits::default()
         })
         .build()
         .unwrap()
