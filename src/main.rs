@@ -8,10 +8,5 @@ use std::process::ExitCode;
 static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
 
 fn main() -> ExitCode {
-    // Before anything else: a worker has no settings, no runtime and no other threads.
-    #[cfg(feature = "python")]
-    if pymcp_python::worker::is_requested() {
-        return pymcp_python::worker::main();
-    }
     pymcp::cli::main()
 }

@@ -30,10 +30,6 @@ const SKILLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/conformance/
 static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
 
 fn main() -> ExitCode {
-    #[cfg(feature = "python")]
-    if pymcp_python::worker::is_requested() {
-        return pymcp_python::worker::main();
-    }
     pymcp::cli::main_with(|_| server())
 }
 

@@ -24,6 +24,11 @@ mod components;
 
 use std::process::ExitCode;
 
+/// As in the program itself: it can be its own worker.
+#[cfg(feature = "python")]
+#[global_allocator]
+static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
+
 fn main() -> ExitCode {
     pymcp::cli::main_with(|_| components::builder())
 }

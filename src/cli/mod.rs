@@ -51,6 +51,11 @@ pub fn main() -> ExitCode {
 /// Runs the program with other components: everything else (settings, transports, limits) stays as
 /// it is.
 pub fn main_with(server: fn(Parts) -> ServerBuilder) -> ExitCode {
+    // Before anything else: a worker has no settings, no runtime and no other threads.
+    #[cfg(feature = "python")]
+    if pymcp_python::worker::is_requested() {
+        return pymcp_python::worker::main();
+    }
     if let Err(sentence) = load_env_file() {
         return fail(USAGE, &sentence);
     }
