@@ -1,0 +1,69 @@
+//! What is sent and what comes back.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use url::Url;
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// Where to; `http:` or `https:`.
+    pub url: Url,
+    /// Headers besides those that every request has.
+    pub headers: HeaderMap,
+    /// The body; empty for none.
+    pub body: Bytes,
+}
+
+impl Request {
+    /// A `GET` of `url`.
+    pub fn get(url: Url) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// A `POST` of a form (`application/x-www-form-urlencoded`).
+    pub fn form<'a>(url: Url, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let mut request = Self::get(url);
+        request.method = Method::POST;
+        request.body = body.into();
+        request.header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        )
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Adds a header that is shown nowhere and goes to no other origin.
+    pub fn secret(self, name: HeaderName, mut value: HeaderValue) -> Self {
+        value.set_sensitive(true);
+        self.header(name, value)
+    }
+}
+
+/// What came back, whole.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Any status: whether it is a good one is for the caller to say.
+    pub status: StatusCode,
+    /// Where it came from, after redirects.
+    pub url: Url,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, decompressed.
+    pub body: Bytes,
+}

@@ -1,0 +1,1 @@
+//! Names become addresses here, and only those that may be reached.
