@@ -12,24 +12,28 @@
 //! | `links` | addresses: which are the same, and without what follows people around |
 //! | `rank` | many lists become one |
 //! | `state` | what is remembered of an engine: its pace, and whether it is left alone |
+//! | `setup` | which engines there are |
 //! | `search` | who is asked, when, and for how long |
-//!
-//! All I/O is done by `pymcp-egress`, in one place in `search`.
+//! | `door` | the one place that does I/O, by `pymcp-egress` |
 
 mod config;
+mod door;
 mod engine;
 mod html;
 mod links;
+mod outcome;
 mod query;
 mod rank;
 mod region;
 mod search;
+mod setup;
 mod state;
 mod text;
 
 pub use config::{Config, InvalidConfig, Pace, Secret};
 pub use engine::{ALL, Blocked, Engine, Hit, Hits, Index, Kind};
+pub use outcome::{Found, Outcome, Report, Status};
 pub use pymcp_egress::{InvalidProxy, Proxy};
 pub use query::{InvalidQuery, Query};
 pub use region::{REGIONS, Region};
-pub use search::{Found, Outcome, Report, Search, Status};
+pub use search::Search;

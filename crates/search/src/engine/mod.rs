@@ -5,6 +5,7 @@
 
 mod status;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pymcp_egress::{Request, Response};
@@ -29,7 +30,7 @@ pub struct Kind {
     /// Whether it has to be set up (an address or a key) and is therefore asked first.
     pub keyed: bool,
     /// Makes it ready.
-    pub(crate) make: fn(&Setup<'_>) -> Result<Box<dyn Engine>, InvalidConfig>,
+    pub(crate) make: fn(&Setup<'_>) -> Result<Arc<dyn Engine>, InvalidConfig>,
 }
 
 /// Whose crawl the results are from: two engines with the same index are one opinion, not two.
@@ -45,6 +46,16 @@ pub enum Index {
     Wikipedia,
     /// Several others'.
     Mixed,
+}
+
+impl Index {
+    /// What its opinion counts. An encyclopaedia has something on everything: it confirms more than it finds.
+    pub(crate) fn weight(self) -> f64 {
+        match self {
+            Self::Wikipedia => 0.5,
+            _ => 1.0,
+        }
+    }
 }
 
 /// What an engine is set up with.

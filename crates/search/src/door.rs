@@ -1,0 +1,53 @@
+//! The one place that does I/O.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::time::Duration;
+
+use pymcp_egress::{Egress, Error, Limits, Request, Response};
+
+use crate::config::Config;
+
+/// Redirects that are followed: to another spelling of the address, or to another host of the engines.
+const REDIRECTS: usize = 3;
+/// Requests of all searches that are under way at once.
+const CONCURRENT: usize = 32;
+
+type Sending = Pin<Box<dyn Future<Output = Result<Response, Error>> + Send>>;
+
+/// Where requests go out; in tests, where they are answered.
+pub(crate) struct Door(Box<dyn Fn(Request) -> Sending + Send + Sync>);
+
+impl Door {
+    /// To these hosts and no others.
+    pub(crate) fn new(config: &Config, hosts: &BTreeSet<String>) -> Self {
+        let egress = Egress::builder()
+            .hosts(hosts.iter().cloned())
+            .private_hosts(config.private_hosts.iter().cloned())
+            .proxy(config.proxy.clone())
+            .user_agent(&config.user_agent)
+            .limits(Limits {
+                time: config.engine_time,
+                connect: config.engine_time.min(Duration::from_secs(5)),
+                body: config.response_bytes,
+                redirects: REDIRECTS,
+                concurrent: CONCURRENT,
+            })
+            .build();
+        Self::from_fn(move |request| {
+            let egress = egress.clone();
+            async move { egress.send(request).await }
+        })
+    }
+
+    pub(crate) fn from_fn<Fut>(send: impl Fn(Request) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Result<Response, Error>> + Send + 'static,
+    {
+        Self(Box::new(move |request| Box::pin(send(request))))
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Result<Response, Error> {
+        (self.0)(request).await
+    }
+}

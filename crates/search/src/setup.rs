@@ -1,0 +1,95 @@
+//! Which engines there are, after the configuration.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pymcp_egress::is_public;
+use url::Host;
+
+use crate::config::{Config, InvalidConfig, Secret};
+use crate::engine::{self, ALL, Engine, Index, Kind, Setup};
+use crate::state::Memory;
+
+/// An engine that is set up, and what is remembered of it.
+pub(crate) struct Asked {
+    pub(crate) name: &'static str,
+    pub(crate) index: Index,
+    /// Whether it is asked before the others.
+    pub(crate) keyed: bool,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) memory: Memory,
+}
+
+/// The engines that are set up, in the order of [`ALL`], and their hosts.
+pub(crate) struct Ready {
+    pub(crate) engines: Vec<Asked>,
+    pub(crate) hosts: BTreeSet<String>,
+}
+
+/// Sets the engines up.
+pub(crate) fn engines(config: &Config) -> Result<Ready, InvalidConfig> {
+    let names = config.engines.iter().flatten().chain(config.urls.keys());
+    for name in names {
+        if !ALL.iter().any(|kind| kind.name == name) {
+            return Err(InvalidConfig::Engine { name: name.clone() });
+        }
+    }
+    let mut engines = Vec::new();
+    let mut hosts = BTreeSet::new();
+    for kind in ALL {
+        let wanted = config
+            .engines
+            .as_ref()
+            .is_none_or(|names| names.contains(kind.name));
+        if !wanted {
+            continue;
+        }
+        let engine = match set_up(kind, config) {
+            Ok(engine) => engine,
+            // Unless it was named, it need not be there.
+            Err(InvalidConfig::NotSetUp { .. }) if config.engines.is_none() => continue,
+            Err(error) => return Err(error),
+        };
+        hosts.extend(engine.hosts());
+        engines.push(Asked {
+            name: kind.name,
+            index: kind.index,
+            keyed: kind.keyed,
+            engine,
+            memory: Memory::new(config.pace),
+        });
+    }
+    match engines.is_empty() {
+        true => Err(InvalidConfig::NoEngine),
+        false => Ok(Ready { engines, hosts }),
+    }
+}
+
+fn set_up(kind: &Kind, config: &Config) -> Result<Arc<dyn Engine>, InvalidConfig> {
+    let address = config.urls.get(kind.name).map(String::as_str).or(kind.url);
+    let Some(address) = address else {
+        return Err(InvalidConfig::NotSetUp { name: kind.name });
+    };
+    // Any language will do to judge the host, as none makes a host private.
+    let url = engine::base(&address.replace("{language}", "en"))?;
+    let host = engine::host(&url);
+    let far = url.scheme() == "https" && !is_near(&url.host());
+    if !far && !config.private_hosts.contains(&host) {
+        return Err(InvalidConfig::Private { host });
+    }
+    (kind.make)(&Setup {
+        url: address,
+        key: config.brave_api_key.as_ref().map(Secret::expose),
+    })
+}
+
+/// Whether a host can be seen to be on this machine or network without looking it up.
+fn is_near(host: &Option<Host<&str>>) -> bool {
+    match host {
+        Some(Host::Ipv4(address)) => !is_public(IpAddr::V4(*address)),
+        Some(Host::Ipv6(address)) => !is_public(IpAddr::V6(*address)),
+        Some(Host::Domain(name)) => *name == "localhost" || name.ends_with(".localhost"),
+        None => true,
+    }
+}
