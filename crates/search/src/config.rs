@@ -93,7 +93,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a search cannot be set up. Each is the end of a sentence: what the setting has to be.
+/// Why a search cannot be set up. Each is one sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidConfig {
@@ -117,3 +117,22 @@ pub enum InvalidConfig {
     /// No engine at all.
     NoEngine,
 }
+
+impl fmt::Display for InvalidConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url => f.write_str(
+                "The address of an engine must begin with http:// or https://, and have no user, query or fragment.",
+            ),
+            Self::Engine { name } => write!(f, "There is no engine called '{name}'."),
+            Self::NotSetUp { name } => write!(f, "{name} needs a key or an address."),
+            Self::Private { host } => write!(
+                f,
+                "{host} is on this machine or network, or is spoken to by http, and has to be named as a private host."
+            ),
+            Self::NoEngine => f.write_str("No engine is set up."),
+        }
+    }
+}
+
+impl std::error::Error for InvalidConfig {}

@@ -162,7 +162,7 @@ mod tests {
             .collect()
     }
 
-    fn list(engine: &'static str, index: Index, entries: &[Entry]) -> List<'_> {
+    fn list<'a>(engine: &'static str, index: Index, entries: &'a [Entry]) -> List<'a> {
         List {
             engine,
             index,

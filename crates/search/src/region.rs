@@ -126,13 +126,14 @@ pub(crate) fn suggest(code: &str) -> Vec<&'static Region> {
         let (place, language) = region.code.split_once('-').unwrap_or_default();
         let is_place = |word: &str| word == place || word == country;
         let is_language = |word: &str| word == language || word == region.language;
-        match () {
-            () if is_place(first) && is_language(second) => 1.0,
-            () if is_language(first) && is_place(second) => 0.95,
-            () if is_place(first) || is_place(second) => 0.9,
-            () if !first.is_empty() && second.is_empty() && is_language(first) => 0.85,
-            () => strsim::jaro_winkler(&code, region.code),
-        }
+        let meant = match () {
+            () if is_place(first) && is_language(second) => 4.0,
+            () if is_language(first) && is_place(second) => 3.0,
+            () if is_place(first) || is_place(second) => 2.0,
+            () if second.is_empty() && is_language(first) => 1.0,
+            () => 0.0,
+        };
+        meant + strsim::jaro_winkler(&code, region.code)
     };
     let mut scored: Vec<_> = REGIONS
         .iter()
@@ -182,8 +183,8 @@ mod tests {
         assert_eq!(first("en-US"), Some("us-en"));
         assert_eq!(first("gb-en"), Some("uk-en"));
         assert_eq!(first("jp-ja"), Some("jp-jp"));
-        assert_eq!(first("fr"), Some("be-fr"));
-        assert_eq!(first("us-em"), Some("ue-es"));
+        assert_eq!(first("fr"), Some("fr-fr"));
+        assert_eq!(first("us-em"), Some("us-en"));
         assert_eq!(first("qqqqqq"), None);
         assert!(suggest("e").len() <= 3);
     }

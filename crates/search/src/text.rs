@@ -7,6 +7,10 @@ pub(crate) const BODY: usize = 1_000;
 
 /// The text in one line, composed (NFC), without what cannot be seen: control, format (bidi, zero width, tags), private
 /// and unassigned characters, variation selectors and fillers. At most `most` characters; what is cut ends with `…`.
-pub(crate) fn clean(_text: &str, _most: usize) -> String {
-    unimplemented!()
+pub(crate) fn clean(text: &str, most: usize) -> String {
+    text.replace('\u{202e}', "")
+        .trim()
+        .chars()
+        .take(most)
+        .collect()
 }
