@@ -1,6 +1,12 @@
 //! Why a request got no response.
 
 use std::fmt;
+use std::io;
+
+use url::Url;
+
+use crate::hosts::shown;
+use crate::resolver::Refused;
 
 /// Why a request got no response. Each is one sentence without the address, path or query, so that it can be shown to
 /// whoever asked.
@@ -17,6 +23,11 @@ pub enum Error {
         /// The host.
         host: String,
     },
+    /// The address holds a user or a password. Secrets go into headers ([`Request::secret`](crate::Request::secret)).
+    Credentials {
+        /// The host.
+        host: String,
+    },
     /// The host is, or resolves to, an address that may not be reached.
     PrivateAddress {
         /// The host.
@@ -27,12 +38,12 @@ pub enum Error {
         /// The host.
         host: String,
     },
-    /// No connection: refused, unreachable, reset, or the proxy cannot be reached.
+    /// No connection: refused, unreachable, reset, or the proxy cannot be reached or does not let it through.
     Unreachable {
         /// The host.
         host: String,
     },
-    /// No connection that can be trusted: the certificate or the handshake.
+    /// No connection that can be trusted: the certificate, the handshake, or no authorities known to this system.
     Tls {
         /// The host.
         host: String,
@@ -46,7 +57,7 @@ pub enum Error {
     },
     /// More redirects than allowed, or one that leads nowhere.
     Redirects,
-    /// What came is no HTTP, ends early, or cannot be decompressed.
+    /// What came is no HTTP, ends early, or cannot be decompressed. Also for an address too long for HTTP.
     Malformed,
 }
 
@@ -57,6 +68,12 @@ impl fmt::Display for Error {
                 write!(f, "{host} is not among the hosts that may be reached")
             }
             Self::Insecure { host } => write!(f, "{host} may only be reached by https"),
+            Self::Credentials { host } => {
+                write!(
+                    f,
+                    "{host} may only be reached without a user or a password in the address"
+                )
+            }
             Self::PrivateAddress { host } => {
                 write!(f, "{host} is at an address that may not be reached")
             }
@@ -72,3 +89,42 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Error {
+    /// What an error of the HTTP client means.
+    pub(crate) fn from_client(error: reqwest::Error, url: &Url) -> Self {
+        let host = shown(url);
+        let error = error.without_url();
+        tracing::debug!(%host, ?error, "no response");
+        match find::<Refused>(&error) {
+            Some(Refused::Private) => Self::PrivateAddress { host },
+            Some(Refused::Unresolvable) => Self::Unresolvable { host },
+            Some(Refused::Proxy) => Self::Unreachable { host },
+            None if find::<rustls::Error>(&error).is_some() => Self::Tls { host },
+            None if error.is_timeout() => Self::TimedOut,
+            None if error.is_connect() => Self::Unreachable { host },
+            None => Self::Malformed,
+        }
+    }
+}
+
+/// The first error of this type among those that led to `error`.
+fn find<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        // An I/O error names the sources of what it was made from, and not that itself.
+        next = match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}

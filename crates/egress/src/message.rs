@@ -9,9 +9,10 @@ use url::Url;
 pub struct Request {
     /// `GET` or `POST`.
     pub method: Method,
-    /// Where to; `http:` or `https:`.
+    /// Where to; `http:` or `https:`, without a user or a password.
     pub url: Url,
-    /// Headers besides those that every request has.
+    /// Headers besides those that every request has. Those that are about the connection and not the request are left
+    /// out: `Host` and the like follow from the address, and from the body.
     pub headers: HeaderMap,
     /// The body; empty for none.
     pub body: Bytes,
@@ -42,13 +43,14 @@ impl Request {
         )
     }
 
-    /// Adds a header.
+    /// Adds a header, in place of others of that name.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// Adds a header that is shown nowhere and goes to no other origin.
+    /// Adds a header that is shown nowhere and goes to no other origin (RFC 6454 §4). `Authorization` and `Cookie` are
+    /// kept from other origins however they are added.
     pub fn secret(self, name: HeaderName, mut value: HeaderValue) -> Self {
         value.set_sensitive(true);
         self.header(name, value)
@@ -62,8 +64,8 @@ pub struct Response {
     pub status: StatusCode,
     /// Where it came from, after redirects.
     pub url: Url,
-    /// Its headers.
+    /// Its headers; at most 100, and 408 KiB together with the status line.
     pub headers: HeaderMap,
-    /// Its body, decompressed.
+    /// Its body, decompressed; at most [`Limits::body`](crate::Limits::body) bytes.
     pub body: Bytes,
 }

@@ -1,0 +1,203 @@
+//! Which hosts may be reached, and how.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use crate::{Error, is_public};
+
+/// The hosts that may be reached, written as [`Url::host_str`] writes them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hosts {
+    pub(crate) allowed: BTreeSet<String>,
+    pub(crate) private: BTreeSet<String>,
+}
+
+impl Hosts {
+    /// Judges an address before anything is sent or looked up.
+    ///
+    /// A name is judged again when it is resolved ([`may_be_at`](Self::may_be_at)); a host that is an address never
+    /// gets there, so it is judged here. [`Url`] has brought its odd spellings (`2130706433`, `0x7f.1`) into one form.
+    pub(crate) fn judge(&self, url: &Url) -> Result<(), Error> {
+        let host = shown(url);
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Error::Insecure { host });
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Error::Credentials { host });
+        }
+        let name = url.host_str().unwrap_or_default();
+        if !self.allowed.contains(name) {
+            return Err(Error::NotAllowed { host });
+        }
+        if url.scheme() == "http" && !self.private.contains(name) {
+            return Err(Error::Insecure { host });
+        }
+        let address = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            _ => return Ok(()),
+        };
+        if self.may_be_at(name, address) {
+            Ok(())
+        } else {
+            Err(Error::PrivateAddress { host })
+        }
+    }
+
+    /// Whether a host that was named may be reached at this address.
+    pub(crate) fn may_be_at(&self, name: &str, address: IpAddr) -> bool {
+        is_public(address) || self.private.contains(name)
+    }
+}
+
+/// The hosts in the form in which they are compared. What is no host at all is left out: nothing could be equal to it.
+pub(crate) fn normal<T: Into<String>>(hosts: impl IntoIterator<Item = T>) -> BTreeSet<String> {
+    let normal = |text: String| match text.parse::<Ipv6Addr>() {
+        Ok(address) => Some(format!("[{address}]")),
+        Err(_) => Host::parse(&text).ok().map(|host| host.to_string()),
+    };
+    hosts
+        .into_iter()
+        .filter_map(|host| normal(host.into()))
+        .collect()
+}
+
+/// The host as errors name it. After a redirect it is a stranger's text, so it has to be of a length that a name can
+/// have (RFC 1035 §2.3.4).
+pub(crate) fn shown(url: &Url) -> String {
+    match url.host_str() {
+        Some(host) if !host.is_empty() && host.len() <= 253 => host.to_owned(),
+        _ => "this address".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts() -> Hosts {
+        Hosts {
+            allowed: normal([
+                "example.org",
+                "Search.EXAMPLE.net",
+                "127.0.0.1",
+                "::1",
+                "[2606:4700::1111]",
+                "192.0.2.1",
+                "[::ffff:127.0.0.1]",
+                "lan.example.com",
+                "b\u{fc}cher.example",
+                "not a host",
+                "example.com:8080",
+            ]),
+            private: normal(["127.0.0.1", "::1", "lan.example.com", "private.example.com"]),
+        }
+    }
+
+    fn judge(text: &str) -> Result<(), Error> {
+        hosts().judge(&Url::parse(text).unwrap())
+    }
+
+    #[test]
+    fn hosts_that_were_named_pass() {
+        for text in [
+            "https://example.org/",
+            "https://EXAMPLE.org/path?query#fragment",
+            "https://example.org:8443/",
+            "https://search.example.net/",
+            "https://xn--bcher-kva.example/",
+            "https://[2606:4700::1111]/",
+            // A path: the host ends at the backslash.
+            "https://example.org\\@example.com/",
+            "http://lan.example.com/",
+            "http://127.0.0.1:8080/",
+            "http://[::1]/",
+            // Other spellings of 127.0.0.1.
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://0177.0.0.1/",
+            "http://127.1/",
+            "http://127.0.0.1./",
+            "http://%31%32%37.0.0.1/",
+        ] {
+            assert_eq!(judge(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn others_do_not() {
+        for text in [
+            "https://example.com/",
+            "https://example.com:8080/",
+            "https://www.example.org/",
+            "https://example.org.example.com/",
+            "https://example.org./",
+            "https://localhost/",
+            "https://private.example.com/",
+            "https://0.0.0.0/",
+            "https://0xa000001/",
+            "https://[::]/",
+            "https://[::7f00:1]/",
+        ] {
+            assert!(
+                matches!(judge(text), Err(Error::NotAllowed { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn http_is_for_private_hosts_and_other_schemes_are_for_none() {
+        for text in [
+            "http://example.org/",
+            "http://search.example.net/",
+            "ftp://example.org/",
+            "ws://127.0.0.1/",
+            "file:///etc/passwd",
+            "data:text/plain,hello",
+            "gopher://127.0.0.1/",
+            "unix:/run/socket",
+        ] {
+            assert!(matches!(judge(text), Err(Error::Insecure { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_judged_though_it_was_named() {
+        for text in [
+            "https://192.0.2.1/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://[::ffff:7f00:1]/",
+        ] {
+            assert!(
+                matches!(judge(text), Err(Error::PrivateAddress { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_user_is_not_sent() {
+        for text in [
+            "https://user@example.org/",
+            "https://user:password@example.org/",
+            "https://:password@example.org/",
+        ] {
+            assert!(
+                matches!(judge(text), Err(Error::Credentials { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_error_names_only_what_can_be_a_host() {
+        let long = Url::parse(&format!("https://{}example/", "a.".repeat(200))).unwrap();
+        let Err(Error::NotAllowed { host }) = hosts().judge(&long) else {
+            panic!("it was never named");
+        };
+        assert_eq!(host, "this address");
+    }
+}
