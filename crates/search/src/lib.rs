@@ -20,6 +20,9 @@ mod config;
 mod engine;
 mod html;
 mod links;
+#[cfg(test)]
+#[path = "../tests/engines/mod.rs"]
+mod pages;
 mod query;
 mod rank;
 mod region;
