@@ -22,6 +22,9 @@ mod engine;
 mod html;
 mod links;
 mod outcome;
+#[cfg(test)]
+#[path = "../tests/engines/mod.rs"]
+mod pages;
 mod query;
 mod rank;
 mod region;

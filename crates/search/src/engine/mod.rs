@@ -3,7 +3,12 @@
 //!
 //! To add one: copy `mojeek.rs`, and add it to [`ALL`]. Settings, docs and hosts come from there.
 
+mod brave;
+mod duckduckgo;
+mod mojeek;
 mod status;
+mod web;
+mod yahoo;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +20,7 @@ use crate::config::InvalidConfig;
 use crate::query::Query;
 
 /// Every engine, in the order that decides between results of equal rank.
-pub const ALL: &[Kind] = &[];
+pub const ALL: &[Kind] = &[duckduckgo::KIND, mojeek::KIND, brave::KIND, yahoo::KIND];
 
 /// One engine, before it is set up.
 #[derive(Debug)]

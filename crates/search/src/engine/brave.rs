@@ -1,0 +1,99 @@
+//! Brave Search: its own index, <https://search.brave.com/search>, as browsers without scripts have it.
+//!
+//! `q` are the words, `offset` is the page from 0, of which it gives ten. The country is a cookie; so is the language
+//! of the page itself, which is always English so that what it says can be read. Programs are soon answered with status
+//! 429, or asked for a proof of work. It always finds something that is like what was asked for, so pages without hits
+//! are rare. There is an interface with a key, too: `brave_api.rs`.
+
+use pymcp_egress::{Request, Response};
+use scraper::ElementRef;
+use url::Url;
+
+use super::web::{self, Layout};
+use super::{Blocked, Engine, Hit, Hits, Index, InvalidConfig, Kind, base, host};
+use crate::html::{Selectors, first, text};
+use crate::query::Query;
+
+pub(super) const KIND: Kind = Kind {
+    name: "brave",
+    index: Index::Brave,
+    url: Some("https://search.brave.com/"),
+    keyed: false,
+    make: |setup| {
+        let url = base(setup.url)?.join("search");
+        let url = url.map_err(|_| InvalidConfig::Url)?;
+        Ok(Box::new(Brave { url }))
+    },
+};
+
+static LAYOUT: Layout = Layout {
+    challenge_status: &[],
+    challenge: Selectors::new(&[
+        "[id*=captcha], [class*=captcha]",
+        "[href*=captcha], [action*=captcha]",
+    ]),
+    hit: Selectors::new(&[
+        ".snippet[data-type=web]",
+        "[data-type=web]",
+        "#results > .snippet",
+    ]),
+    nothing: Selectors::new(&[
+        "#no-results",
+        "main p, main div, main span, main h1, main h2",
+        "#results div, #results p",
+    ]),
+    nothing_words: &["Not many great matches", "No results found", "No results"],
+};
+static LINK: Selectors = Selectors::new(&["a.l1[href]", ".result-content > a[href]", "a[href]"]);
+static TITLE: Selectors = Selectors::new(&[".search-snippet-title", ".title", ".snippet-title"]);
+static BODY: Selectors = Selectors::new(&[
+    ".generic-snippet .content",
+    ".snippet-description",
+    ".generic-snippet",
+    ".content",
+]);
+static NEXT: Selectors = Selectors::new(&["#pagination a[href]", "a[href*='offset=']"]);
+
+struct Brave {
+    url: Url,
+}
+
+impl Engine for Brave {
+    fn hosts(&self) -> Vec<String> {
+        vec![host(&self.url)]
+    }
+
+    fn request(&self, query: &Query, page: u32) -> Request {
+        let mut url = self.url.clone();
+        url.query_pairs_mut()
+            .append_pair("q", query.text())
+            .append_pair("source", "web");
+        if page > 1 {
+            let offset = (page - 1).to_string();
+            url.query_pairs_mut().append_pair("offset", &offset);
+        }
+        let region = query.region();
+        let cookies = [
+            ("country", region.country.unwrap_or("all")),
+            ("useLocation", "0"),
+            ("summarizer", "0"),
+            ("ui_lang", "en-us"),
+        ];
+        web::cookies(web::page(Request::get(url), region), &cookies)
+    }
+
+    fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
+        let (page, hits) = LAYOUT.read(response, |element| self.hit(element))?;
+        let more = web::goes_on(&page, &NEXT, response, "offset");
+        Ok(Hits { hits, more })
+    }
+}
+
+impl Brave {
+    fn hit(&self, element: ElementRef<'_>) -> Option<Hit> {
+        let url = web::link(&self.url, first(element, &LINK)?)?;
+        // Links to itself are advertisements and other searches.
+        let url = (url.host() != self.url.host()).then_some(url);
+        web::hit(first(element, &TITLE).map(text), url, first(element, &BODY))
+    }
+}

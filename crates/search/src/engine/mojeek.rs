@@ -1,0 +1,87 @@
+//! Mojeek: its own index, <https://www.mojeek.com/search>.
+//!
+//! `q` are the words; `s` is the number of the first hit, of which a page has ten, and must not be there on the first
+//! page. Region and language are cookies, as its settings page writes them (`arc`, `lb`). It allows an address some ten
+//! requests at a time; then comes status 403, or a puzzle with 200.
+
+use pymcp_egress::{Request, Response};
+use scraper::ElementRef;
+use url::Url;
+
+use super::web::{self, Layout};
+use super::{Blocked, Engine, Hit, Hits, Index, InvalidConfig, Kind, base, host};
+use crate::html::{Selectors, first, text};
+use crate::query::Query;
+
+pub(super) const KIND: Kind = Kind {
+    name: "mojeek",
+    index: Index::Mojeek,
+    url: Some("https://www.mojeek.com/"),
+    keyed: false,
+    make: |setup| {
+        let url = base(setup.url)?.join("search");
+        let url = url.map_err(|_| InvalidConfig::Url)?;
+        Ok(Box::new(Mojeek { url }))
+    },
+};
+
+/// The languages of ours that it knows.
+const LANGUAGES: &[&str] = &[
+    "ca", "da", "de", "en", "es", "fi", "fr", "hr", "id", "it", "nl", "no", "pl", "pt", "sv",
+];
+
+static LAYOUT: Layout = Layout {
+    challenge_status: &[403],
+    challenge: Selectors::new(&["form[action*=captcha]", "altcha-widget", "[id*=captcha]"]),
+    hit: Selectors::new(&["ul.results-standard > li", "ul[class*=results] > li"]),
+    nothing: Selectors::new(&[
+        ".results p, .results h1, .results h2, #results p",
+        "p, h1, h2",
+    ]),
+    nothing_words: &["No pages found"],
+};
+static TITLE: Selectors = Selectors::new(&["h2 a[href]", "a.title[href]"]);
+static BODY: Selectors = Selectors::new(&["p.s"]);
+static NEXT: Selectors = Selectors::new(&[".pagination a[href]", "a[href*='s=']"]);
+
+struct Mojeek {
+    url: Url,
+}
+
+impl Engine for Mojeek {
+    fn hosts(&self) -> Vec<String> {
+        vec![host(&self.url)]
+    }
+
+    fn request(&self, query: &Query, page: u32) -> Request {
+        let mut url = self.url.clone();
+        url.query_pairs_mut().append_pair("q", query.text());
+        if page > 1 {
+            let start = (page - 1).saturating_mul(10).saturating_add(1);
+            url.query_pairs_mut().append_pair("s", &start.to_string());
+        }
+        let region = query.region();
+        let language = LANGUAGES
+            .contains(&region.language)
+            .then_some(region.language);
+        let cookies = [
+            ("arc", region.country.unwrap_or("none")),
+            ("lb", language.unwrap_or_default()),
+        ];
+        web::cookies(web::page(Request::get(url), region), &cookies)
+    }
+
+    fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
+        let (page, hits) = LAYOUT.read(response, |element| self.hit(element))?;
+        let more = web::goes_on(&page, &NEXT, response, "s");
+        Ok(Hits { hits, more })
+    }
+}
+
+impl Mojeek {
+    fn hit(&self, element: ElementRef<'_>) -> Option<Hit> {
+        let title = first(element, &TITLE)?;
+        let url = web::link(&self.url, title);
+        web::hit(Some(text(title)), url, first(element, &BODY))
+    }
+}

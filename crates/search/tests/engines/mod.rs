@@ -1,0 +1,54 @@
+//! Pages as the engines write them, made here: one file for each engine, with `page`, `empty` and whatever else that
+//! engine answers.
+//!
+//! Unit tests, tests of the whole search and seeds for fuzzing share them, so nothing but the standard library is used.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each user includes all of it and needs some of it"
+)]
+
+pub mod brave;
+pub mod duckduckgo;
+pub mod mojeek;
+pub mod yahoo;
+
+/// One result of a page, as plain text: builders escape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The title.
+    pub title: String,
+    /// The address.
+    pub url: String,
+    /// What is shown of the page.
+    pub body: String,
+}
+
+/// Text as it is written in HTML, between tags and in attributes.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+/// Text as one part of an address: all but letters, digits and `-_.` as `%XX`.
+pub fn percent(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02x}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+/// A whole page with a title and a body.
+pub fn document(title: &str, body: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+         <style>.a > .b {{ color: red }}</style>\n<script>if (1 < 2) {{ document.title = \"<li>\"; }}</script>\n\
+         </head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+}
