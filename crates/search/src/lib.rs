@@ -18,8 +18,14 @@
 
 mod config;
 mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod html;
 mod links;
+#[cfg(test)]
+#[path = "../tests/engines/mod.rs"]
+mod pages;
 mod query;
 mod rank;
 mod region;

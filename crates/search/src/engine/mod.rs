@@ -3,7 +3,14 @@
 //!
 //! To add one: copy `mojeek.rs`, and add it to [`ALL`]. Settings, docs and hosts come from there.
 
+mod brave_api;
+mod fragment;
+mod json;
+mod searxng;
 mod status;
+#[cfg(test)]
+mod testing;
+mod wikipedia;
 
 use std::time::Duration;
 
@@ -14,7 +21,7 @@ use crate::config::InvalidConfig;
 use crate::query::Query;
 
 /// Every engine, in the order that decides between results of equal rank.
-pub const ALL: &[Kind] = &[];
+pub const ALL: &[Kind] = &[brave_api::KIND, searxng::KIND, wikipedia::KIND];
 
 /// One engine, before it is set up.
 #[derive(Debug)]
