@@ -19,6 +19,9 @@
 mod config;
 mod door;
 mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod html;
 mod links;
 mod outcome;

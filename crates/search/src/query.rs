@@ -65,6 +65,28 @@ impl Query {
         &self.text
     }
 
+    /// The words that an engine takes which takes no more than so many characters and words: the first ones.
+    pub(crate) fn shortened(&self, chars: usize, words: usize) -> String {
+        let mut left = chars;
+        let mut kept = String::new();
+        for word in self.text.split(' ').take(words) {
+            let space = usize::from(!kept.is_empty());
+            let length = word.chars().count() + space;
+            if length > left {
+                break;
+            }
+            left -= length;
+            if space == 1 {
+                kept.push(' ');
+            }
+            kept.push_str(word);
+        }
+        if kept.is_empty() {
+            kept = self.text.chars().take(chars).collect();
+        }
+        kept
+    }
+
     /// Where to search.
     pub fn region(&self) -> &'static Region {
         self.region
@@ -143,6 +165,18 @@ mod tests {
         let query = Query::new("  rust\r\n\tprogramming\0 ", "UK-en", 10, 1).unwrap();
         assert_eq!(query.text(), "rust programming");
         assert_eq!(query.region().country, Some("gb"));
+    }
+
+    #[test]
+    fn a_long_query_can_be_shortened() {
+        let short = |text: &str, chars, words| {
+            let query = Query::new(text, "uk-en", 1, 1).unwrap();
+            query.shortened(chars, words)
+        };
+        assert_eq!(short("ab cd ef", 8, 3), "ab cd ef");
+        assert_eq!(short("ab cd ef", 7, 3), "ab cd");
+        assert_eq!(short("ab cd ef", 8, 2), "ab cd");
+        assert_eq!(short("éééé ab", 3, 9), "ééé");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(crate) fn engines(config: &Config) -> Result<Ready, InvalidConfig> {
             name: kind.name,
             index: kind.index,
             keyed: kind.keyed,
-            engine,
+            engine: Arc::from(engine),
             memory: Memory::new(config.pace),
         });
     }
@@ -66,7 +66,7 @@ pub(crate) fn engines(config: &Config) -> Result<Ready, InvalidConfig> {
     }
 }
 
-fn set_up(kind: &Kind, config: &Config) -> Result<Arc<dyn Engine>, InvalidConfig> {
+fn set_up(kind: &Kind, config: &Config) -> Result<Box<dyn Engine>, InvalidConfig> {
     let address = config.urls.get(kind.name).map(String::as_str).or(kind.url);
     let Some(address) = address else {
         return Err(InvalidConfig::NotSetUp { name: kind.name });

@@ -4,13 +4,19 @@
 //! To add one: copy `mojeek.rs`, and add it to [`ALL`]. Settings, docs and hosts come from there.
 
 mod brave;
+mod brave_api;
 mod duckduckgo;
+mod fragment;
+mod json;
 mod mojeek;
+mod searxng;
 mod status;
+#[cfg(test)]
+mod testing;
 mod web;
+mod wikipedia;
 mod yahoo;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pymcp_egress::{Request, Response};
@@ -20,7 +26,15 @@ use crate::config::InvalidConfig;
 use crate::query::Query;
 
 /// Every engine, in the order that decides between results of equal rank.
-pub const ALL: &[Kind] = &[duckduckgo::KIND, mojeek::KIND, brave::KIND, yahoo::KIND];
+pub const ALL: &[Kind] = &[
+    brave_api::KIND,
+    searxng::KIND,
+    duckduckgo::KIND,
+    mojeek::KIND,
+    brave::KIND,
+    yahoo::KIND,
+    wikipedia::KIND,
+];
 
 /// One engine, before it is set up.
 #[derive(Debug)]
@@ -35,7 +49,7 @@ pub struct Kind {
     /// Whether it has to be set up (an address or a key) and is therefore asked first.
     pub keyed: bool,
     /// Makes it ready.
-    pub(crate) make: fn(&Setup<'_>) -> Result<Arc<dyn Engine>, InvalidConfig>,
+    pub(crate) make: fn(&Setup<'_>) -> Result<Box<dyn Engine>, InvalidConfig>,
 }
 
 /// Whose crawl the results are from: two engines with the same index are one opinion, not two.

@@ -9,8 +9,11 @@
 )]
 
 pub mod brave;
+pub mod brave_api;
 pub mod duckduckgo;
 pub mod mojeek;
+pub mod searxng;
+pub mod wikipedia;
 pub mod yahoo;
 
 /// One result of a page, as plain text: builders escape.
@@ -51,4 +54,23 @@ pub fn document(title: &str, body: &str) -> String {
          <style>.a > .b {{ color: red }}</style>\n<script>if (1 < 2) {{ document.title = \"<li>\"; }}</script>\n\
          </head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+}
+
+/// A text as JSON writes it (RFC 8259 §7).
+pub fn json_string(text: &str) -> String {
+    let mut json = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => json.extend(['\\', c]),
+            '\u{0}'..='\u{1F}' => json.push_str(&format!("\\u{:04x}", u32::from(c))),
+            _ => json.push(c),
+        }
+    }
+    json.push('"');
+    json
+}
+
+/// Items with commas between them.
+fn list(items: impl IntoIterator<Item = String>) -> String {
+    items.into_iter().collect::<Vec<_>>().join(",")
 }
