@@ -1,0 +1,59 @@
+//! A search over engines on loopback.
+
+use std::time::Duration;
+
+use pymcp_search::{Config, Outcome, Pace, Query, Report, Search, Secret, Status};
+
+use crate::loopback::Loopback;
+use crate::site;
+
+/// Short enough to wait for it, long enough for a busy machine to answer in.
+pub(crate) const ENGINE_TIME: Duration = Duration::from_secs(3);
+
+/// Everything at the server, as fast as can be.
+pub(crate) fn config(server: &Loopback) -> Config {
+    Config {
+        urls: site::urls(server),
+        brave_api_key: Secret::new("a-key"),
+        private_hosts: ["127.0.0.1".to_owned()].into(),
+        time: 3 * ENGINE_TIME,
+        engine_time: ENGINE_TIME,
+        grace: Duration::from_secs(20),
+        pace: Pace {
+            every: Duration::ZERO,
+            burst: 1,
+        },
+        ..Config::default()
+    }
+}
+
+/// A search that asks these engines only.
+pub(crate) fn only(server: &Loopback, engines: &[&str]) -> Search {
+    let engines = engines.iter().map(|name| (*name).to_owned()).collect();
+    let config = Config {
+        engines: Some(engines),
+        ..config(server)
+    };
+    Search::new(config).unwrap()
+}
+
+pub(crate) fn query(results: usize, pages: u32) -> Query {
+    Query::new("rust programming", "uk-en", results, pages).unwrap()
+}
+
+pub(crate) async fn run(search: &Search, query: &Query) -> Outcome {
+    search.search(query, |_| {}).await
+}
+
+/// What an engine had to say.
+pub(crate) fn report<'a>(outcome: &'a Outcome, engine: &str) -> &'a Report {
+    let mut reports = outcome.engines.iter();
+    reports.find(|report| report.engine == engine).unwrap()
+}
+
+pub(crate) fn statuses(outcome: &Outcome) -> Vec<(&'static str, Status)> {
+    let reports = outcome.engines.iter();
+    reports
+        .map(|report| (report.engine, report.status))
+        .collect()
+}
