@@ -31,9 +31,13 @@ const OURS: &[HeaderName] = &[
     header::UPGRADE,
 ];
 
+/// How much the headers of a response may be, names and values, in bytes. The client reads no more of a head than about
+/// 800 KiB to find out, and no more than 100 headers.
+const MAX_HEADERS: usize = 64 << 10;
+
 /// What one request may take.
 ///
-/// The head of a response has bounds of its own, hyper's: 100 headers, and 408 KiB for all of it.
+/// The headers of a response have bounds of their own: 100 of them, and 64 KiB for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// For all of it: waiting for its turn, connecting, redirects, the body.
@@ -139,10 +143,18 @@ impl Inner {
         if !request.body.is_empty() {
             *sent.body_mut() = Some(request.body.clone().into());
         }
-        client
+        let response = client
             .execute(sent)
             .await
-            .map_err(|error| Error::from_client(error, &request.url))
+            .map_err(|error| Error::from_client(error, &request.url))?;
+        let headers = response.headers().iter();
+        let size: usize = headers
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum();
+        if size > MAX_HEADERS {
+            return Err(Error::Malformed);
+        }
+        Ok(response)
     }
 
     /// Reads the body, and no more of it than is allowed.

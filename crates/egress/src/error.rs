@@ -57,7 +57,8 @@ pub enum Error {
     },
     /// More redirects than allowed, or one that leads nowhere.
     Redirects,
-    /// What came is no HTTP, ends early, or cannot be decompressed. Also for an address too long for HTTP.
+    /// What came is no HTTP, ends early, has too many headers, or cannot be decompressed. Also for an address that is too
+    /// long to be sent (64 KiB).
     Malformed,
 }
 

@@ -64,7 +64,7 @@ pub struct Response {
     pub status: StatusCode,
     /// Where it came from, after redirects.
     pub url: Url,
-    /// Its headers; at most 100, and 408 KiB together with the status line.
+    /// Its headers; at most 100, and 64 KiB of names and values.
     pub headers: HeaderMap,
     /// Its body, decompressed; at most [`Limits::body`](crate::Limits::body) bytes.
     pub body: Bytes,
