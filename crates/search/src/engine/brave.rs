@@ -38,11 +38,10 @@ static LAYOUT: Layout = Layout {
         "#results > .snippet",
     ]),
     nothing: Selectors::new(&[
-        "#no-results",
         "main p, main div, main span, main h1, main h2",
-        "#results div, #results p",
+        "#results p, #results div",
     ]),
-    nothing_words: &["Not many great matches", "No results found", "No results"],
+    nothing_words: &["Not many great matches", "No results"],
 };
 static LINK: Selectors = Selectors::new(&["a.l1[href]", ".result-content > a[href]", "a[href]"]);
 static TITLE: Selectors = Selectors::new(&[".search-snippet-title", ".title", ".snippet-title"]);
@@ -95,5 +94,53 @@ impl Brave {
         // Links to itself are advertisements and other searches.
         let url = (url.host() != self.url.host()).then_some(url);
         web::hit(first(element, &TITLE).map(text), url, first(element, &BODY))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::web::tests::{HOSTILE, asked, entries, hits, parsed};
+    use super::*;
+    use crate::pages::brave as pages;
+
+    #[test]
+    fn a_page_is_got() {
+        assert_eq!(
+            asked(&KIND, "rust lang", "uk-en", 1),
+            "GET https://search.brave.com/search?q=rust+lang&source=web\naccept: text/html\n\
+             accept-language: en-GB,en;q=0.9\n\
+             cookie: country=gb; useLocation=0; summarizer=0; ui_lang=en-us"
+        );
+        assert_eq!(
+            asked(&KIND, "rust", "wt-wt", 3),
+            "GET https://search.brave.com/search?q=rust&source=web&offset=2\naccept: text/html\n\
+             accept-language: en\ncookie: country=all; useLocation=0; summarizer=0; ui_lang=en-us"
+        );
+        assert_eq!(
+            asked(&KIND, HOSTILE, "wt-wt", 1).lines().next(),
+            Some(
+                "GET https://search.brave.com/search?q=a%26b%23c%3F%3D%2F..%2F%2500+%C3%A9+%E6%97%A5%E6%9C%AC&source=web"
+            )
+        );
+    }
+
+    #[test]
+    fn advertisements_are_left_out() {
+        let entries = entries();
+        assert_eq!(
+            parsed(&KIND, pages::ads(&entries)).unwrap().hits,
+            hits(&entries)
+        );
+    }
+
+    #[test]
+    fn hits_below_a_word_of_regret_are_hits() {
+        let entries = entries();
+        let page = pages::page(&entries, false);
+        let page = page.replace(
+            "<div id=\"results\">",
+            "<div id=\"results\"><p>Not many great matches</p>",
+        );
+        assert_eq!(parsed(&KIND, page).unwrap().hits, hits(&entries));
     }
 }

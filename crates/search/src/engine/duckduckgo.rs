@@ -39,7 +39,7 @@ static LAYOUT: Layout = Layout {
         "#links .web-result:not(.result--ad)",
         ".result:not(.result--ad):not(.result--no-result)",
     ]),
-    nothing: Selectors::new(&[".no-results", ".result--no-result"]),
+    nothing: Selectors::new(&[".result--no-result", "#links .no-results"]),
     nothing_words: &[],
 };
 static TITLE: Selectors = Selectors::new(&["a.result__a[href]", "h2 a[href]"]);
@@ -110,5 +110,68 @@ fn target(asked: &Url, url: Url) -> Option<Url> {
             (!advertisement).then_some(target)
         }
         _ => Some(url),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::web::tests::{HOSTILE, asked, entries, entry, hits, parsed};
+    use super::*;
+    use crate::pages::duckduckgo as pages;
+
+    #[test]
+    fn a_form_is_posted() {
+        assert_eq!(
+            asked(&KIND, "rust lang", "uk-en", 1),
+            "POST https://html.duckduckgo.com/html/\naccept: text/html\naccept-language: en-GB,en;q=0.9\n\
+             content-type: application/x-www-form-urlencoded\nq=rust+lang&b=&kl=uk-en"
+        );
+        assert_eq!(
+            asked(&KIND, "rust", "wt-wt", 3),
+            "POST https://html.duckduckgo.com/html/\naccept: text/html\naccept-language: en\n\
+             content-type: application/x-www-form-urlencoded\nq=rust&s=25&dc=26&kl=wt-wt"
+        );
+        let form = asked(&KIND, HOSTILE, "hk-tzh", 1);
+        let body = "q=a%26b%23c%3F%3D%2F..%2F%2500+%C3%A9+%E6%97%A5%E6%9C%AC&b=&kl=hk-tzh";
+        assert_eq!(
+            form.lines().next(),
+            Some("POST https://html.duckduckgo.com/html/")
+        );
+        assert_eq!(form.lines().last(), Some(body));
+    }
+
+    #[test]
+    fn no_word_leads_to_another_site() {
+        assert_eq!(plain("!w rust \\x a!b"), "'!w' rust '\\x' a!b");
+        assert_eq!(plain(&"é".repeat(500)).chars().count(), 499);
+    }
+
+    #[test]
+    fn redirects_are_undone_once_and_advertisements_left_out() {
+        let entries = [
+            entries(),
+            vec![entry("Own", "https://duckduckgo.com/about", "")],
+        ]
+        .concat();
+        assert_eq!(
+            parsed(&KIND, pages::ads(&entries)).unwrap().hits,
+            hits(&entries)
+        );
+        let target = |link| {
+            let asked = Url::parse("http://127.0.0.1:9/html/").unwrap();
+            target(&asked, asked.join(link).unwrap()).map(String::from)
+        };
+        let there = Some("https://example.org/%2526?a=%2B".to_owned());
+        assert_eq!(
+            target("/l/?x=1&uddg=https%3A%2F%2Fexample.org%2F%252526%3Fa%3D%252B"),
+            there
+        );
+        assert_eq!(target("https://example.org/%2526?a=%2B"), there);
+        assert_eq!(
+            target("//duckduckgo.com/l/?uddg=javascript%3Aalert(1)"),
+            None
+        );
+        assert_eq!(target("//duckduckgo.com/l/"), None);
+        assert_eq!(target("//links.duckduckgo.com/y.js?x"), None);
     }
 }

@@ -85,3 +85,41 @@ impl Mojeek {
         web::hit(Some(text(title)), url, first(element, &BODY))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::web::tests::{HOSTILE, asked};
+    use super::*;
+
+    #[test]
+    fn a_page_is_got() {
+        assert_eq!(
+            asked(&KIND, "rust lang", "uk-en", 1),
+            "GET https://www.mojeek.com/search?q=rust+lang\naccept: text/html\n\
+             accept-language: en-GB,en;q=0.9\ncookie: arc=gb; lb=en"
+        );
+        assert_eq!(
+            asked(&KIND, "rust", "jp-jp", 3),
+            "GET https://www.mojeek.com/search?q=rust&s=21\naccept: text/html\n\
+             accept-language: ja-JP,ja;q=0.9\ncookie: arc=jp; lb="
+        );
+        assert_eq!(
+            asked(&KIND, HOSTILE, "wt-wt", 1),
+            "GET https://www.mojeek.com/search?q=a%26b%23c%3F%3D%2F..%2F%2500+%C3%A9+%E6%97%A5%E6%9C%AC\n\
+             accept: text/html\naccept-language: en\ncookie: arc=none; lb=en"
+        );
+    }
+
+    #[test]
+    fn addresses_that_are_set_may_have_a_path() {
+        let url = "http://127.0.0.1:8080/mojeek";
+        let engine = (KIND.make)(&super::super::Setup { url, key: None }).unwrap();
+        let query = Query::new("x", "uk-en", 1, 1).unwrap();
+        let request = engine.request(&query, 1);
+        assert_eq!(
+            request.url.as_str(),
+            "http://127.0.0.1:8080/mojeek/search?q=x"
+        );
+        assert_eq!(engine.hosts(), ["127.0.0.1"]);
+    }
+}

@@ -165,3 +165,6 @@ pub(super) fn goes_on(
 pub(super) fn is_elsewhere(asked: &Url, response: &Response) -> bool {
     asked.host() != response.url.host() && response.status == StatusCode::OK
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -134,3 +134,78 @@ fn percent_decoded(text: &str) -> String {
         .map(|(name, _)| name.into_owned())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::web::tests::{HOSTILE, asked, engine, entries, hits, parsed};
+    use super::*;
+    use crate::pages::yahoo as pages;
+
+    #[test]
+    fn a_page_is_got() {
+        assert_eq!(
+            asked(&KIND, "rust lang", "uk-en", 1),
+            "GET https://search.yahoo.com/search?p=rust+lang&iscqry=\naccept: text/html\n\
+             accept-language: en-GB,en;q=0.9\n\
+             cookie: sB=v=1&vm=i&fl=1&vl=lang_en&pn=10&rw=new&userset=1"
+        );
+        assert_eq!(
+            asked(&KIND, "rust", "tw-tzh", 3),
+            "GET https://search.yahoo.com/search?p=rust&b=15&pz=7&bct=0&xargs=0\naccept: text/html\n\
+             accept-language: zh-TW,zh;q=0.9\n\
+             cookie: sB=v=1&vm=i&fl=1&vl=lang_zh_cht&pn=10&rw=new&userset=1"
+        );
+        assert_eq!(
+            asked(&KIND, HOSTILE, "wt-wt", 1),
+            "GET https://search.yahoo.com/search?p=a%26b%23c%3F%3D%2F..%2F%2500+%C3%A9+%E6%97%A5%E6%9C%AC&iscqry=\n\
+             accept: text/html\naccept-language: en"
+        );
+    }
+
+    #[test]
+    fn both_layouts_are_read_without_advertisements() {
+        let entries = entries();
+        for page in [pages::ads(&entries), pages::labelled(&entries)] {
+            assert_eq!(parsed(&KIND, page).unwrap().hits, hits(&entries));
+        }
+    }
+
+    #[test]
+    fn redirects_are_undone_once() {
+        let target = |link: &str| {
+            let asked = Url::parse("https://search.yahoo.com/search").unwrap();
+            target(&asked, Url::parse(link).unwrap()).map(String::from)
+        };
+        let there = Some("https://example.org/%2526?a=1+2&b=%2B".to_owned());
+        assert_eq!(
+            target(
+                "https://r.search.yahoo.com/_ylt=A/RU=https%3a%2f%2fexample.org%2f%252526%3fa=1+2&b%3d%252B/RK=2/RS=x"
+            ),
+            there
+        );
+        assert_eq!(
+            target("https://r.search.yahoo.com/RU=https%3a%2f%2fexample.org%2f"),
+            Some("https://example.org/".to_owned())
+        );
+        assert_eq!(
+            target("https://example.org/RU=x/RK=y"),
+            Some("https://example.org/RU=x/RK=y".to_owned())
+        );
+        assert_eq!(
+            target("https://r.search.yahoo.com/RU=javascript%3aalert(1)/RK=2"),
+            None
+        );
+        assert_eq!(target("https://r.search.yahoo.com/cbclk/x"), None);
+    }
+
+    #[test]
+    fn a_page_from_another_host_is_one_for_consent() {
+        let response = Response {
+            status: http::StatusCode::OK,
+            url: Url::parse("https://consent.yahoo.com/v2/collectConsent").unwrap(),
+            headers: http::HeaderMap::new(),
+            body: "<p>Welcome</p>".into(),
+        };
+        assert_eq!(engine(&KIND).parse(&response), Err(Blocked::Challenge));
+    }
+}

@@ -17,7 +17,7 @@ pub fn page(entries: &[Entry], more: bool) -> String {
 
 /// A page that says that there is nothing.
 pub fn empty() -> String {
-    whole("<p class=\"no-results\">No pages found matching: <strong>example</strong></p>")
+    whole("<p>No pages found matching: <strong>example</strong></p>")
 }
 
 /// The puzzle for programs that comes with status 200.
