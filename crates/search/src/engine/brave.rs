@@ -51,7 +51,6 @@ static BODY: Selectors = Selectors::new(&[
     ".generic-snippet",
     ".content",
 ]);
-static NEXT: Selectors = Selectors::new(&["#pagination a[href]", "a[href*='offset=']"]);
 
 struct Brave {
     url: Url,
@@ -82,8 +81,8 @@ impl Engine for Brave {
     }
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
-        let (page, hits) = LAYOUT.read(response, |element| self.hit(element))?;
-        let more = web::goes_on(&page, &NEXT, response, "offset");
+        let (_, hits) = LAYOUT.read(response, |element| self.hit(element))?;
+        let more = !hits.is_empty();
         Ok(Hits { hits, more })
     }
 }

@@ -108,7 +108,8 @@ pub trait Engine: Send + Sync {
 pub struct Hits {
     /// As the engine has them: not cleaned, not bounded.
     pub hits: Vec<Hit>,
-    /// Whether there may be a next page.
+    /// Whether there may be a next page. When in doubt there may: one that is not there costs a request, one that is
+    /// not asked for costs its results.
     pub more: bool,
 }
 

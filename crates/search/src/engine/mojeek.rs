@@ -42,7 +42,6 @@ static LAYOUT: Layout = Layout {
 };
 static TITLE: Selectors = Selectors::new(&["h2 a[href]", "a.title[href]"]);
 static BODY: Selectors = Selectors::new(&["p.s"]);
-static NEXT: Selectors = Selectors::new(&[".pagination a[href]", "a[href*='s=']"]);
 
 struct Mojeek {
     url: Url,
@@ -72,8 +71,8 @@ impl Engine for Mojeek {
     }
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
-        let (page, hits) = LAYOUT.read(response, |element| self.hit(element))?;
-        let more = web::goes_on(&page, &NEXT, response, "s");
+        let (_, hits) = LAYOUT.read(response, |element| self.hit(element))?;
+        let more = !hits.is_empty();
         Ok(Hits { hits, more })
     }
 }

@@ -138,29 +138,6 @@ pub(super) fn is_of(url: &Url, asked: &Url, domain: &str) -> bool {
     url.host() == asked.host() || url.domain().is_some_and(below)
 }
 
-/// Whether the page links to one of the same search that begins behind it: whose `parameter` is higher than its own.
-pub(super) fn goes_on(
-    page: &Page,
-    links: &'static Selectors,
-    response: &Response,
-    parameter: &str,
-) -> bool {
-    let own = &response.url;
-    let start = |url: &Url| {
-        let mut pairs = url.query_pairs();
-        let (_, value) = pairs.find(|(name, _)| name == parameter)?;
-        value.parse::<u32>().ok()
-    };
-    let from = start(own).unwrap_or(0);
-    let mut urls = page
-        .all(links)
-        .into_iter()
-        .filter_map(|element| link(own, element));
-    urls.any(|url| {
-        url.origin() == own.origin() && url.path() == own.path() && start(&url) > Some(from)
-    })
-}
-
 /// Whether the response is from another host than the one that was asked: one for consent, say.
 pub(super) fn is_elsewhere(asked: &Url, response: &Response) -> bool {
     asked.host() != response.url.host() && response.status == StatusCode::OK

@@ -44,7 +44,6 @@ static LINK: Selectors =
     Selectors::new(&[".compTitle h3 a[href]", ".compTitle a[href]", "h3 a[href]"]);
 static TITLE: Selectors = Selectors::new(&[".compTitle a h3", ".compTitle h3", "h3"]);
 static BODY: Selectors = Selectors::new(&[".compText"]);
-static NEXT: Selectors = Selectors::new(&[".compPagination a.next", "a.next"]);
 
 struct Yahoo {
     url: Url,
@@ -86,8 +85,8 @@ impl Engine for Yahoo {
         if web::is_elsewhere(&self.url, response) {
             return Err(Blocked::Challenge);
         }
-        let (page, hits) = LAYOUT.read(response, |element| self.hit(element))?;
-        let more = page.has(&NEXT);
+        let (_, hits) = LAYOUT.read(response, |element| self.hit(element))?;
+        let more = !hits.is_empty();
         Ok(Hits { hits, more })
     }
 }

@@ -45,9 +45,10 @@ async fn those_that_were_set_up_come_first() {
     }
     let asked = server.seen().len();
     assert_eq!(asked, 2, "only those with a key or an address of their own");
-    let token = server.seen().iter().find_map(|seen| {
-        seen.header("X-Subscription-Token").map(str::to_owned)
-    });
+    let token = server
+        .seen()
+        .iter()
+        .find_map(|seen| seen.header("X-Subscription-Token").map(str::to_owned));
     assert_eq!(token.as_deref(), Some("a-key"));
     assert_eq!(outcome.results.len(), 10);
 }
@@ -64,7 +65,11 @@ async fn pages_are_spread_over_pages() {
             .map(|seen| site::asked(seen).unwrap().page)
             .collect();
         // Its further pages need what is in the page before.
-        let expected: &[u32] = if engine == "duckduckgo" { &[1] } else { &[1, 2, 3] };
+        let expected: &[u32] = if engine == "duckduckgo" {
+            &[1]
+        } else {
+            &[1, 2, 3]
+        };
         // SearXNG never says whether there is more, so it is asked, as the others are that say so.
         assert_eq!(pages, expected, "{engine}");
         assert_eq!(outcome.results.len(), 10 * expected.len(), "{engine}");
@@ -91,9 +96,16 @@ async fn texts_of_strangers_are_cleaned() {
         title: "\u{1b}[31mRed\u{1b}[0m \u{202e}desrever\u{202c} <b>&amp;</b> \u{e0041}\u{e0042}tag"
             .to_owned(),
         url: "https://evil.example.com/a%2Fb?q=%26&utm_medium=x#top".to_owned(),
-        body: format!("<script>alert(1)</script>\u{200b}\u{0}\r\n{}", "long ".repeat(1000)),
+        body: format!(
+            "<script>alert(1)</script>\u{200b}\u{0}\r\n{}",
+            "long ".repeat(1000)
+        ),
     };
-    let bad = ["javascript:alert(1)", "file:///etc/passwd", "https://user:pw@evil.example.com/"];
+    let bad = [
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "https://user:pw@evil.example.com/",
+    ];
     let server = site::start(move |asked| {
         let bad = bad.map(|url| Entry {
             title: "Do not follow".to_owned(),
@@ -114,7 +126,8 @@ async fn texts_of_strangers_are_cleaned() {
         );
         for text in [&found.title, &found.body] {
             let hidden = |c: char| {
-                c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{e0000}'..='\u{e007f}')
+                c.is_control()
+                    || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{e0000}'..='\u{e007f}')
             };
             assert!(!text.contains(hidden), "{engine}: {text:?}");
         }
@@ -132,7 +145,11 @@ async fn what_is_not_utf_8_is_read_all_the_same() {
         let crate::loopback::Reply::Whole(mut page) = site_page else {
             unreachable!("pages are whole");
         };
-        let at = page.body.windows(6).position(|six| six == b"Result").unwrap();
+        let at = page
+            .body
+            .windows(6)
+            .position(|six| six == b"Result")
+            .unwrap();
         page.body[at] = 0xff;
         Some(page.whole())
     })
@@ -140,7 +157,11 @@ async fn what_is_not_utf_8_is_read_all_the_same() {
     for engine in KEYLESS {
         let outcome = run(&only(&server, &[engine]), &query(10, 1)).await;
         let is_json = engine == "wikipedia";
-        let expected = if is_json { Status::Failed } else { Status::Found };
+        let expected = if is_json {
+            Status::Failed
+        } else {
+            Status::Found
+        };
         assert_eq!(statuses(&outcome), [(engine, expected)]);
     }
 }
@@ -149,10 +170,7 @@ async fn what_is_not_utf_8_is_read_all_the_same() {
 async fn the_hosts_are_those_of_the_engines_and_no_others() {
     let server = site::start(|_| None).await;
     let search = Search::new(config(&server)).unwrap();
-    assert_eq!(
-        search.hosts().iter().collect::<Vec<_>>(),
-        ["127.0.0.1"]
-    );
+    assert_eq!(search.hosts().iter().collect::<Vec<_>>(), ["127.0.0.1"]);
 
     let usual = Search::new(Config::default()).unwrap();
     assert_eq!(usual.engines().collect::<Vec<_>>(), KEYLESS);
@@ -216,10 +234,18 @@ fn what_cannot_be_set_up_is_said() {
         };
         assert_eq!(Search::new(config).map(|_| ()).unwrap_err(), expected);
     }
-    for address in ["mojeek", "ftp://example.org/", "https://u:p@example.org/", "https://example.org/?q="] {
+    for address in [
+        "mojeek",
+        "ftp://example.org/",
+        "https://u:p@example.org/",
+        "https://example.org/?q=",
+    ] {
         let mut config = Config::default();
         config.urls.insert("mojeek".to_owned(), address.to_owned());
-        assert_eq!(Search::new(config).map(|_| ()).unwrap_err(), InvalidConfig::Url);
+        assert_eq!(
+            Search::new(config).map(|_| ()).unwrap_err(),
+            InvalidConfig::Url
+        );
     }
 }
 

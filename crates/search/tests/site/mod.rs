@@ -90,7 +90,10 @@ pub(crate) fn entries(engine: &str, page: u32) -> Vec<Entry> {
         },
         _ => Entry {
             title: format!("{engine} {page}.{at}"),
-            url: format!("https://{}.example.com/{page}/{at}", engine.replace('_', "-")),
+            url: format!(
+                "https://{}.example.com/{page}/{at}",
+                engine.replace('_', "-")
+            ),
             body: format!("Result {at} of page {page}."),
         },
     };
@@ -130,8 +133,12 @@ pub(crate) fn refusal(engine: &str) -> Reply {
             let body = engines::brave_api::error(422, "SUBSCRIPTION_TOKEN_INVALID");
             Page::new(body).status(422).whole()
         }
-        "searxng" => Page::new(engines::searxng::error_html()).status(403).whole(),
-        "duckduckgo" => Page::new(engines::duckduckgo::challenge()).status(202).whole(),
+        "searxng" => Page::new(engines::searxng::error_html())
+            .status(403)
+            .whole(),
+        "duckduckgo" => Page::new(engines::duckduckgo::challenge())
+            .status(202)
+            .whole(),
         "mojeek" => Page::new(engines::mojeek::challenge()).status(403).whole(),
         "brave" => Page::new(engines::brave::challenge()).status(429).whole(),
         "yahoo" => html(engines::yahoo::challenge()),
