@@ -50,7 +50,7 @@ pub struct SearchSettings {
 
     /// Seconds that a search may take, 1 to 60.
     #[arg(long = "search-timeout", env = "PYMCP_SEARCH_TIMEOUT", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
-    time: Duration,
+    search_time: Duration,
 
     /// Seconds that one engine may take for all its pages, 1 to 60.
     #[arg(long = "search-engine-timeout", env = "PYMCP_SEARCH_ENGINE_TIMEOUT", default_value = "5", value_name = "SECONDS", value_parser = seconds)]
@@ -83,7 +83,7 @@ impl SearchSettings {
             private_hosts: self.private_hosts.clone(),
             proxy: proxy.cloned(),
             user_agent: self.user_agent.clone(),
-            time: self.time,
+            time: self.search_time,
             engine_time: self.engine_time,
             pace: Pace {
                 every: self.interval,
