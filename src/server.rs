@@ -10,6 +10,9 @@ pub struct Parts {
     /// Where `run_python_code` runs its code.
     #[cfg(feature = "python")]
     pub python: tools::run_python_code::Python,
+    /// With what `text_web_search` searches.
+    #[cfg(feature = "search")]
+    pub search: tools::text_web_search::WebSearch,
 }
 
 /// The server with everything it exposes and the default limits.
@@ -17,11 +20,13 @@ pub fn builder(parts: Parts) -> ServerBuilder {
     let server = Server::builder("pymcp-template", env!("CARGO_PKG_VERSION"))
         .instructions("A simple MCP server for testing purposes.")
         .tool(tools::greet::tool())
-        .tool(tools::generate_password::tool())
-        .tool(tools::permutations::tool());
+        .tool(tools::generate_password::tool());
+    #[cfg(feature = "search")]
+    let server = server.tool(tools::text_web_search::tool(parts.search));
+    let server = server.tool(tools::permutations::tool());
     #[cfg(feature = "python")]
     let server = server.tool(tools::run_python_code::tool(parts.python));
-    #[cfg(not(feature = "python"))]
+    #[cfg(not(any(feature = "python", feature = "search")))]
     let Parts {} = parts;
     server
         .tool(tools::pirate_summary::tool())

@@ -1,5 +1,5 @@
-//! `pymcp docs`: tables in README.md and docs/python-sandbox.md are written from the registry and the settings, so that
-//! they cannot be wrong. CI runs it with `--check`.
+//! `pymcp docs`: tables in README.md and the pages of docs/ that have settings are written from the registry, the
+//! settings and the list of engines, so that they cannot be wrong. CI runs it with `--check`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,14 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
             "settings",
             settings(Some(super::python::HEADING)),
         ),
+        #[cfg(feature = "search")]
+        (
+            "docs/web-search.md",
+            "settings",
+            settings(Some(super::search::HEADING)),
+        ),
+        #[cfg(feature = "search")]
+        ("docs/web-search.md", "engines", engines()),
     ] {
         let file = args.root.join(file);
         // A server made from this one need not have every page.
@@ -170,6 +178,32 @@ fn settings(heading: Option<&str>) -> String {
     table
 }
 
+/// The engines of the web search.
+#[cfg(feature = "search")]
+fn engines() -> String {
+    let mut table =
+        String::from("| name | whose index | address | asked |\n| --- | --- | --- | --- |\n");
+    for kind in pymcp_search::ALL {
+        let address = match kind.url {
+            Some(url) => format!("`{url}`"),
+            None => "as set".to_owned(),
+        };
+        let asked = match kind.keyed {
+            true => format!(
+                "first, if `{}` is set",
+                crate::tools::text_web_search::setting_of(kind.name)
+            ),
+            false => "always".to_owned(),
+        };
+        let _ = writeln!(
+            table,
+            "| `{}` | {:?} | {address} | {asked} |",
+            kind.name, kind.index
+        );
+    }
+    table
+}
+
 /// Text for one cell of a table.
 fn cell(text: &str) -> String {
     text.split_whitespace()
@@ -205,7 +239,7 @@ mod tests {
             assert!(table.contains(name), "{name}");
         }
         let table = settings(None);
-        assert!(!table.contains("PYMCP_PYTHON"));
+        assert!(!table.contains("PYMCP_PYTHON") && !table.contains("PYMCP_SEARCH"));
         for name in [
             "FASTMCP_PORT",
             "RESPONSE_CACHE_TTL",
@@ -214,5 +248,18 @@ mod tests {
         ] {
             assert!(table.contains(name), "{name}");
         }
+    }
+
+    #[cfg(feature = "search")]
+    #[test]
+    fn the_tables_of_the_search_name_its_settings_and_engines() {
+        let table = settings(Some(crate::cli::search::HEADING));
+        assert!(table.contains("`PYMCP_SEARCH_ENGINES` | `auto`"), "{table}");
+        assert!(table.contains("`BRAVE_API_KEY` | none"), "{table}");
+        let table = engines();
+        for kind in pymcp_search::ALL {
+            assert!(table.contains(&format!("| `{}` |", kind.name)), "{table}");
+        }
+        assert!(table.contains("first, if `SEARXNG_URL` is set"), "{table}");
     }
 }

@@ -4,6 +4,8 @@ mod docs;
 mod keys;
 #[cfg(feature = "python")]
 mod python;
+#[cfg(feature = "search")]
+mod search;
 mod serve;
 mod settings;
 
@@ -116,7 +118,7 @@ fn load_env_file() -> Result<(), String> {
     }
 }
 
-/// One sentence for a value that is not allowed; what clap says for everything else (help included).
+/// One sentence for a value that is not allowed, without the value where it may hold a secret; what clap says for everything else (help included).
 fn refuse(error: &clap::Error) -> ExitCode {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
@@ -126,8 +128,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
         ErrorKind::ValueValidation | ErrorKind::InvalidValue => {
             let argument = text(ContextKind::InvalidArg).unwrap_or_default();
             let flag = argument.split_whitespace().next().unwrap_or_default();
-            let setting = settings::variable_of(flag)
-                .map_or(flag.to_owned(), |name| format!("{name} ({flag})"));
+            let (setting, secret) = match settings::variable_of(flag) {
+                Some((name, secret)) => (format!("{name} ({flag})"), secret),
+                None => (flag.to_owned(), false),
+            };
             let allowed = match error.get(ContextKind::ValidValue) {
                 // The flag stands alone.
                 Some(ContextValue::Strings(values)) if values.is_empty() => {
@@ -139,10 +143,11 @@ fn refuse(error: &clap::Error) -> ExitCode {
                     .unwrap_or_default(),
             };
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
-            fail(
-                USAGE,
-                &format!("{setting} is '{value}', but must be {allowed}."),
-            )
+            let sentence = match secret {
+                true => format!("{setting} must be {allowed}."),
+                false => format!("{setting} is '{value}', but must be {allowed}."),
+            };
+            fail(USAGE, &sentence)
         }
         // Clap does not say of what; on the command line the reader sees it.
         ErrorKind::InvalidUtf8 if let Some(name) = settings::unreadable_variable() => {

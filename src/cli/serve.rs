@@ -27,7 +27,7 @@ pub(super) fn run(
     components: fn(Parts) -> ServerBuilder,
 ) -> Result<(), Failure> {
     telemetry::init(settings.log_level.into());
-    let parts = parts(&settings);
+    let parts = parts(&settings)?;
     let server = build(&settings, components(parts.clone()))?;
     let runtime = Runtime::new()
         .map_err(|error| Failure::other(format!("The runtime cannot start: {error}.")))?;
@@ -45,13 +45,15 @@ pub(super) fn run(
 }
 
 /// What the components need, set up from the settings.
-fn parts(settings: &Settings) -> Parts {
-    #[cfg(not(feature = "python"))]
+fn parts(settings: &Settings) -> Result<Parts, Failure> {
+    #[cfg(not(any(feature = "python", feature = "search")))]
     let _ = settings;
-    Parts {
+    Ok(Parts {
         #[cfg(feature = "python")]
         python: settings.python.set_up(),
-    }
+        #[cfg(feature = "search")]
+        search: settings.search.set_up()?,
+    })
 }
 
 /// Sees to it that what the settings demand is there before anybody is served.

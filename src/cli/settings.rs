@@ -67,16 +67,23 @@ pub struct Settings {
     #[cfg(feature = "python")]
     #[command(flatten)]
     pub python: super::python::PythonSettings,
+
+    /// How the web is searched.
+    #[cfg(feature = "search")]
+    #[command(flatten)]
+    pub search: super::search::SearchSettings,
 }
 
-/// The environment variable behind a flag such as `--port`.
-pub(super) fn variable_of(flag: &str) -> Option<String> {
+/// The environment variable behind a flag such as `--port`, and whether its value is secret: whether it is kept out of
+/// the help, and so out of everything else.
+pub(super) fn variable_of(flag: &str) -> Option<(String, bool)> {
     let command = super::Cli::command();
     let long = flag.trim_start_matches('-');
     let argument = command
         .get_arguments()
         .find(|argument| argument.get_long() == Some(long))?;
-    Some(argument.get_env()?.to_string_lossy().into_owned())
+    let name = argument.get_env()?.to_string_lossy().into_owned();
+    Some((name, argument.is_hide_env_values_set()))
 }
 
 /// An environment variable of a setting whose value is no text.
@@ -140,7 +147,7 @@ fn transport(text: &str) -> Result<Transport, String> {
     }
 }
 
-fn host(text: &str) -> Result<String, String> {
+pub(super) fn host(text: &str) -> Result<String, String> {
     let plain = text.trim();
     let name = !plain.is_empty()
         && plain.len() <= 253
@@ -153,16 +160,19 @@ fn host(text: &str) -> Result<String, String> {
     }
 }
 
-fn hosts(text: &str) -> Result<Hosts, String> {
-    let entries = text
-        .split(',')
+/// What stands between commas.
+pub(super) fn entries(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
         .map(str::trim)
-        .filter(|entry| !entry.is_empty());
+        .filter(|entry| !entry.is_empty())
+}
+
+fn hosts(text: &str) -> Result<Hosts, String> {
     let read = |entry: &str| match entry.parse::<pymcp_kit::transport::http::Authority>() {
         Ok(_) if !entry.contains('@') => Ok(entry.to_ascii_lowercase()),
         _ => Err("a comma-separated list of host names, with or without ports".to_owned()),
     };
-    entries.map(read).collect::<Result<_, _>>().map(Hosts)
+    entries(text).map(read).collect::<Result<_, _>>().map(Hosts)
 }
 
 fn port(text: &str) -> Result<u16, String> {

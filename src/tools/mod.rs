@@ -6,4 +6,6 @@ pub mod permutations;
 pub mod pirate_summary;
 #[cfg(feature = "python")]
 pub mod run_python_code;
+#[cfg(feature = "search")]
+pub mod text_web_search;
 pub mod vonmises_random;

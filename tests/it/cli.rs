@@ -1,221 +1,15 @@
 //! The command line: every setting from the environment, a file and flags; what is refused, and how it says so.
 
+mod settings;
+
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
+use self::settings::{ACCEPTED, REFUSED, SECRET, TOGETHER};
 use crate::support::http::HttpServer;
 use crate::support::process::{Finished, run, signal};
 use crate::support::stdio::StdioServer;
-
-/// Flag, variable, values that are refused, and what its sentence says is allowed.
-const REFUSED: [(&str, &str, &[&str], &str); 24] = [
-    (
-        "--transport",
-        "MCP_SERVER_TRANSPORT",
-        &["", "HTTP", "websocket", "stdio "],
-        "one of stdio, http, streamable-http and sse",
-    ),
-    (
-        "--host",
-        "FASTMCP_HOST",
-        &[
-            "",
-            "a b",
-            "localhost:80",
-            "http://localhost",
-            "me@localhost",
-        ],
-        "a host name or an IP address",
-    ),
-    (
-        "--port",
-        "FASTMCP_PORT",
-        &["", "70000", "-1", "x", "80.0"],
-        "a whole number from 0 to 65535",
-    ),
-    (
-        "--response-cache-ttl",
-        "RESPONSE_CACHE_TTL",
-        &["", "-1", "86401", "abc", "1.5", "99999999999999999999"],
-        "a whole number of seconds from 0 to 86400",
-    ),
-    (
-        "--log-level",
-        "PYMCP_LOG_LEVEL",
-        &["", "info", "Info", "TRACE", "20"],
-        "one of NOTSET, DEBUG, INFO, WARNING, ERROR, CRITICAL",
-    ),
-    (
-        "--cors-origins",
-        "ASGI_CORS_ALLOWED_ORIGINS",
-        &[
-            "app.example",
-            "ftp://app.example",
-            "https://",
-            "https://me@app.example",
-            "[\"*\"]",
-            "https://a.example/",
-        ],
-        "a comma-separated list of loopback, * and origins such as https://app.example",
-    ),
-    (
-        "--allowed-hosts",
-        "PYMCP_ALLOWED_HOSTS",
-        &["a b", "me@app.example", "http://app.example"],
-        "a comma-separated list of host names, with or without ports",
-    ),
-    (
-        "--request-timeout",
-        "PYMCP_REQUEST_TIMEOUT",
-        &["", "0", "3601", "1s"],
-        "a whole number of seconds from 1 to 3600",
-    ),
-    (
-        "--ask-timeout",
-        "PYMCP_ASK_TIMEOUT",
-        &["", "0", "3601", "-5"],
-        "a whole number of seconds from 1 to 3600",
-    ),
-    (
-        "--state-keys",
-        "PYMCP_STATE_KEYS",
-        &["/nowhere/keys", "/"],
-        "a file that has a key a line: a name, a space and at least 32 bytes in base64",
-    ),
-    (
-        "--allow-unauthenticated",
-        "PYMCP_ALLOW_UNAUTHENTICATED",
-        &["", "maybe", "2"],
-        "true or false",
-    ),
-    (
-        "--python-workers",
-        "PYMCP_PYTHON_WORKERS",
-        &["", "0", "65", "many"],
-        "auto or a whole number from 1 to 64",
-    ),
-    (
-        "--python-queue",
-        "PYMCP_PYTHON_QUEUE",
-        &["-1", "10001"],
-        "a whole number from 0 to 10000",
-    ),
-    (
-        "--python-queue-timeout",
-        "PYMCP_PYTHON_QUEUE_TIMEOUT",
-        &["0", "601"],
-        "a whole number of seconds from 1 to 600",
-    ),
-    (
-        "--python-isolation",
-        "PYMCP_PYTHON_ISOLATION",
-        &["none", "Session"],
-        "one of session, process",
-    ),
-    (
-        "--python-sandbox",
-        "PYMCP_PYTHON_SANDBOX",
-        &["off", ""],
-        "one of best-effort, require",
-    ),
-    (
-        "--python-timeout",
-        "PYMCP_PYTHON_TIMEOUT",
-        &["0", "61", "1.5"],
-        "a whole number of seconds from 1 to 60",
-    ),
-    (
-        "--python-memory",
-        "PYMCP_PYTHON_MEMORY",
-        &["7", "257"],
-        "a whole number from 8 to 256",
-    ),
-    (
-        "--python-code-size",
-        "PYMCP_PYTHON_CODE_SIZE",
-        &["0", "257"],
-        "a whole number from 1 to 256",
-    ),
-    (
-        "--python-inputs-size",
-        "PYMCP_PYTHON_INPUTS_SIZE",
-        &["0", "1025"],
-        "a whole number from 1 to 1024",
-    ),
-    (
-        "--python-value-size",
-        "PYMCP_PYTHON_VALUE_SIZE",
-        &["0", "4097"],
-        "a whole number from 1 to 4096",
-    ),
-    (
-        "--python-output-size",
-        "PYMCP_PYTHON_OUTPUT_SIZE",
-        &["0", "4097"],
-        "a whole number from 1 to 4096",
-    ),
-    (
-        "--python-recursion",
-        "PYMCP_PYTHON_RECURSION",
-        &["9", "1001"],
-        "a whole number from 10 to 1000",
-    ),
-    (
-        "--python-host-calls",
-        "PYMCP_PYTHON_HOST_CALLS",
-        &["-1", "10001"],
-        "a whole number from 0 to 10000",
-    ),
-];
-
-/// Values at the edges, which are taken.
-const ACCEPTED: [(&str, &[&str]); 24] = [
-    ("MCP_SERVER_TRANSPORT", &["stdio"]),
-    (
-        "FASTMCP_HOST",
-        &["localhost", " 127.0.0.1 ", "::1", "my-host.example"],
-    ),
-    ("FASTMCP_PORT", &["0", "65535", " 8000 "]),
-    ("RESPONSE_CACHE_TTL", &["0", "86400", " 5 "]),
-    (
-        "PYMCP_LOG_LEVEL",
-        &["NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-    ),
-    (
-        "ASGI_CORS_ALLOWED_ORIGINS",
-        &[
-            "",
-            "*",
-            "loopback",
-            " https://a.example , http://b.example:8080 ",
-        ],
-    ),
-    (
-        "PYMCP_ALLOWED_HOSTS",
-        &["", "app.example", "app.example:8080, 192.0.2.1"],
-    ),
-    ("PYMCP_REQUEST_TIMEOUT", &["1", "3600"]),
-    ("PYMCP_ASK_TIMEOUT", &["1", "3600"]),
-    ("PYMCP_STATE_KEYS", &[""]),
-    (
-        "PYMCP_ALLOW_UNAUTHENTICATED",
-        &["true", "0", " Yes ", "off"],
-    ),
-    ("PYMCP_PYTHON_WORKERS", &["auto", "1", " 64 "]),
-    ("PYMCP_PYTHON_QUEUE", &["0", "10000"]),
-    ("PYMCP_PYTHON_QUEUE_TIMEOUT", &["1", "600"]),
-    ("PYMCP_PYTHON_ISOLATION", &["session", "process"]),
-    ("PYMCP_PYTHON_SANDBOX", &["best-effort", "require"]),
-    ("PYMCP_PYTHON_TIMEOUT", &["1", "60"]),
-    ("PYMCP_PYTHON_MEMORY", &["8", "256"]),
-    ("PYMCP_PYTHON_CODE_SIZE", &["1", "256"]),
-    ("PYMCP_PYTHON_INPUTS_SIZE", &["1", "1024"]),
-    ("PYMCP_PYTHON_VALUE_SIZE", &["1", "4096"]),
-    ("PYMCP_PYTHON_OUTPUT_SIZE", &["1", "4096"]),
-    ("PYMCP_PYTHON_RECURSION", &["10", "1000"]),
-    ("PYMCP_PYTHON_HOST_CALLS", &["0", "10000"]),
-];
 
 fn run_in(directory: &Path, env: &[(&str, &str)]) -> Finished {
     run(directory, &[], env)
@@ -246,12 +40,23 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_it_and_what_is_allowed() {
     let here = tempfile::tempdir().unwrap();
     for (flag, variable, values, allowed) in REFUSED {
         for value in values {
+            let secret = SECRET.contains(&variable);
             let quoted = format!("'{value}'");
-            let words = [variable, flag, &quoted, allowed];
-            assert_refused(&run_in(here.path(), &[(variable, value)]), 2, &words);
+            let words = [
+                variable,
+                flag,
+                if secret { "must" } else { &quoted },
+                allowed,
+            ];
             let argument = format!("{flag}={value}");
-            assert_refused(&run(here.path(), &[&argument], &[]), 2, &words);
-            assert_refused(&run(here.path(), &["serve", &argument], &[]), 2, &words);
+            for refused in [
+                run_in(here.path(), &[(variable, value)]),
+                run(here.path(), &[&argument], &[]),
+                run(here.path(), &["serve", &argument], &[]),
+            ] {
+                assert_refused(&refused, 2, &words);
+                assert!(!secret || !refused.stderr.contains(value), "{refused:?}");
+            }
         }
     }
 }
@@ -266,9 +71,30 @@ fn values_at_the_edges_are_taken() {
     }
 }
 
-/// The two tables above are of use only as long as they name every setting.
 #[test]
-fn the_help_names_every_setting_and_the_tables_here_do_too() {
+fn settings_that_do_not_fit_together_are_refused_before_anybody_is_served() {
+    let here = tempfile::tempdir().unwrap();
+    for (env, words) in TOGETHER {
+        let refused = run_in(here.path(), env);
+        assert_refused(&refused, 2, words);
+        assert!(!refused.stderr.contains("hunter2"), "{refused:?}");
+    }
+}
+
+#[test]
+fn the_help_shows_no_secret() {
+    let here = tempfile::tempdir().unwrap();
+    let env: Vec<_> = SECRET.iter().map(|name| (*name, "hunter2")).collect();
+    let help = run(here.path(), &["--help"], &env);
+    for name in SECRET {
+        assert!(help.stdout.contains(&format!("[env: {name}]")), "{name}");
+    }
+    assert!(!help.stdout.contains("hunter2"), "{}", help.stdout);
+}
+
+/// The tables are of use only as long as they name every setting.
+#[test]
+fn the_help_names_every_setting_and_the_tables_do_too() {
     let here = tempfile::tempdir().unwrap();
     let help = run(here.path(), &["--help"], &[]);
     assert_eq!((help.code, &*help.stderr), (Some(0), ""));
@@ -553,13 +379,19 @@ fn stale_docs_are_noticed_and_written_anew() {
     fs::write(&other, stale).unwrap();
     assert_accepted(&docs(&["--root", "other"]));
     assert_eq!(fs::read_to_string(&other).unwrap(), written);
-    #[cfg(feature = "python")]
-    {
-        let page = here.path().join("other/docs/python-sandbox.md");
-        fs::write(&page, "<!-- settings -->\n<!-- /settings -->\n").unwrap();
+    for (page, variable) in [
+        #[cfg(feature = "python")]
+        ("python-sandbox.md", "`PYMCP_PYTHON_TIMEOUT`"),
+        #[cfg(feature = "search")]
+        ("web-search.md", "`PYMCP_SEARCH_TIMEOUT`"),
+    ] {
+        let page = here.path().join("other/docs").join(page);
+        let markers =
+            "<!-- settings -->\n<!-- /settings -->\n<!-- engines -->\n<!-- /engines -->\n";
+        fs::write(&page, markers).unwrap();
         assert_refused(&docs(&["--root", "other", "--check"]), 1, &["out of date"]);
         assert_accepted(&docs(&["--root", "other"]));
         let written = fs::read_to_string(&page).unwrap();
-        assert!(written.contains("`PYMCP_PYTHON_TIMEOUT`"), "{written}");
+        assert!(written.contains(variable), "{written}");
     }
 }

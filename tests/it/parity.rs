@@ -330,6 +330,7 @@ groups! {
     resources_subscribe "resources-subscribe",
     resources_templates_list "resources-templates-list",
     tasks "tasks",
+    text_web_search "text_web_search",
     tools_call "tools-call",
     tools_list "tools-list",
     vonmises_random "vonmises_random",
@@ -374,5 +375,5 @@ fn every_case_is_well_formed_and_none_is_lost() {
         }
         total += cases.len();
     }
-    assert!(total >= 377, "only {total} cases");
+    assert!(total >= 392, "only {total} cases");
 }

@@ -15,7 +15,7 @@ from mcp import Client
 
 from peer import SERVER_NAME, Peer, Target, check, connect, refused, text
 
-PLAIN_TOOLS = {"greet", "generate_password", "permutations", "run_python_code"}
+PLAIN_TOOLS = {"greet", "generate_password", "text_web_search", "permutations", "run_python_code"}
 ASKING_TOOLS = {"pirate_summary", "vonmises_random"}
 INVALID_PARAMS, RESOURCE_NOT_FOUND = -32602, -32002
 
@@ -166,6 +166,8 @@ async def mistakes(client: Client) -> None:
     check("an unknown tool should be refused", error is not None and error.code == INVALID_PARAMS, error)
     wrong = await client.call_tool("permutations", {"n": "many"})
     check("a wrong argument should be named", wrong.is_error and "n" in text(wrong), wrong)
+    region = await client.call_tool("text_web_search", {"query": "x", "region": "en-uk"})
+    check("an unknown region should be refused with a known one", region.is_error and "uk-en" in text(region), region)
     extra = await client.call_tool("permutations", {"n": 4, "k": 2, "unheard_of": True})
     check.equal("an unknown argument is passed over; the answer", text(extra), "12")
 
