@@ -295,7 +295,7 @@ fn failure(outcome: &Outcome) -> String {
 /// The setting that an engine is set up with.
 pub(crate) fn setting_of(engine: &str) -> &'static str {
     match engine {
-        "brave" => "BRAVE_API_KEY",
+        "brave_api" => "BRAVE_API_KEY",
         "searxng" => "SEARXNG_URL",
         _ => "PYMCP_SEARCH_URLS",
     }

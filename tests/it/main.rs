@@ -12,6 +12,8 @@ mod parity;
 #[cfg(feature = "python")]
 mod python;
 mod rmcp_client;
+#[cfg(feature = "search")]
+mod search;
 mod sessions;
 mod snapshots;
 mod stdio;

@@ -1,0 +1,35 @@
+//! `text_web_search`: the real binary and a real client, with engines on loopback.
+
+#[path = "../../crates/search/tests/engines/mod.rs"]
+mod engines;
+#[path = "../../crates/egress/tests/loopback/mod.rs"]
+mod loopback;
+#[path = "../../crates/search/tests/site/mod.rs"]
+mod site;
+
+mod client;
+#[cfg(target_os = "linux")]
+mod dials;
+mod wire;
+
+use self::loopback::Loopback;
+
+/// Settings that lead every engine to `server`, and ask only the keyless ones unless others are set up.
+fn settings(server: &Loopback) -> Vec<(&'static str, String)> {
+    let urls = site::urls(server);
+    let keyless = urls.iter().filter(|(name, _)| *name != "searxng");
+    let urls: Vec<_> = keyless.map(|(name, url)| format!("{name}={url}")).collect();
+    vec![
+        ("PYMCP_SEARCH_URLS", urls.join(",")),
+        ("PYMCP_SEARCH_PRIVATE_HOSTS", "127.0.0.1".to_owned()),
+        ("PYMCP_SEARCH_INTERVAL", "0".to_owned()),
+    ]
+}
+
+/// Settings as the helpers take them.
+fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    let settings = settings.iter();
+    settings
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect()
+}
