@@ -83,8 +83,7 @@ impl std::fmt::Debug for WebSearch {
 
 /// The tool, as clients see it.
 pub fn tool(web: WebSearch) -> Tool {
-    let hosts = web.search.hosts().clone();
-    let timeout = web.timeout;
+    let (hosts, timeout) = (web.search.hosts().clone(), web.timeout);
     Tool::new("text_web_search", move |ctx, args| {
         text_web_search(ctx, args, web.clone())
     })
@@ -147,13 +146,11 @@ async fn search(ctx: &Ctx, query: &Query, search: &Search) -> Outcome {
 
 /// What a person reads while others are still being asked.
 fn progress(report: &Report) -> String {
-    let Report {
-        engine, results, ..
-    } = report;
-    match report.status {
-        Status::Found if *results == 1 => format!("{engine}: found 1 result"),
-        Status::Found => format!("{engine}: found {results} results"),
-        other => format!("{engine}: {}", other.name()),
+    let engine = report.engine;
+    match (report.status, report.results) {
+        (Status::Found, 1) => format!("{engine}: found 1 result"),
+        (Status::Found, results) => format!("{engine}: found {results} results"),
+        (other, _) => format!("{engine}: {}", other.name()),
     }
 }
 
@@ -274,20 +271,16 @@ fn silent(outcome: &Outcome) -> String {
 fn failure(outcome: &Outcome) -> String {
     let silent = silent(outcome);
     let refused = |report: &&Report| report.status == Status::Refused;
+    let lost = |report: &Report| matches!(report.status, Status::TimedOut | Status::Failed);
     let advice = if let Some(report) = outcome.engines.iter().find(refused) {
-        // Somebody wanted this engine, so it is the one to mend.
-        let why = report.note.as_deref().unwrap_or("It does not take it.");
+        // Somebody set this engine up, so it is the one to mend.
+        let why = report.note.as_deref().unwrap_or("it is not accepted.");
         format!("Check {}: {why}", setting_of(report.engine))
-    } else if outcome
-        .engines
-        .iter()
-        .all(|report| matches!(report.status, Status::TimedOut | Status::Failed))
-    {
-        "Check the server's connection to the internet, or set PYMCP_SEARCH_PROXY if it needs a proxy.".to_owned()
+    } else if outcome.engines.iter().all(lost) {
+        "Check the server's connection to the internet, or set PYMCP_SEARCH_PROXY if it needs a proxy.".into()
     } else {
         "Try again in a minute, or set BRAVE_API_KEY or SEARXNG_URL: an engine with a key, or of one's own, does not \
-         refuse programs."
-            .to_owned()
+         refuse programs.".into()
     };
     format!("No search engine answered ({silent}). {advice}")
 }

@@ -379,12 +379,9 @@ fn stale_docs_are_noticed_and_written_anew() {
     fs::write(&other, stale).unwrap();
     assert_accepted(&docs(&["--root", "other"]));
     assert_eq!(fs::read_to_string(&other).unwrap(), written);
-    for (page, variable) in [
-        #[cfg(feature = "python")]
-        ("python-sandbox.md", "`PYMCP_PYTHON_TIMEOUT`"),
-        #[cfg(feature = "search")]
-        ("web-search.md", "`PYMCP_SEARCH_TIMEOUT`"),
-    ] {
+    let python = cfg!(feature = "python").then_some(("python-sandbox.md", "PYTHON_TIMEOUT"));
+    let search = cfg!(feature = "search").then_some(("web-search.md", "SEARCH_TIMEOUT"));
+    for (page, variable) in python.into_iter().chain(search) {
         let page = here.path().join("other/docs").join(page);
         let markers =
             "<!-- settings -->\n<!-- /settings -->\n<!-- engines -->\n<!-- /engines -->\n";

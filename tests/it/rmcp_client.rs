@@ -18,7 +18,7 @@ use rmcp::transport::{IntoTransport, StreamableHttpClientTransport, TokioChildPr
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
 
-use crate::support::http::HttpServer;
+use crate::support::http::{HttpServer, choose_cryptography};
 use crate::support::stdio::command;
 
 /// An application with a user who gives a number and a model that talks like a pirate.
@@ -295,6 +295,7 @@ async fn the_binary_as_a_child_process() {
 
 #[tokio::test]
 async fn the_binary_over_http() {
+    choose_cryptography();
     let server = HttpServer::start(&[], &[]);
     let uri = format!("http://{}/mcp", server.address());
     use_everything(|| StreamableHttpClientTransport::from_uri(uri.clone())).await;

@@ -333,8 +333,14 @@ pub(super) const SECRET: [&str; 5] = [
     "DDGS_PROXY",
 ];
 
-/// Settings that are good alone and not together, and what the sentence says of them.
-pub(super) const TOGETHER: [(&[(&str, &str)], &[&str]); 7] = [
+/// Variables with their values, and what the sentence says of them.
+type Combination = (
+    &'static [(&'static str, &'static str)],
+    &'static [&'static str],
+);
+
+/// Settings that are good alone and not together.
+pub(super) const TOGETHER: [Combination; 7] = [
     (
         &[("PYMCP_SEARCH_ENGINES", "brave")],
         &[

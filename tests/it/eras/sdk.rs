@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::server::trips;
 use super::{able, traveller};
-use crate::support::http::{LocalServer, patient};
+use crate::support::http::{LocalServer, choose_cryptography, patient};
 
 /// The traveller at the SDK's client.
 struct Host(ProtocolVersion);
@@ -103,6 +103,7 @@ async fn in_memory() {
 
 #[test]
 fn over_http() {
+    choose_cryptography();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     for version in VERSIONS {
         let (server, counts) = trips();

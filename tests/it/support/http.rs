@@ -23,6 +23,12 @@ pub(crate) use self::session::{Session, initialize, mirrored};
 use super::process::signal;
 use super::stdio::{PATIENCE, command};
 
+/// Lets rmcp's client be made: reqwest panics when TLS is in the tree and nobody chose whose cryptography it uses.
+pub(crate) fn choose_cryptography() {
+    // Another test may have done it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// A `pymcp` that listens on a port of its own; killed when dropped.
 pub(crate) struct HttpServer {
     child: Child,
