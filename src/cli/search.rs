@@ -52,7 +52,7 @@ pub struct SearchSettings {
     #[arg(long = "search-timeout", env = "PYMCP_SEARCH_TIMEOUT", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     search_time: Duration,
 
-    /// Seconds that one engine may take for all its pages, 1 to 60.
+    /// Seconds that an engine may take for a page, 1 to 60.
     #[arg(long = "search-engine-timeout", env = "PYMCP_SEARCH_ENGINE_TIMEOUT", default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     engine_time: Duration,
 

@@ -118,7 +118,10 @@ impl Inner {
             let response = self.exchange(&request).await?;
             match redirect::next(&request, response.status(), response.headers())? {
                 // The body of a redirect is not read: dropping the response closes its connection.
-                Some(next) => request = next,
+                Some(next) => {
+                    self.hosts.judge_redirect(&request.url, &next.url)?;
+                    request = next;
+                }
                 None => return self.whole(request.url, response).await,
             }
         }

@@ -55,7 +55,7 @@ pub enum Error {
         /// The bytes that it may have.
         limit: usize,
     },
-    /// More redirects than allowed, or one that leads nowhere.
+    /// More redirects than allowed, or one that leads nowhere, or where none may lead.
     Redirects,
     /// What came is no HTTP, ends early, has too many headers, or cannot be decompressed. Also for an address that is too
     /// long to be sent (64 KiB).
@@ -83,7 +83,10 @@ impl fmt::Display for Error {
             Self::Tls { host } => write!(f, "{host} has no connection that can be trusted"),
             Self::TimedOut => write!(f, "it took too long"),
             Self::TooLarge { limit } => write!(f, "the answer is larger than {limit} bytes"),
-            Self::Redirects => write!(f, "it was redirected too often, or nowhere"),
+            Self::Redirects => write!(
+                f,
+                "it was redirected too often, or to where no redirect may lead"
+            ),
             Self::Malformed => write!(f, "the answer is not valid HTTP"),
         }
     }

@@ -46,6 +46,20 @@ impl Hosts {
         }
     }
 
+    /// Judges where a response leads on to, before that is judged like any other address.
+    ///
+    /// A private host is there for who was set up to ask it. Another host must not send us there, nor it itself to
+    /// another of its ports, where who knows what is listening.
+    pub(crate) fn judge_redirect(&self, from: &Url, to: &Url) -> Result<(), Error> {
+        let is_private = to
+            .host_str()
+            .is_some_and(|host| self.private.contains(host));
+        if is_private && from.origin() != to.origin() {
+            return Err(Error::Redirects);
+        }
+        Ok(())
+    }
+
     /// Whether a host that was named may be reached at this address.
     pub(crate) fn may_be_at(&self, name: &str, address: IpAddr) -> bool {
         is_public(address) || self.private.contains(name)
@@ -175,6 +189,30 @@ mod tests {
                 matches!(judge(text), Err(Error::PrivateAddress { .. })),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn only_a_private_host_itself_leads_to_itself() {
+        let led = |from: &str, to: &str| {
+            hosts().judge_redirect(&Url::parse(from).unwrap(), &Url::parse(to).unwrap())
+        };
+        for (from, to) in [
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/other"),
+            ("https://example.org/", "https://search.example.net/"),
+            ("http://127.0.0.1:8080/", "https://example.org/"),
+        ] {
+            assert_eq!(led(from, to), Ok(()), "{to}");
+        }
+        for (from, to) in [
+            ("https://example.org/", "http://127.0.0.1:8080/"),
+            ("https://example.org/", "https://lan.example.com/"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:6379/"),
+            ("http://127.0.0.1:8080/", "http://2130706433:6379/"),
+            ("http://127.0.0.1:8080/", "http://[::1]:8080/"),
+            ("http://lan.example.com/", "https://lan.example.com/"),
+        ] {
+            assert_eq!(led(from, to), Err(Error::Redirects), "{to}");
         }
     }
 

@@ -8,7 +8,7 @@
 //!   those addresses. Loopback, private, link-local, translated and other special ranges are refused, except for hosts
 //!   that were named as private.
 //! - **Redirects**: followed by hand, at most [`Limits::redirects`] of them, each judged like a first request. Secrets
-//!   stay behind when the origin changes.
+//!   stay behind when the origin changes, and to a private host leads no redirect but its own.
 //! - **Bounds**: time for connecting and for all of it, bytes of the body after decompression, connections.
 //! - **Proxy**: only the one that was given; the environment is not asked.
 //!

@@ -23,7 +23,7 @@ pub struct Config {
     pub user_agent: String,
     /// For a whole search.
     pub time: Duration,
-    /// For all pages of one engine.
+    /// For one page of one engine.
     pub engine_time: Duration,
     /// How long the slower engines still have when there are results enough from others.
     pub grace: Duration,

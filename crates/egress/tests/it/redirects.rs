@@ -149,45 +149,31 @@ async fn other_statuses_are_answers() {
 }
 
 #[tokio::test]
-async fn a_secret_does_not_go_to_another_origin() {
-    let there = Loopback::start(|_| Reply::ok("there")).await;
-    let here = Loopback::replying([
-        Reply::redirect(302, "/again"),
-        Reply::redirect(302, there.url("/")),
-    ])
-    .await;
-    let request = Request::get(here.url("/").parse().unwrap())
+async fn secrets_stay_where_they_belong() {
+    let server = Loopback::replying([Reply::redirect(302, "/again"), Reply::ok("there")]).await;
+    let request = Request::get(server.url("/").parse().unwrap())
         .secret(X_KEY, key())
-        .header(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"))
-        .header(header::AUTHORIZATION, key())
         .header(header::COOKIE, HeaderValue::from_static("a=b"));
     assert_eq!(builder().build().send(request).await.unwrap().body, "there");
-
-    for seen in here.seen() {
+    for seen in server.seen() {
         assert_eq!(seen.header("x-key"), Some("0123456789"));
-        assert_eq!(seen.header("authorization"), Some("0123456789"));
-    }
-    let [seen] = there.seen().try_into().unwrap();
-    assert_eq!(seen.header("accept-language"), Some("en"));
-    for name in ["x-key", "authorization", "cookie", "referer"] {
-        assert_eq!(seen.header(name), None, "{name}");
+        assert_eq!(seen.header("cookie"), Some("a=b"));
+        assert_eq!(seen.header("referer"), None);
     }
 }
 
 #[tokio::test]
-async fn neither_a_body_nor_a_secret_is_carried_to_another_origin() {
-    for status in [307, 308] {
-        let there = Loopback::start(|_| Reply::ok("there")).await;
-        let location = there.url("/");
-        let here = Loopback::start(move |_| Reply::redirect(status, location.clone())).await;
-        let url: url::Url = here.url("/").parse().unwrap();
-        let egress = builder().build();
-        let form = Request::form(url.clone(), [("q", "rust")]);
-        assert_eq!(egress.send(form).await.unwrap_err(), Error::Redirects);
-        let secret = Request::get(url.clone()).secret(X_KEY, key());
-        assert_eq!(egress.send(secret).await.unwrap_err(), Error::Redirects);
-        assert_eq!(there.counts().opened, 0);
-        assert_eq!(egress.send(Request::get(url)).await.unwrap().body, "there");
+async fn nobody_is_led_to_what_else_a_private_host_has() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = Loopback::start(|_| Reply::ok("reached")).await;
+        let location = other.url("/");
+        let server = Loopback::start(move |_| Reply::redirect(status, location.clone())).await;
+        assert_eq!(
+            get(&server.url("/")).await.unwrap_err(),
+            Error::Redirects,
+            "{status}"
+        );
+        assert_eq!(other.counts().opened, 0);
     }
 }
 

@@ -185,6 +185,7 @@ async fn hostile_pages_are_given_up() {
 async fn nobody_is_followed_to_a_private_address() {
     let trap = Loopback::start(|_| Reply::ok("reached")).await;
     for location in [
+        trap.url("/"),
         format!("http://127.0.0.2:{}/", trap.port()),
         format!("http://localhost:{}/", trap.port()),
         format!("http://[::1]:{}/", trap.port()),
