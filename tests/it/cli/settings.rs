@@ -342,7 +342,7 @@ type Combination = (
 /// Settings that are good alone and not together.
 pub(super) const TOGETHER: [Combination; 7] = [
     (
-        &[("PYMCP_SEARCH_ENGINES", "brave")],
+        &[("PYMCP_SEARCH_ENGINES", "brave_api")],
         &[
             "PYMCP_SEARCH_ENGINES (--search-engines)",
             "set BRAVE_API_KEY",

@@ -69,8 +69,8 @@ async fn each_is_judged() {
             refused!(NotAllowed, "example.com"),
         ),
         (
-            format!("http://user:password@127.0.0.1:{port}/"),
-            refused!(Credentials, "127.0.0.1"),
+            format!("https://user:password@example.org:{port}/"),
+            refused!(Credentials, "example.org"),
         ),
         (
             "file:///etc/passwd".to_owned(),
