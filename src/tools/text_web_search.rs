@@ -173,7 +173,7 @@ struct Answer<'a> {
 struct Asked<'a> {
     /// Its name.
     name: &'static str,
-    /// found, nothing, blocked, refused, timed out, failed, resting, busy, or not needed.
+    /// found, nothing, blocked, refused, timed out, unreachable, failed, resting, busy, or not needed.
     status: &'static str,
     /// The number of its results, before those of all engines are merged.
     results: usize,
@@ -181,7 +181,7 @@ struct Asked<'a> {
     pages: u32,
     /// Milliseconds from the start of the search to its last word.
     ms: u64,
-    /// Why it did not answer.
+    /// Why it did not answer, or not for all pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
 }
@@ -270,11 +270,13 @@ fn silent(outcome: &Outcome) -> String {
 /// Why there is no answer, and what helps.
 fn failure(outcome: &Outcome) -> String {
     let silent = silent(outcome);
-    let refused = |report: &&Report| report.status == Status::Refused;
-    let lost = |report: &Report| matches!(report.status, Status::TimedOut | Status::Failed);
-    let advice = if let Some(report) = outcome.engines.iter().find(refused) {
+    // An engine that rests did so before.
+    let became = |report: &Report| report.cause.unwrap_or(report.status);
+    let lost = |report| matches!(became(report), Status::TimedOut | Status::Unreachable);
+    let mut engines = outcome.engines.iter();
+    let advice = if let Some(report) = engines.find(|report| became(report) == Status::Refused) {
         // Somebody set this engine up, so it is the one to mend.
-        let why = report.note.as_deref().unwrap_or("it is not accepted.");
+        let why = report.note.as_deref().unwrap_or("It refuses.");
         format!("Check {}: {why}", setting_of(report.engine))
     } else if outcome.engines.iter().all(lost) {
         "Check the server's connection to the internet, or set PYMCP_SEARCH_PROXY if it needs a proxy.".into()

@@ -8,6 +8,7 @@ fn report(engine: &'static str, status: Status, results: usize) -> Report {
         pages: u32::from(status == Status::Found),
         time: Duration::from_millis(120),
         note: None,
+        cause: None,
     }
 }
 
@@ -118,20 +119,37 @@ fn without_any_answer_there_is_one_thing_to_do() {
         "{blocked}"
     );
     assert!(said(&[("mojeek", Status::Resting)]).contains("BRAVE_API_KEY or SEARXNG_URL"));
-    let lost = said(&[("duckduckgo", Status::Failed), ("mojeek", Status::TimedOut)]);
+    let lost = said(&[
+        ("duckduckgo", Status::Unreachable),
+        ("mojeek", Status::TimedOut),
+    ]);
     assert!(lost.contains("PYMCP_SEARCH_PROXY"), "{lost}");
     assert!(!lost.contains("BRAVE_API_KEY"), "{lost}");
     let refused = said(&[("searxng", Status::Refused), ("mojeek", Status::Blocked)]);
     assert!(refused.contains("Check SEARXNG_URL"), "{refused}");
-    let refused = said(&[("mojeek", Status::Failed), ("brave", Status::Refused)]);
+    let refused = said(&[("mojeek", Status::Failed), ("brave_api", Status::Refused)]);
     assert!(refused.contains("Check BRAVE_API_KEY"), "{refused}");
 }
 
 #[test]
 fn the_reason_of_a_refusal_is_said() {
-    let mut outcome = outcome(&[], &[("brave", Status::Refused)]);
+    let mut outcome = outcome(&[], &[("brave_api", Status::Refused)]);
     outcome.engines[0].note = Some("The key is not accepted.".into());
     assert!(failure(&outcome).ends_with("Check BRAVE_API_KEY: The key is not accepted."));
+}
+
+#[test]
+fn an_engine_that_rests_is_spoken_of_as_before() {
+    let mut outcome = outcome(&[], &[("brave_api", Status::Resting)]);
+    for (cause, helps) in [
+        (Status::Refused, "Check BRAVE_API_KEY"),
+        (Status::Unreachable, "PYMCP_SEARCH_PROXY"),
+        (Status::Blocked, "Try again in a minute"),
+    ] {
+        outcome.engines[0].cause = Some(cause);
+        let said = failure(&outcome);
+        assert!(said.contains(helps), "{said}");
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::config::Config;
 
 /// Redirects that are followed: to another spelling of the address, or to another host of the engines.
 const REDIRECTS: usize = 3;
-/// Requests of all searches that are under way at once.
-const CONCURRENT: usize = 32;
+/// Requests of all searches that are under way at once; more than the usual pace of all engines allows.
+const CONCURRENT: usize = 128;
 
 type Sending = Pin<Box<dyn Future<Output = Result<Response, Error>> + Send>>;
 

@@ -14,8 +14,10 @@
 //! | `state` | what is remembered of an engine: its pace, and whether it is left alone |
 //! | `setup` | which engines there are |
 //! | `search` | who is asked, when, and for how long |
+//! | `ask` | asking one engine, and what its answer means |
 //! | `door` | the one place that does I/O, by `pymcp-egress` |
 
+mod ask;
 mod config;
 mod door;
 mod engine;

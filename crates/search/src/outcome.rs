@@ -48,6 +48,8 @@ pub struct Report {
     pub time: Duration,
     /// A sentence for whoever wonders, unless all went well. Nothing of a page is in it.
     pub note: Option<String>,
+    /// For an engine that rests: what became of it when it was asked.
+    pub cause: Option<Status>,
 }
 
 /// What became of one engine in one search.
@@ -63,9 +65,11 @@ pub enum Status {
     Refused,
     /// It did not answer in time.
     TimedOut,
-    /// It could not be reached, or answered with something that is no page of results.
+    /// No connection to it can be made, or none that can be trusted.
+    Unreachable,
+    /// It answered with something that is no page of results.
     Failed,
-    /// It was not asked, because it blocked or failed a moment ago.
+    /// It was not asked, because it did not answer a moment ago.
     Resting,
     /// It was not asked, because it is asked as often as is polite.
     Busy,
@@ -82,6 +86,7 @@ impl Status {
             Self::Blocked => "blocked",
             Self::Refused => "refused",
             Self::TimedOut => "timed out",
+            Self::Unreachable => "unreachable",
             Self::Failed => "failed",
             Self::Resting => "resting",
             Self::Busy => "busy",

@@ -11,6 +11,9 @@ use crate::text;
 /// What keeps the first ranks from outweighing all others (Cormack, Clarke and Büttcher, 2009).
 const SMOOTHING: f64 = 60.0;
 
+/// Words of a query that decide between equals.
+const WORDS: usize = 32;
+
 /// A hit that may be shown: cleaned, and with what makes its address the same as another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -108,12 +111,22 @@ pub(crate) fn fuse(lists: &[List<'_>], query: &str, most: usize) -> Vec<Found> {
             *best = rank.min(*best);
         }
     }
-    let words = words(query);
-    let mut order: Vec<_> = joined
+    let mut scored: Vec<_> = joined
         .into_iter()
-        .map(|joined| (joined.score(), matches(&joined, &words), joined))
+        .map(|joined| (joined.score(), joined))
         .collect();
-    // Stable: what is equal in all of it stays in the order of the lists.
+    // Stable, here and below: what is equal in all of it stays in the order of the lists.
+    scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    // Only those that can get in are looked at further.
+    if let Some((last, _)) = scored.get(most.saturating_sub(1)) {
+        let last = *last;
+        scored.retain(|(score, _)| *score >= last);
+    }
+    let words = words(query);
+    let mut order: Vec<_> = scored
+        .into_iter()
+        .map(|(score, joined)| (score, matches(&joined, &words), joined))
+        .collect();
     order.sort_by(|(a, few, _), (b, many, _)| b.total_cmp(a).then(many.cmp(few)));
     order
         .into_iter()
@@ -127,14 +140,19 @@ pub(crate) fn fuse(lists: &[List<'_>], query: &str, most: usize) -> Vec<Found> {
         .collect()
 }
 
-/// The words of a query that say something, in lower case.
+/// The words of a query in lower case, each once; the first [`WORDS`] of them.
 fn words(query: &str) -> Vec<String> {
-    query
+    let mut words: Vec<String> = Vec::new();
+    for word in query
         .to_lowercase()
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
+    {
+        if words.len() < WORDS && !words.iter().any(|known| known == word) {
+            words.push(word.to_owned());
+        }
+    }
+    words
 }
 
 /// How well a page has the words: in its title counts more than in its snippet.

@@ -119,7 +119,11 @@ pub(crate) fn find(code: &str) -> Option<&'static Region> {
 /// Regions that a code may have meant, likeliest first, three at most: the same country and language the other way
 /// round (`en-gb`), the ISO code of the country (`gb-en`), the same country or language, or a slip of the finger.
 pub(crate) fn suggest(code: &str) -> Vec<&'static Region> {
-    let code: String = code.trim().to_ascii_lowercase().replace('_', "-");
+    let code = code.trim().to_ascii_lowercase().replace('_', "-");
+    // No slip of the finger is that long, and looking for it takes its time.
+    if code.len() > 16 {
+        return Vec::new();
+    }
     let (first, second) = code.split_once('-').unwrap_or((&code, ""));
     let score = |region: &Region| {
         let country = region.country.unwrap_or("wt");
@@ -187,5 +191,6 @@ mod tests {
         assert_eq!(first("us-em"), Some("us-en"));
         assert_eq!(first("qqqqqq"), None);
         assert!(suggest("e").len() <= 3);
+        assert!(suggest(&"uk-en".repeat(1000)).is_empty());
     }
 }

@@ -1,28 +1,26 @@
 //! Who is asked, when, and for how long.
 //!
-//! Engines that had to be set up are asked first, all at once. If they have results enough, that is all; if not, every
-//! other engine is asked, all at once as well. Each engine is asked for one page after the other, and each page has its
-//! time; the whole search has its own. When two indexes have said all they have and it is enough, the others get a
+//! Engines that had to be set up are asked first, all at once, for half of the time. If they have results enough, that
+//! is all; if not, every other engine is asked, all at once as well. Each engine is asked for one page after the other,
+//! and each page has its time (`ask`); the whole search has its own. When two indexes have said all they have and it is enough, the others get a
 //! moment of grace. Nothing is spawned but the reading of pages: dropping the future ends all requests.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use pymcp_egress::Request;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
+use crate::ask::{End, Said, ask, lock};
 use crate::config::{Config, InvalidConfig};
 use crate::door::Door;
-use crate::engine::{Blocked, Hits};
 use crate::outcome::{Outcome, Report, Status};
 use crate::query::Query;
-use crate::rank::{self, Entry, List};
+use crate::rank::{self, List};
 use crate::setup::{self, Asked, Ready};
-use crate::state::{Denied, Went};
 
 /// Indexes that have to agree that there is enough before the others are not waited for.
 const QUORUM: usize = 2;
@@ -31,12 +29,12 @@ const QUORUM: usize = 2;
 #[derive(Clone)]
 pub struct Search(Arc<Inner>);
 
-struct Inner {
+pub(crate) struct Inner {
     engines: Vec<Asked>,
     hosts: BTreeSet<String>,
-    door: Door,
+    pub(crate) door: Door,
     time: Duration,
-    engine_time: Duration,
+    pub(crate) engine_time: Duration,
     grace: Duration,
 }
 
@@ -79,56 +77,21 @@ impl Search {
             inner,
             query,
             started,
-            deadline: started + inner.time,
             said: &said,
             reports: inner.engines.iter().map(|_| None).collect(),
             heard,
         };
-        for keyed in [true, false] {
+        // Those that were set up must not use up the time of the others.
+        let half = match inner.engines.iter().all(|asked| asked.keyed) {
+            true => inner.time,
+            false => inner.time / 2,
+        };
+        for (keyed, time) in [(true, half), (false, inner.time)] {
             if !run.has_enough(|_| true) {
-                run.ask(keyed).await;
+                run.ask(keyed, started + time).await;
             }
         }
         run.outcome()
-    }
-}
-
-/// What an engine has said so far.
-#[derive(Debug, Default)]
-struct Said {
-    entries: Vec<Entry>,
-    pages: u32,
-}
-
-fn lock(said: &Mutex<Said>) -> MutexGuard<'_, Said> {
-    said.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// How an engine's part in a search ends.
-#[derive(Debug)]
-struct End {
-    status: Status,
-    note: Option<String>,
-}
-
-impl End {
-    fn new(status: Status, note: &str) -> Self {
-        Self {
-            status,
-            note: Some(note.to_owned()),
-        }
-    }
-
-    /// One that came with this page: the first says nothing of pages.
-    fn at(mut self, page: u32) -> Self {
-        if page > 1 {
-            self.note = self.note.map(|note| format!("Page {page}: {note}"));
-        }
-        self
-    }
-
-    fn not_needed() -> Self {
-        Self::new(Status::NotNeeded, "Others had results enough.")
     }
 }
 
@@ -137,7 +100,6 @@ struct Run<'a, F> {
     inner: &'a Inner,
     query: &'a Query,
     started: Instant,
-    deadline: Instant,
     said: &'a [Mutex<Said>],
     reports: Vec<Option<Report>>,
     heard: F,
@@ -145,8 +107,8 @@ struct Run<'a, F> {
 
 impl<F: FnMut(&Report) + Send> Run<'_, F> {
     /// Asks all engines that are, or are not, keyed, and returns when nothing more is expected of them.
-    async fn ask(&mut self, keyed: bool) {
-        let (inner, query, deadline, said) = (self.inner, self.query, self.deadline, self.said);
+    async fn ask(&mut self, keyed: bool, deadline: Instant) {
+        let (inner, query, said) = (self.inner, self.query, self.said);
         let mut open: BTreeSet<usize> = (0..inner.engines.len())
             .filter(|at| inner.engines[*at].keyed == keyed)
             .collect();
@@ -178,7 +140,7 @@ impl<F: FnMut(&Report) + Send> Run<'_, F> {
         for at in open {
             let end = match enough {
                 true => End::not_needed(),
-                false => End::new(Status::TimedOut, "The time for the whole search was up."),
+                false => End::out_of_time(),
             };
             self.report(at, end);
         }
@@ -215,6 +177,7 @@ impl<F: FnMut(&Report) + Send> Run<'_, F> {
             pages: said.pages,
             time: self.started.elapsed(),
             note: end.note,
+            cause: end.cause,
         };
         drop(said);
         (self.heard)(&report);
@@ -243,149 +206,6 @@ impl<F: FnMut(&Report) + Send> Run<'_, F> {
             results: rank::fuse(&lists, self.query.text(), self.query.max_results()),
             engines: self.reports.into_iter().flatten().collect(),
         }
-    }
-}
-
-/// Asks one engine for one page after the other, and keeps in `said` what it says.
-async fn ask(
-    inner: &Inner,
-    asked: &Asked,
-    query: &Query,
-    deadline: Instant,
-    said: &Mutex<Said>,
-) -> End {
-    for page in 1..=query.pages() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let turn = match asked.memory.turn(left.min(inner.engine_time)) {
-            Ok(turn) => turn,
-            Err(denied) => return not_asked(denied).at(page),
-        };
-        sleep(turn.wait).await;
-        let until = Instant::now() + inner.engine_time;
-        let answer = read_page(inner, asked, asked.engine.request(query, page));
-        let answer = match timeout_at(until.min(deadline), answer).await {
-            Ok(answer) => answer,
-            // Then its time was cut short, and whether it would have answered is not known.
-            Err(_) if until > deadline => return out_of_time().at(page),
-            Err(_) => Err((out_of_time(), Went::Wrong)),
-        };
-        let (entries, more) = match answer {
-            Ok(answer) => {
-                turn.went(Went::Well);
-                answer
-            }
-            Err((end, went)) => {
-                turn.went(went);
-                return end.at(page);
-            }
-        };
-        let mut said = lock(said);
-        said.pages = page;
-        // Some engines give their last page again and again.
-        let news = rank::distinct([&said.entries[..], &entries[..]]);
-        let is_new = news > rank::distinct([&said.entries[..]]);
-        if is_new {
-            said.entries.extend(entries);
-        }
-        if !is_new || !more {
-            break;
-        }
-    }
-    // A word on results, if there are any, is given where they are counted.
-    End {
-        status: Status::Nothing,
-        note: None,
-    }
-}
-
-/// Fetches and reads one page.
-async fn read_page(
-    inner: &Inner,
-    asked: &Asked,
-    request: Request,
-) -> Result<(Vec<Entry>, bool), (End, Went)> {
-    let response = inner.door.send(request).await.map_err(|error| {
-        tracing::debug!(engine = asked.name, %error, "no response");
-        no_response(&error)
-    })?;
-    let engine = Arc::clone(&asked.engine);
-    // A page can take milliseconds, and a hostile one much longer: nobody else should wait for that.
-    let reading = tokio::task::spawn_blocking(move || {
-        let Hits { hits, more } = engine.parse(&response)?;
-        Ok((hits.iter().filter_map(Entry::new).collect(), more))
-    });
-    match reading.await {
-        Ok(Ok(page)) => Ok(page),
-        Ok(Err(blocked)) => {
-            tracing::debug!(engine = asked.name, ?blocked, "no hits");
-            Err(no_hits(&blocked))
-        }
-        Err(_) => {
-            tracing::error!(engine = asked.name, "a page could not be read: a bug");
-            Err((failed("Its answer could not be read."), Went::Wrong))
-        }
-    }
-}
-
-fn failed(note: &str) -> End {
-    End::new(Status::Failed, note)
-}
-
-fn out_of_time() -> End {
-    End::new(Status::TimedOut, "It did not answer in time.")
-}
-
-fn not_asked(denied: Denied) -> End {
-    match denied {
-        Denied::Resting => End::new(
-            Status::Resting,
-            "It blocked or failed a moment ago and is left alone for a while.",
-        ),
-        Denied::Busy => End::new(Status::Busy, "It is asked as often as is polite already."),
-    }
-}
-
-fn no_response(error: &pymcp_egress::Error) -> (End, Went) {
-    let end = match error {
-        pymcp_egress::Error::TimedOut => out_of_time(),
-        error => {
-            let mut note = error.to_string();
-            note.push('.');
-            failed(&note)
-        }
-    };
-    (end, Went::Wrong)
-}
-
-fn no_hits(blocked: &Blocked) -> (End, Went) {
-    match blocked {
-        Blocked::Challenge => (
-            End::new(
-                Status::Blocked,
-                "It refuses programs or wants proof of being human.",
-            ),
-            Went::Blocked(None),
-        ),
-        Blocked::TooOften { retry_after } => (
-            End::new(Status::Blocked, "It says that it was asked too often."),
-            Went::Blocked(*retry_after),
-        ),
-        Blocked::Refused { why } => {
-            let note = format!("It refuses: {why}.");
-            (End::new(Status::Refused, &note), Went::Blocked(None))
-        }
-        Blocked::Failed { status } => {
-            let note = format!("It has a problem of its own (status {status}).");
-            (failed(&note), Went::Wrong)
-        }
-        Blocked::Unrecognised => (
-            failed("Its answer is no page of results that is known; it may have changed."),
-            Went::Wrong,
-        ),
-        Blocked::TooComplex => (
-            failed("Its answer is more complex than a page of results."),
-            Went::Wrong,
-        ),
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderMap, StatusCode};
-use pymcp_egress::{Error, Response};
+use pymcp_egress::{Error, Request, Response};
 use tokio::time::sleep;
 use url::Url;
 
 use super::*;
 use crate::config::Pace;
-use crate::engine::{Engine, Hit, Index};
+use crate::engine::{Blocked, Engine, Hit, Hits, Index};
 use crate::state::Memory;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -365,6 +365,7 @@ async fn who_blocks_is_not_asked_again_for_a_while() {
     assert!(!first.is_answer());
     let second = search.search(&query(1, 1), |_| {}).await;
     assert_eq!(statuses(&second), [Status::Resting; 3]);
+    assert_eq!(second.engines[0].cause, Some(Status::Blocked));
     assert_eq!(seen.asked().len(), 3);
     sleep(60 * SECOND).await;
     search.search(&query(1, 1), |_| {}).await;
@@ -383,8 +384,48 @@ async fn nothing_is_an_answer_and_a_failure_is_none() {
     let outcome = search.search(&query(1, 1), |_| {}).await;
     assert_eq!(
         statuses(&outcome),
-        [Status::Nothing, Status::Failed, Status::Failed]
+        [Status::Nothing, Status::Unreachable, Status::Failed]
     );
     assert!(outcome.is_answer());
     assert!(hrefs(&outcome).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_were_set_up_leave_time_for_the_others() {
+    let engines = [
+        ("searxng", Index::Mixed, true),
+        ("mojeek", Index::Mojeek, false),
+    ];
+    let script = [
+        ("searxng/1", Does::Says(3 * SECOND, A)),
+        ("searxng/2", Does::Hangs),
+        ("mojeek/1", Does::Says(4 * SECOND, C)),
+    ];
+    let (search, _) = search(&engines, &script);
+    let started = Instant::now();
+    let outcome = search.search(&query(100, 2), |_| {}).await;
+    assert_eq!(statuses(&outcome), [Status::Found, Status::Found]);
+    assert_eq!(outcome.results.len(), 3);
+    assert_eq!(started.elapsed(), 9 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hits_that_lead_nowhere_are_not_nothing() {
+    let (search, _) = search(&WEB[..1], &[("mojeek/1", Does::Says(ZERO, "magnet:?x"))]);
+    let outcome = search.search(&query(1, 1), |_| {}).await;
+    assert_eq!(statuses(&outcome), [Status::Failed]);
+    assert!(!outcome.is_answer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_without_end_of_hanging_engines_leaves_them_alone_in_the_end() {
+    let (search, seen) = search(&WEB[..1], &[("mojeek/1", Does::Hangs)]);
+    for _ in 0..3 {
+        let outcome = search.search(&query(1, 1), |_| {}).await;
+        assert_eq!(statuses(&outcome), [Status::TimedOut]);
+    }
+    let outcome = search.search(&query(1, 1), |_| {}).await;
+    assert_eq!(statuses(&outcome), [Status::Resting]);
+    assert_eq!(outcome.engines[0].cause, Some(Status::TimedOut));
+    assert_eq!(seen.asked().len(), 3);
 }

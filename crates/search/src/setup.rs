@@ -9,6 +9,7 @@ use url::Host;
 
 use crate::config::{Config, InvalidConfig, Secret};
 use crate::engine::{self, ALL, Engine, Index, Kind, Setup};
+use crate::region::REGIONS;
 use crate::state::Memory;
 
 /// An engine that is set up, and what is remembered of it.
@@ -71,17 +72,26 @@ fn set_up(kind: &Kind, config: &Config) -> Result<Box<dyn Engine>, InvalidConfig
     let Some(address) = address else {
         return Err(InvalidConfig::NotSetUp { name: kind.name });
     };
-    // Any language will do to judge the host, as none makes a host private.
-    let url = engine::base(&address.replace("{language}", "en"))?;
-    let host = engine::host(&url);
-    let far = url.scheme() == "https" && !is_near(&url.host());
-    if !far && !config.private_hosts.contains(&host) {
-        return Err(InvalidConfig::Private { host });
+    for language in languages(address) {
+        let url = engine::base(&address.replace("{language}", language))?;
+        let host = engine::host(&url);
+        let far = url.scheme() == "https" && !is_near(&url.host());
+        if !far && !config.private_hosts.contains(&host) {
+            return Err(InvalidConfig::Private { host });
+        }
     }
     (kind.make)(&Setup {
         url: address,
         key: config.brave_api_key.as_ref().map(Secret::expose),
     })
+}
+
+/// What the place for a language can stand for, in this address.
+fn languages(address: &str) -> BTreeSet<&'static str> {
+    match address.contains("{language}") {
+        true => REGIONS.iter().map(|region| region.language).collect(),
+        false => [""].into(),
+    }
 }
 
 /// Whether a host can be seen to be on this machine or network without looking it up.

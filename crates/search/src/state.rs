@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::config::Pace;
+use crate::outcome::Status;
 
 /// How long an engine is left alone that blocks and does not say for how long; twice as long each time it does so again.
 const AFTER_BLOCK: Duration = Duration::from_secs(60);
@@ -36,6 +37,8 @@ struct Now {
     failures: u32,
     /// After a rest one request at a time tries whether all is well again.
     trying: bool,
+    /// What it rests for.
+    cause: Option<Status>,
 }
 
 /// How a request went.
@@ -52,8 +55,8 @@ pub(crate) enum Went {
 /// Why an engine is not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// It is left alone.
-    Resting,
+    /// It is left alone, for what became of it before.
+    Resting(Option<Status>),
     /// Its turn would come too late.
     Busy,
 }
@@ -79,9 +82,8 @@ impl Memory {
     pub(crate) fn turn(&self, patience: Duration) -> Result<Turn<'_>, Denied> {
         let at = Instant::now();
         let mut now = self.lock();
-        let rests = now.rests_until.is_some_and(|until| at < until);
-        if rests || now.trying {
-            return Err(Denied::Resting);
+        if now.rests(at) || now.trying {
+            return Err(Denied::Resting(now.cause));
         }
         let Pace { every, burst } = self.pace;
         let next = now.next.unwrap_or(at).max(at);
@@ -104,11 +106,30 @@ impl Memory {
     }
 }
 
+impl Now {
+    fn rests(&self, at: Instant) -> bool {
+        self.rests_until.is_some_and(|until| at < until)
+    }
+}
+
 impl Turn<'_> {
-    /// Says how the request went.
-    pub(crate) fn went(self, went: Went) {
+    /// Whether the engine may still be asked, after the wait.
+    pub(crate) fn check(&self) -> Result<(), Denied> {
+        let now = self.memory.lock();
+        match now.rests(Instant::now()) {
+            true => Err(Denied::Resting(now.cause)),
+            false => Ok(()),
+        }
+    }
+
+    /// Says how the request went, and what became of the engine.
+    pub(crate) fn went(self, went: Went, status: Status) {
+        let at = Instant::now();
         let mut now = self.memory.lock();
+        // Then this request was under way when the rest began: it knows less than the one that began it.
+        let rests = now.rests(at);
         let rest = match went {
+            Went::Well if rests => return,
             Went::Well => {
                 now.blocks = 0;
                 now.failures = 0;
@@ -117,13 +138,14 @@ impl Turn<'_> {
             }
             Went::Blocked(asked) => {
                 let usual = AFTER_BLOCK.saturating_mul(1 << now.blocks.min(8));
-                now.blocks += 1;
+                now.blocks += u32::from(!rests);
+                let usual = if rests { Duration::ZERO } else { usual };
                 asked
                     .unwrap_or(usual)
                     .clamp(Duration::from_secs(1), LONGEST)
             }
             Went::Wrong => {
-                now.failures += 1;
+                now.failures = now.failures.saturating_add(1);
                 // One failure after a rest shows that nothing has changed.
                 if now.failures < FAILURES && !self.trying {
                     return;
@@ -131,7 +153,11 @@ impl Turn<'_> {
                 AFTER_FAILURES
             }
         };
-        now.rests_until = Instant::now().checked_add(rest);
+        let until = at.checked_add(rest);
+        if !rests || until > now.rests_until {
+            now.rests_until = until;
+            now.cause = Some(status);
+        }
     }
 }
 
@@ -151,6 +177,7 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const RESTING: Option<Denied> = Some(Denied::Resting(Some(Status::Failed)));
 
     fn memory() -> Memory {
         Memory::new(Pace {
@@ -160,7 +187,10 @@ mod tests {
     }
 
     fn went(memory: &Memory, went: Went) {
-        memory.turn(Duration::ZERO).unwrap().went(went);
+        memory
+            .turn(Duration::ZERO)
+            .unwrap()
+            .went(went, Status::Failed);
     }
 
     fn denied(memory: &Memory) -> Option<Denied> {
@@ -201,7 +231,7 @@ mod tests {
         for rest in [60, 120, 240, 480, 600, 600] {
             went(&memory, Went::Blocked(None));
             advance(Duration::from_secs(rest) - SECOND).await;
-            assert_eq!(denied(&memory), Some(Denied::Resting));
+            assert_eq!(denied(&memory), RESTING);
             advance(SECOND).await;
         }
         went(&memory, Went::Well);
@@ -216,7 +246,7 @@ mod tests {
             let memory = memory();
             went(&memory, Went::Blocked(Some(Duration::from_secs(says))));
             advance(Duration::from_secs(rest) - Duration::from_millis(1)).await;
-            assert_eq!(denied(&memory), Some(Denied::Resting), "{says}");
+            assert_eq!(denied(&memory), RESTING, "{says}");
             advance(Duration::from_millis(1)).await;
             assert_eq!(denied(&memory), None, "{says}");
         }
@@ -234,11 +264,11 @@ mod tests {
         assert_eq!(denied(&memory), None);
         advance(3 * SECOND).await;
         went(&memory, Went::Wrong);
-        assert_eq!(denied(&memory), Some(Denied::Resting));
+        assert_eq!(denied(&memory), RESTING);
         // After a rest one more is enough.
         advance(30 * SECOND).await;
         went(&memory, Went::Wrong);
-        assert_eq!(denied(&memory), Some(Denied::Resting));
+        assert_eq!(denied(&memory), RESTING);
     }
 
     #[tokio::test(start_paused = true)]
@@ -247,12 +277,66 @@ mod tests {
         went(&memory, Went::Blocked(None));
         advance(60 * SECOND).await;
         let turn = memory.turn(SECOND).unwrap();
-        assert_eq!(denied(&memory), Some(Denied::Resting));
+        assert_eq!(denied(&memory), RESTING);
         // Given up: somebody else may.
         drop(turn);
         let turn = memory.turn(SECOND).unwrap();
-        turn.went(Went::Well);
+        turn.went(Went::Well, Status::Found);
         let _one = memory.turn(SECOND).unwrap();
         let _other = memory.turn(SECOND).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_under_way_when_it_blocked_are_one_event() {
+        let memory = Memory::new(Pace {
+            every: Duration::ZERO,
+            burst: 1,
+        });
+        let turns: Vec<_> = (0..5).map(|_| memory.turn(SECOND).unwrap()).collect();
+        let late = memory.turn(SECOND).unwrap();
+        for turn in turns {
+            turn.went(Went::Blocked(None), Status::Blocked);
+        }
+        // It was answered before, or was lucky: the rest is a rest.
+        late.went(Went::Well, Status::Found);
+        advance(59 * SECOND).await;
+        let why = Denied::Resting(Some(Status::Blocked));
+        assert_eq!(denied(&memory), Some(why));
+        advance(SECOND).await;
+        assert_eq!(denied(&memory), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_rest_is_never_made_shorter_by_an_older_request() {
+        let memory = memory();
+        let [first, second] = [(); 2].map(|()| memory.turn(SECOND).unwrap());
+        let asked = Some(Duration::from_secs(300));
+        first.went(Went::Blocked(asked), Status::Blocked);
+        second.went(Went::Blocked(Some(SECOND)), Status::Blocked);
+        advance(299 * SECOND).await;
+        assert!(denied(&memory).is_some());
+        advance(SECOND).await;
+        assert_eq!(denied(&memory), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waited_for_a_turn_does_not_ask_who_rests_by_then() {
+        let memory = memory();
+        let turns: Vec<_> = (0..4).map(|_| memory.turn(2 * SECOND).unwrap()).collect();
+        let [first, .., last] = &turns[..] else {
+            unreachable!("there are four")
+        };
+        assert_eq!((first.wait, last.wait), (Duration::ZERO, SECOND));
+        assert_eq!(last.check(), Ok(()));
+        went_wrong(turns);
+        assert!(memory.turn(2 * SECOND).is_err());
+
+        /// The first blocks, and the last has waited meanwhile.
+        fn went_wrong(mut turns: Vec<Turn<'_>>) {
+            let last = turns.pop().unwrap();
+            let first = turns.swap_remove(0);
+            first.went(Went::Blocked(None), Status::Blocked);
+            assert_eq!(last.check(), Err(Denied::Resting(Some(Status::Blocked))));
+        }
     }
 }

@@ -200,9 +200,18 @@ async fn nobody_is_followed_to_a_private_address() {
         "https://evil.example.com/".to_owned(),
     ] {
         for status in [301, 302, 303, 307, 308] {
-            let location = location.clone();
-            let play = move |_: &str| Reply::redirect(status, location.clone());
-            each(play, Status::Failed).await;
+            let led = location.clone();
+            let server = site::start(move |_| Some(Reply::redirect(status, led.clone()))).await;
+            let outcome = run(&Search::new(config(&server)).unwrap(), &query(10, 1)).await;
+            for report in &outcome.engines {
+                // To another site, or to where none may lead.
+                let expected = [Status::Blocked, Status::Failed];
+                assert!(expected.contains(&report.status), "{location}: {report:?}");
+                // Where it leads to is a stranger's text.
+                let note = report.note.as_deref().unwrap_or_default();
+                assert!(!note.contains("evil") && !note.contains("127"), "{note}");
+            }
+            assert_eq!(server.seen().len(), ENGINES.len(), "{location}");
         }
     }
     assert_eq!(trap.counts().opened, 0);
