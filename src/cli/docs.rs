@@ -193,7 +193,7 @@ fn engines() -> String {
                 "first, if `{}` is set",
                 crate::tools::text_web_search::setting_of(kind.name)
             ),
-            false => "always".to_owned(),
+            false => "if those before have too few".to_owned(),
         };
         let _ = writeln!(
             table,

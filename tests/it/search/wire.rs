@@ -92,11 +92,13 @@ async fn when_all_block_it_says_what_helps() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_none_is_reached_the_network_is_named() {
-    let server = site::start(|_| Some(Reply::Raw(Vec::new()))).await;
-    let mut client = start(&settings(&server));
+    let settings = settings(&site::start(|_| None).await);
+    // Nobody listens there any more.
+    let mut client = start(&settings);
     let result = search(&mut client, json!({ "query": "rust" }));
     assert_eq!(result["isError"], true);
     let text = text(&result);
+    assert!(text.contains("mojeek: unreachable"), "{text}");
     assert!(text.contains("PYMCP_SEARCH_PROXY"), "{text}");
 }
 
