@@ -7,11 +7,14 @@ use scraper::ElementRef;
 use url::Url;
 
 use super::{Blocked, Hit, status};
-use crate::html::{Page, Selectors, text};
+use crate::html::{Page, Selectors, start, text};
 use crate::region::Region;
 
 /// Hits of one page that are read; no engine gives more.
 const HITS: usize = 50;
+/// Characters of a text that are looked at for what it begins with. Elements may be in each other, and the text of all
+/// of them is looked at.
+const WORDS: usize = 100;
 
 /// The request, with what it is for: a page in the language of the region.
 pub(super) fn page(request: Request, region: &Region) -> Request {
@@ -86,7 +89,7 @@ impl Layout {
 
     fn says_nothing(&'static self, page: &Page) -> bool {
         let says = |element| {
-            let text = text(element);
+            let text = start(element, WORDS);
             let mut words = self.nothing_words.iter();
             self.nothing_words.is_empty() || words.any(|words| text.starts_with(words))
         };

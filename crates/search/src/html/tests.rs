@@ -152,6 +152,27 @@ fn text_is_what_is_seen() {
 }
 
 #[test]
+fn what_is_not_seen_costs_as_well() {
+    static P: Selectors = Selectors::new(&["p"]);
+    let texts = |page: String, most| {
+        let page = Page(build(&page, Duration::MAX).unwrap());
+        let start = |element| start(element, most);
+        page.all(&P).into_iter().map(start).collect::<Vec<_>>()
+    };
+    let after = |unseen: &str, times| format!("<p>a{}b", unseen.repeat(times));
+    // The paragraph, its text and `a` are three steps.
+    assert_eq!(texts(after(" ", 10 * STEPS - 4), 10), ["a b"]);
+    assert_eq!(texts(after(" ", 10 * STEPS - 3), 10), ["a"]);
+    assert_eq!(texts(after("<i></i>", 5 * STEPS), 10), ["a"]);
+    let spaces = after(" ", TEXT * STEPS);
+    assert_eq!(
+        text(Page(build(&spaces, Duration::MAX).unwrap()).all(&P)[0]),
+        "a"
+    );
+    assert_eq!(texts("<p>abc".into(), 2), ["ab"]);
+}
+
+#[test]
 fn the_first_selector_that_matches_counts() {
     static LIST: Selectors = Selectors::new(&["i", "b", "u"]);
     let page = read("<div><u>1</u><b>2</b><u>3</u><b>4</b></div>").unwrap();
