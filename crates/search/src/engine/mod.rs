@@ -129,7 +129,7 @@ pub struct Hit {
 pub enum Blocked {
     /// It asks for proof of being human, or for consent, or refuses programs.
     Challenge,
-    /// It was asked too often.
+    /// It was asked too often, by us or by everybody.
     TooOften {
         /// How long it wants to be left alone (`Retry-After`), if it says so.
         retry_after: Option<Duration>,

@@ -226,8 +226,12 @@ fn statuses_count_before_pages() {
         assert_eq!(status(429), Err(Blocked::TooOften { retry_after: None }));
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("30"))]);
         let retry_after = Some(Duration::from_secs(30));
-        let found = answered(&kind, 429, headers, "");
-        assert_eq!(found, Err(Blocked::TooOften { retry_after }));
+        for status in [429, 503] {
+            let found = answered(&kind, status, headers.clone(), "");
+            assert_eq!(found, Err(Blocked::TooOften { retry_after }));
+        }
+        let found = answered(&kind, 500, headers, "");
+        assert_eq!(found, Err(Blocked::Failed { status: 500 }));
     }
 }
 
