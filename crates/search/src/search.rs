@@ -378,6 +378,10 @@ fn no_hits(blocked: &Blocked) -> (End, Went) {
             let note = format!("It has a problem of its own (status {status}).");
             (failed(&note), Went::Wrong)
         }
+        Blocked::Trouble => (
+            failed("It says that it has a problem of its own."),
+            Went::Wrong,
+        ),
         Blocked::Unrecognised => (
             failed("Its answer is no page of results that is known; it may have changed."),
             Went::Wrong,

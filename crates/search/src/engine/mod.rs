@@ -139,11 +139,13 @@ pub enum Blocked {
         /// What the operator can do, as the end of a sentence: `"the key is not accepted"`.
         why: &'static str,
     },
-    /// It has a problem of its own (5xx, an error in its answer).
+    /// It has a problem of its own, by its status.
     Failed {
-        /// The HTTP status.
+        /// The HTTP status, 500 or above.
         status: u16,
     },
+    /// It says in its answer that it has a problem of its own.
+    Trouble,
     /// The page is none that is known: it may have changed.
     Unrecognised,
     /// The page is too deep, too large or too slow to read.
