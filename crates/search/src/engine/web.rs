@@ -1,7 +1,7 @@
 //! What engines have in common whose answers are web pages.
 
+use http::HeaderValue;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE};
-use http::{HeaderValue, StatusCode};
 use pymcp_egress::{Request, Response};
 use scraper::ElementRef;
 use url::Url;
@@ -139,11 +139,6 @@ pub(super) fn is_of(url: &Url, asked: &Url, domain: &str) -> bool {
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     url.host() == asked.host() || url.domain().is_some_and(below)
-}
-
-/// Whether the response is from another host than the one that was asked: one for consent, say.
-pub(super) fn is_elsewhere(asked: &Url, response: &Response) -> bool {
-    asked.host() != response.url.host() && response.status == StatusCode::OK
 }
 
 #[cfg(test)]

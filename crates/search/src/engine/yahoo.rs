@@ -2,8 +2,8 @@
 //!
 //! `p` are the words, `b` is the number of the first hit, of which a page has seven; the first page wants an empty
 //! `iscqry`, the others `pz`, `bct` and `xargs`. The language is in a cookie of settings (`sB`). Links lead through
-//! `/RU=…/RK=`. Who is in the European Union may be sent to a page for consent on another host; status 999 is for
-//! programs that ask too much.
+//! `/RU=…/RK=`. Who is in the European Union may be sent to a page for consent on another host, where the door does not
+//! follow; status 999 is for programs that ask too much.
 
 use pymcp_egress::{Request, Response};
 use scraper::ElementRef;
@@ -82,9 +82,6 @@ impl Engine for Yahoo {
     }
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
-        if web::is_elsewhere(&self.url, response) {
-            return Err(Blocked::Challenge);
-        }
         let (_, hits) = LAYOUT.read(response, |element| self.hit(element))?;
         let more = !hits.is_empty();
         Ok(Hits { hits, more })
@@ -136,7 +133,7 @@ fn percent_decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::web::tests::{HOSTILE, asked, engine, entries, hits, parsed};
+    use super::web::tests::{HOSTILE, asked, entries, hits, parsed};
     use super::*;
     use crate::pages::yahoo as pages;
 
@@ -195,16 +192,5 @@ mod tests {
             None
         );
         assert_eq!(target("https://r.search.yahoo.com/cbclk/x"), None);
-    }
-
-    #[test]
-    fn a_page_from_another_host_is_one_for_consent() {
-        let response = Response {
-            status: http::StatusCode::OK,
-            url: Url::parse("https://consent.yahoo.com/v2/collectConsent").unwrap(),
-            headers: http::HeaderMap::new(),
-            body: "<p>Welcome</p>".into(),
-        };
-        assert_eq!(engine(&KIND).parse(&response), Err(Blocked::Challenge));
     }
 }
