@@ -113,7 +113,7 @@ fn is_tracking(pair: &str) -> bool {
 }
 
 /// Where an address leads that a search engine gives instead of the one of the page; none for any other address.
-fn unwrap(url: &Url) -> Option<Url> {
+pub(crate) fn unwrap(url: &Url) -> Option<Url> {
     let host = url.host_str()?;
     let path = url.path();
     let inner = if is_google(host) && path == "/url" {
@@ -134,7 +134,7 @@ fn unwrap(url: &Url) -> Option<Url> {
 }
 
 /// Whether a host is a domain or one below it.
-fn is_at(host: &str, domain: &str) -> bool {
+pub(crate) fn is_at(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain)
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -124,21 +124,8 @@ pub(super) fn hit(
 
 /// The address that an element links to, if it is one of the web.
 pub(super) fn link(base: &Url, element: ElementRef<'_>) -> Option<Url> {
-    web(base.join(element.attr("href")?).ok()?)
-}
-
-/// The address, if it is one of the web.
-pub(super) fn web(url: Url) -> Option<Url> {
+    let url = base.join(element.attr("href")?).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
-}
-
-/// Whether an address is at the host that was asked, at `domain`, or below that.
-pub(super) fn is_of(url: &Url, asked: &Url, domain: &str) -> bool {
-    let below = |host: &str| {
-        let rest = host.strip_suffix(domain);
-        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    url.host() == asked.host() || url.domain().is_some_and(below)
 }
 
 #[cfg(test)]
