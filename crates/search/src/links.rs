@@ -1,8 +1,8 @@
 //! Addresses: which are the same, and without what follows people around.
 //!
-//! Text of an address is kept byte for byte wherever nothing is taken out, because a server may tell `%2F` from `/`.
-//! To add a parameter that only follows people around, add it to [`TRACKING`]; a page that only leads on to another
-//! one, to [`unwrap`].
+//! Wherever nothing is taken out, an address stays as [`Url`] writes it, escapes and all, because a server may tell `%2F`
+//! from `/`. To add a parameter that only follows people around, add it to [`TRACKING`]; a page that only leads on to
+//! another one, to [`unwrap`].
 
 use url::Url;
 
