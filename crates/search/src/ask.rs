@@ -224,6 +224,10 @@ fn no_hits(blocked: &Blocked) -> (End, Went) {
             End::failed(&format!("It has a problem of its own (status {status}).")),
             Went::Wrong,
         ),
+        Blocked::Trouble => (
+            End::failed("It says that it has a problem of its own."),
+            Went::Wrong,
+        ),
         Blocked::Unrecognised => (
             End::failed("Its answer is no page of results that is known; it may have changed."),
             Went::Wrong,

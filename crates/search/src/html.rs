@@ -15,6 +15,8 @@ use crate::engine::Blocked;
 const MATCHES: usize = 200;
 /// Characters of one text.
 const TEXT: usize = 8_000;
+/// Characters and nodes that are looked at for each character of a text: white space and elements cost as well.
+const STEPS: usize = 8;
 
 /// A page, read.
 pub(crate) struct Page(Html);
@@ -60,16 +62,24 @@ pub(crate) fn first<'a>(
 /// The text of an element in one line, as it is seen: words with one space between them, blocks and line breaks apart,
 /// without scripts and styles. 8,000 characters at most.
 pub(crate) fn text(element: ElementRef<'_>) -> String {
+    start(element, TEXT)
+}
+
+/// The start of [`text`]: `most` characters at most, less where much lies between them that is not seen.
+pub(crate) fn start(element: ElementRef<'_>, most: usize) -> String {
     let mut text = String::new();
-    let (mut left, mut apart, mut hidden) = (TEXT, false, 0_usize);
+    let (mut left, mut steps) = (most, most.saturating_mul(STEPS));
+    let (mut apart, mut hidden) = (false, 0_usize);
     walk(element, |node, opens| {
+        steps = steps.saturating_sub(1);
         match node {
             Node::Element(element) if matches!(element.name(), "script" | "style") => {
                 hidden = if opens { hidden + 1 } else { hidden - 1 };
             }
             Node::Element(element) => apart |= is_block(element.name()),
             Node::Text(part) if opens && hidden == 0 => {
-                for c in part.chars() {
+                for c in part.chars().take(steps) {
+                    steps -= 1;
                     if c.is_whitespace() {
                         apart = true;
                         continue;
@@ -86,7 +96,7 @@ pub(crate) fn text(element: ElementRef<'_>) -> String {
             }
             _ => {}
         }
-        true
+        steps > 0
     });
     text
 }

@@ -1,8 +1,8 @@
 //! Addresses: which are the same, and without what follows people around.
 //!
-//! Text of an address is kept byte for byte wherever nothing is taken out, because a server may tell `%2F` from `/`.
-//! To add a parameter that only follows people around, add it to [`TRACKING`]; a page that only leads on to another
-//! one, to [`unwrap`].
+//! Wherever nothing is taken out, an address stays as [`Url`] writes it, escapes and all, because a server may tell `%2F`
+//! from `/`. To add a parameter that only follows people around, add it to [`TRACKING`]; a page that only leads on to
+//! another one, to [`unwrap`].
 
 use url::Url;
 
@@ -113,7 +113,7 @@ fn is_tracking(pair: &str) -> bool {
 }
 
 /// Where an address leads that a search engine gives instead of the one of the page; none for any other address.
-fn unwrap(url: &Url) -> Option<Url> {
+pub(crate) fn unwrap(url: &Url) -> Option<Url> {
     let host = url.host_str()?;
     let path = url.path();
     let inner = if is_google(host) && path == "/url" {
@@ -134,7 +134,7 @@ fn unwrap(url: &Url) -> Option<Url> {
 }
 
 /// Whether a host is a domain or one below it.
-fn is_at(host: &str, domain: &str) -> bool {
+pub(crate) fn is_at(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain)
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

@@ -148,14 +148,15 @@ fn language(region: &Region) -> Option<&'static str> {
     })
 }
 
-/// What `422 Unprocessable Content` means: often, that there is no such key.
+/// What `422 Unprocessable Content` means: often, that there is no such key, else that the API no longer takes what is
+/// asked.
 fn invalid(response: &Response) -> Blocked {
     let code = json::read::<Refused>(response)
         .ok()
         .and_then(|refused| refused.error?.code);
     match code.as_deref() {
         Some("SUBSCRIPTION_TOKEN_INVALID") => NOT_ACCEPTED,
-        _ => Blocked::Failed { status: 422 },
+        _ => Blocked::Unrecognised,
     }
 }
 

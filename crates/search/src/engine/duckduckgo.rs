@@ -2,8 +2,8 @@
 //!
 //! A form is posted: `q` are the words (499 characters at most), `kl` is the region, and an empty `b` asks for the
 //! beginning. Pages behind the first one need a token (`vqd`) that is in the page before; who asks without it is taken
-//! for a program and blocked, so there is one page. Programs are answered with status 202 and a puzzle, at times with
-//! 200. Links lead through `/l/?uddg=`.
+//! for a program and blocked. So no page is said to have a next one, and only the first is ever asked for. Programs are
+//! answered with status 202 and a puzzle, at times with 200. Links lead through `/l/?uddg=`.
 
 use pymcp_egress::{Request, Response};
 use scraper::ElementRef;
@@ -12,6 +12,7 @@ use url::Url;
 use super::web::{self, Layout};
 use super::{Blocked, Engine, Hit, Hits, Index, Kind, base, host};
 use crate::html::{Selectors, first, text};
+use crate::links;
 use crate::query::Query;
 
 pub(super) const KIND: Kind = Kind {
@@ -54,18 +55,10 @@ impl Engine for DuckDuckGo {
         vec![host(&self.url)]
     }
 
-    fn request(&self, query: &Query, page: u32) -> Request {
+    fn request(&self, query: &Query, _page: u32) -> Request {
         let words = plain(query.text());
-        let region = ("kl", query.region().code);
-        let request = if page <= 1 {
-            Request::form(self.url.clone(), [("q", &*words), ("b", ""), region])
-        } else {
-            let start = 10 + page.saturating_sub(2).saturating_mul(15);
-            let (start, next) = (start.to_string(), (start + 1).to_string());
-            let fields = [("q", &*words), ("s", &*start), ("dc", &*next), region];
-            Request::form(self.url.clone(), fields)
-        };
-        web::page(request, query.region())
+        let fields = [("q", &*words), ("b", ""), ("kl", query.region().code)];
+        web::page(Request::form(self.url.clone(), fields), query.region())
     }
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
@@ -77,7 +70,7 @@ impl Engine for DuckDuckGo {
 impl DuckDuckGo {
     fn hit(&self, element: ElementRef<'_>) -> Option<Hit> {
         let title = first(element, &TITLE)?;
-        let url = target(&self.url, web::link(&self.url, title)?)?;
+        let url = target(web::link(&self.url, title)?)?;
         web::hit(Some(text(title)), Some(url), first(element, &BODY))
     }
 }
@@ -95,22 +88,11 @@ fn plain(words: &str) -> String {
     words.join(" ").chars().take(CHARS).collect()
 }
 
-/// Where a link leads to; nothing for one of an advertisement.
-fn target(asked: &Url, url: Url) -> Option<Url> {
-    if !web::is_of(&url, asked, "duckduckgo.com") {
-        return Some(url);
-    }
-    match url.path() {
-        "/y.js" => None,
-        "/l/" => {
-            let (_, target) = url.query_pairs().find(|(name, _)| name == "uddg")?;
-            let target = web::web(Url::parse(&target).ok()?)?;
-            let advertisement =
-                web::is_of(&target, asked, "duckduckgo.com") && target.path() == "/y.js";
-            (!advertisement).then_some(target)
-        }
-        _ => Some(url),
-    }
+/// Where a link leads to; nothing for one of an advertisement, or a redirect that leads nowhere.
+fn target(url: Url) -> Option<Url> {
+    let url = links::unwrap(&url).unwrap_or(url);
+    let own = links::is_at(url.host_str()?, "duckduckgo.com");
+    (!own || !matches!(url.path(), "/y.js" | "/l/")).then_some(url)
 }
 
 #[cfg(test)]
@@ -127,9 +109,9 @@ mod tests {
              content-type: application/x-www-form-urlencoded\nq=rust+lang&b=&kl=uk-en"
         );
         assert_eq!(
-            asked(&KIND, "rust", "wt-wt", 3),
+            asked(&KIND, "rust", "wt-wt", 1),
             "POST https://html.duckduckgo.com/html/\naccept: text/html\naccept-language: en\n\
-             content-type: application/x-www-form-urlencoded\nq=rust&s=25&dc=26&kl=wt-wt"
+             content-type: application/x-www-form-urlencoded\nq=rust&b=&kl=wt-wt"
         );
         let form = asked(&KIND, HOSTILE, "hk-tzh", 1);
         let body = "q=a%26b%23c%3F%3D%2F..%2F%2500+%C3%A9+%E6%97%A5%E6%9C%AC&b=&kl=hk-tzh";
@@ -158,8 +140,8 @@ mod tests {
             hits(&entries)
         );
         let target = |link| {
-            let asked = Url::parse("http://127.0.0.1:9/html/").unwrap();
-            target(&asked, asked.join(link).unwrap()).map(String::from)
+            let asked = Url::parse("https://html.duckduckgo.com/html/").unwrap();
+            target(asked.join(link).unwrap()).map(String::from)
         };
         let there = Some("https://example.org/%2526?a=%2B".to_owned());
         assert_eq!(

@@ -129,7 +129,7 @@ pub struct Hit {
 pub enum Blocked {
     /// It asks for proof of being human, or for consent, or refuses programs.
     Challenge,
-    /// It was asked too often.
+    /// It was asked too often, by us or by everybody.
     TooOften {
         /// How long it wants to be left alone (`Retry-After`), if it says so.
         retry_after: Option<Duration>,
@@ -139,11 +139,13 @@ pub enum Blocked {
         /// What the operator can do, as the end of a sentence: `"the key is not accepted"`.
         why: &'static str,
     },
-    /// It has a problem of its own (5xx, an error in its answer).
+    /// It has a problem of its own, by its status.
     Failed {
-        /// The HTTP status.
+        /// The HTTP status, 500 or above.
         status: u16,
     },
+    /// It says in its answer that it has a problem of its own.
+    Trouble,
     /// The page is none that is known: it may have changed.
     Unrecognised,
     /// The page is too deep, too large or too slow to read.

@@ -80,7 +80,7 @@ impl Engine for Searxng {
             .unresponsive_engines
             .is_some_and(|list| !list.0.is_empty());
         if hits.is_empty() && silent {
-            return Err(Blocked::Failed { status: 200 });
+            return Err(Blocked::Trouble);
         }
         Ok(Hits {
             more: !hits.is_empty(),
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn nothing_from_some_is_not_nothing_from_all() {
-        assert_eq!(parse(silent()), Err(Blocked::Failed { status: 200 }));
+        assert_eq!(parse(silent()), Err(Blocked::Trouble));
         let some = page(&entries(1), true).replace(
             "\"unresponsive_engines\":[]",
             "\"unresponsive_engines\":[[\"some engine\",\"CAPTCHA\"]]",

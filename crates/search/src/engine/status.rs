@@ -9,11 +9,12 @@ use super::Blocked;
 
 /// Nothing for `200 OK`, else what the status says.
 pub(super) fn check(response: &Response) -> Result<(), Blocked> {
+    let retry_after = retry_after(response);
     match response.status.as_u16() {
         200 => Ok(()),
-        429 => Err(Blocked::TooOften {
-            retry_after: retry_after(response),
-        }),
+        429 => Err(Blocked::TooOften { retry_after }),
+        // Who says when to come back is not broken, but has too much to do (RFC 9110 §15.6.4).
+        503 if retry_after.is_some() => Err(Blocked::TooOften { retry_after }),
         401 | 403 => Err(Blocked::Challenge),
         status @ 500.. => Err(Blocked::Failed { status }),
         _ => Err(Blocked::Unrecognised),

@@ -1,17 +1,20 @@
 //! What engines have in common whose answers are web pages.
 
+use http::HeaderValue;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, COOKIE};
-use http::{HeaderValue, StatusCode};
 use pymcp_egress::{Request, Response};
 use scraper::ElementRef;
 use url::Url;
 
 use super::{Blocked, Hit, status};
-use crate::html::{Page, Selectors, text};
+use crate::html::{Page, Selectors, start, text};
 use crate::region::Region;
 
 /// Hits of one page that are read; no engine gives more.
 const HITS: usize = 50;
+/// Characters of a text that are looked at for what it begins with. Elements may be in each other, and the text of all
+/// of them is looked at.
+const WORDS: usize = 100;
 
 /// The request, with what it is for: a page in the language of the region.
 pub(super) fn page(request: Request, region: &Region) -> Request {
@@ -86,7 +89,7 @@ impl Layout {
 
     fn says_nothing(&'static self, page: &Page) -> bool {
         let says = |element| {
-            let text = text(element);
+            let text = start(element, WORDS);
             let mut words = self.nothing_words.iter();
             self.nothing_words.is_empty() || words.any(|words| text.starts_with(words))
         };
@@ -121,26 +124,8 @@ pub(super) fn hit(
 
 /// The address that an element links to, if it is one of the web.
 pub(super) fn link(base: &Url, element: ElementRef<'_>) -> Option<Url> {
-    web(base.join(element.attr("href")?).ok()?)
-}
-
-/// The address, if it is one of the web.
-pub(super) fn web(url: Url) -> Option<Url> {
+    let url = base.join(element.attr("href")?).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
-}
-
-/// Whether an address is at the host that was asked, at `domain`, or below that.
-pub(super) fn is_of(url: &Url, asked: &Url, domain: &str) -> bool {
-    let below = |host: &str| {
-        let rest = host.strip_suffix(domain);
-        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    url.host() == asked.host() || url.domain().is_some_and(below)
-}
-
-/// Whether the response is from another host than the one that was asked: one for consent, say.
-pub(super) fn is_elsewhere(asked: &Url, response: &Response) -> bool {
-    asked.host() != response.url.host() && response.status == StatusCode::OK
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ fn failed(error: &ApiError, response: &Response) -> Blocked {
         Some("ratelimited" | "maxlag" | "cirrussearch-too-busy-error") => Blocked::TooOften {
             retry_after: status::retry_after(response),
         },
-        _ => Blocked::Failed { status: 200 },
+        _ => Blocked::Trouble,
     }
 }
 
@@ -273,7 +273,7 @@ mod tests {
             assert_eq!(refusal, Err(Blocked::TooOften { retry_after }));
         }
         for code in ["internal_api_error_DBQueryError", "readonly", ""] {
-            assert_eq!(parse(error(code)), Err(Blocked::Failed { status: 200 }));
+            assert_eq!(parse(error(code)), Err(Blocked::Trouble));
         }
         assert_eq!(status(&KIND, 403), Err(Blocked::Challenge));
         assert_eq!(status(&KIND, 404), Err(Blocked::Unrecognised));

@@ -2,16 +2,17 @@
 //!
 //! `p` are the words, `b` is the number of the first hit, of which a page has seven; the first page wants an empty
 //! `iscqry`, the others `pz`, `bct` and `xargs`. The language is in a cookie of settings (`sB`). Links lead through
-//! `/RU=…/RK=`. Who is in the European Union may be sent to a page for consent on another host; status 999 is for
-//! programs that ask too much.
+//! `/RU=…/RK=`. Who is in the European Union may be sent to a page for consent on another host, where the door does not
+//! follow; status 999 is for programs that ask too much.
 
 use pymcp_egress::{Request, Response};
 use scraper::ElementRef;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 use super::web::{self, Layout};
 use super::{Blocked, Engine, Hit, Hits, Index, InvalidConfig, Kind, base, host};
 use crate::html::{Selectors, first, text};
+use crate::links;
 use crate::query::Query;
 
 pub(super) const KIND: Kind = Kind {
@@ -82,9 +83,6 @@ impl Engine for Yahoo {
     }
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
-        if web::is_elsewhere(&self.url, response) {
-            return Err(Blocked::Challenge);
-        }
         let (_, hits) = LAYOUT.read(response, |element| self.hit(element))?;
         let more = !hits.is_empty();
         Ok(Hits { hits, more })
@@ -100,43 +98,23 @@ impl Yahoo {
             label if label.is_empty() => first(element, &TITLE).map(text),
             label => Some(label),
         };
-        let url = target(&self.url, web::link(&self.url, link)?);
+        let url = target(web::link(&self.url, link)?);
         web::hit(title, url, first(element, &BODY))
     }
 }
 
-/// Where a link leads to; nothing for one of an advertisement.
-fn target(asked: &Url, url: Url) -> Option<Url> {
-    let target = if web::is_of(&url, asked, "search.yahoo.com") {
-        let (_, rest) = url.path().split_once("/RU=")?;
-        let (target, _) = rest.split_once('/').unwrap_or((rest, ""));
-        web::web(Url::parse(&percent_decoded(target)).ok()?)?
-    } else {
-        url
-    };
-    let advertisement = web::is_of(&target, asked, "bing.com")
-        && target.path().starts_with("/aclick")
-        || web::is_of(&target, asked, "search.yahoo.com");
-    (!advertisement).then_some(target)
-}
-
-/// The text with `%XX` as what it stands for, and all else, `+` too, as it is.
-fn percent_decoded(text: &str) -> String {
-    // Of a form, only the first name is looked at.
-    let text = text
-        .replace('+', "%2B")
-        .replace('&', "%26")
-        .replace('=', "%3D");
-    let mut pairs = form_urlencoded::parse(text.as_bytes());
-    pairs
-        .next()
-        .map(|(name, _)| name.into_owned())
-        .unwrap_or_default()
+/// Where a link leads to; nothing for one of an advertisement, or a redirect that leads nowhere.
+fn target(url: Url) -> Option<Url> {
+    let url = links::unwrap(&url).unwrap_or(url);
+    let host = url.host_str()?;
+    let advertisement = links::is_at(host, "search.yahoo.com")
+        || links::is_at(host, "bing.com") && url.path().starts_with("/aclick");
+    (!advertisement).then_some(url)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::web::tests::{HOSTILE, asked, engine, entries, hits, parsed};
+    use super::web::tests::{HOSTILE, asked, entries, hits, parsed};
     use super::*;
     use crate::pages::yahoo as pages;
 
@@ -171,10 +149,7 @@ mod tests {
 
     #[test]
     fn redirects_are_undone_once() {
-        let target = |link: &str| {
-            let asked = Url::parse("https://search.yahoo.com/search").unwrap();
-            target(&asked, Url::parse(link).unwrap()).map(String::from)
-        };
+        let target = |link: &str| target(Url::parse(link).unwrap()).map(String::from);
         let there = Some("https://example.org/%2526?a=1+2&b=%2B".to_owned());
         assert_eq!(
             target(
@@ -195,16 +170,5 @@ mod tests {
             None
         );
         assert_eq!(target("https://r.search.yahoo.com/cbclk/x"), None);
-    }
-
-    #[test]
-    fn a_page_from_another_host_is_one_for_consent() {
-        let response = Response {
-            status: http::StatusCode::OK,
-            url: Url::parse("https://consent.yahoo.com/v2/collectConsent").unwrap(),
-            headers: http::HeaderMap::new(),
-            body: "<p>Welcome</p>".into(),
-        };
-        assert_eq!(engine(&KIND).parse(&response), Err(Blocked::Challenge));
     }
 }

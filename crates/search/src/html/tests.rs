@@ -23,12 +23,18 @@ fn read(body: impl Into<Vec<u8>>) -> Result<Page, Blocked> {
 
 /// `part` over and over; `#` in it is a number that is never the same.
 fn filled(start: &str, part: &str) -> String {
-    let mut page = start.to_owned();
+    let mut page = String::with_capacity(SIZE + 100);
+    page.push_str(start);
     for n in 0.. {
         if page.len() >= SIZE {
             break;
         }
-        page.push_str(&part.replace('#', &n.to_string()));
+        // Replacing takes longest by far, and most have nothing to replace.
+        if part.contains('#') {
+            page.push_str(&part.replace('#', &n.to_string()));
+        } else {
+            page.push_str(part);
+        }
     }
     page
 }
@@ -149,6 +155,27 @@ fn text_is_what_is_seen() {
     static A: Selectors = Selectors::new(&["#none", "#a"]);
     let element = page.all(&A)[0];
     assert_eq!(text(element), "One word two three fourfive & six seven");
+}
+
+#[test]
+fn what_is_not_seen_costs_as_well() {
+    static P: Selectors = Selectors::new(&["p"]);
+    let texts = |page: String, most| {
+        let page = Page(build(&page, Duration::MAX).unwrap());
+        let start = |element| start(element, most);
+        page.all(&P).into_iter().map(start).collect::<Vec<_>>()
+    };
+    let after = |unseen: &str, times| format!("<p>a{}b", unseen.repeat(times));
+    // The paragraph, its text and `a` are three steps.
+    assert_eq!(texts(after(" ", 10 * STEPS - 4), 10), ["a b"]);
+    assert_eq!(texts(after(" ", 10 * STEPS - 3), 10), ["a"]);
+    assert_eq!(texts(after("<i></i>", 5 * STEPS), 10), ["a"]);
+    let spaces = after(" ", TEXT * STEPS);
+    assert_eq!(
+        text(Page(build(&spaces, Duration::MAX).unwrap()).all(&P)[0]),
+        "a"
+    );
+    assert_eq!(texts("<p>abc".into(), 2), ["ab"]);
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn address() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn tidy_is_done_once(text in prop_oneof![address(), any::<String>(), "https?://\\PC*"]) {

@@ -117,8 +117,8 @@ fn refusals_are_told_apart() {
     assert_eq!(status(&KIND, 500), Err(Blocked::Failed { status: 500 }));
     let with = |code| testing::engine(&KIND).parse(&response(422, &[], error(422, code)));
     assert_eq!(with("SUBSCRIPTION_TOKEN_INVALID"), Err(NOT_ACCEPTED));
-    assert_eq!(with("VALIDATION"), Err(Blocked::Failed { status: 422 }));
-    assert_eq!(status(&KIND, 422), Err(Blocked::Failed { status: 422 }));
+    assert_eq!(with("VALIDATION"), Err(Blocked::Unrecognised));
+    assert_eq!(status(&KIND, 422), Err(Blocked::Unrecognised));
 }
 
 #[test]

@@ -174,6 +174,17 @@ fn nothing_is_an_answer_only_where_a_page_says_so() {
 }
 
 #[test]
+fn only_the_start_of_a_text_says_that_there_is_nothing() {
+    let page = |spaces| format!("<main><p>{}No results</p></main>", " ".repeat(spaces));
+    assert_eq!(parsed(&brave::KIND, page(10)), Ok(Hits::default()));
+    // Read to its end for each element that it is in, such a page would take long.
+    assert_eq!(
+        parsed(&brave::KIND, page(1_000)),
+        Err(Blocked::Unrecognised)
+    );
+}
+
+#[test]
 fn a_challenge_is_not_an_empty_page() {
     for Pages {
         kind, challenge, ..
@@ -215,8 +226,12 @@ fn statuses_count_before_pages() {
         assert_eq!(status(429), Err(Blocked::TooOften { retry_after: None }));
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("30"))]);
         let retry_after = Some(Duration::from_secs(30));
-        let found = answered(&kind, 429, headers, "");
-        assert_eq!(found, Err(Blocked::TooOften { retry_after }));
+        for status in [429, 503] {
+            let found = answered(&kind, status, headers.clone(), "");
+            assert_eq!(found, Err(Blocked::TooOften { retry_after }));
+        }
+        let found = answered(&kind, 500, headers, "");
+        assert_eq!(found, Err(Blocked::Failed { status: 500 }));
     }
 }
 

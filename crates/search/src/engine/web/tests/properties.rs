@@ -31,6 +31,9 @@ fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
 }
 
 proptest! {
+    // Each is one for every engine, and a page takes long to make and to read.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_is_on_a_page_comes_back(entries in any_entries(), more: bool) {
         for Pages { kind, page, .. } in ALL {
