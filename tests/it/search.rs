@@ -23,6 +23,9 @@ fn settings(server: &Loopback) -> Vec<(&'static str, String)> {
         ("PYMCP_SEARCH_URLS", urls.join(",")),
         ("PYMCP_SEARCH_PRIVATE_HOSTS", "127.0.0.1".to_owned()),
         ("PYMCP_SEARCH_INTERVAL", "0".to_owned()),
+        // No test waits that long; a busy machine may need more than the usual five.
+        ("PYMCP_SEARCH_TIMEOUT", "60".to_owned()),
+        ("PYMCP_SEARCH_ENGINE_TIMEOUT", "30".to_owned()),
     ]
 }
 

@@ -77,8 +77,8 @@ async fn each_is_judged() {
             refused!(Insecure, "this address"),
         ),
         (
-            format!("ftp://127.0.0.1:{port}/"),
-            refused!(Insecure, "127.0.0.1"),
+            format!("ftp://example.org:{port}/"),
+            refused!(Insecure, "example.org"),
         ),
         (
             "data:text/plain,hello".to_owned(),

@@ -7,8 +7,11 @@ use pymcp_search::{Config, Outcome, Pace, Query, Report, Search, Secret, Status}
 use crate::loopback::Loopback;
 use crate::site;
 
-/// Short enough to wait for it, long enough for a busy machine to answer in.
-pub(crate) const ENGINE_TIME: Duration = Duration::from_secs(3);
+/// What tests wait for: short enough for that, long enough for a busy machine to answer in.
+pub(crate) const ENGINE_TIME: Duration = Duration::from_secs(5);
+
+/// What no test waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything at the server, as fast as can be.
 pub(crate) fn config(server: &Loopback) -> Config {
@@ -16,8 +19,8 @@ pub(crate) fn config(server: &Loopback) -> Config {
         urls: site::urls(server),
         brave_api_key: Secret::new("a-key"),
         private_hosts: ["127.0.0.1".to_owned()].into(),
-        time: 3 * ENGINE_TIME,
-        engine_time: ENGINE_TIME,
+        time: 2 * PATIENCE,
+        engine_time: PATIENCE,
         grace: Duration::from_secs(20),
         pace: Pace {
             every: Duration::ZERO,
@@ -32,6 +35,18 @@ pub(crate) fn only(server: &Loopback, engines: &[&str]) -> Search {
     let engines = engines.iter().map(|name| (*name).to_owned()).collect();
     let config = Config {
         engines: Some(engines),
+        ..config(server)
+    };
+    Search::new(config).unwrap()
+}
+
+/// The same, with [`ENGINE_TIME`] for a page.
+pub(crate) fn hasty(server: &Loopback, engines: &[&str]) -> Search {
+    let engines = engines.iter().map(|name| (*name).to_owned()).collect();
+    let config = Config {
+        engines: Some(engines),
+        time: 3 * ENGINE_TIME,
+        engine_time: ENGINE_TIME,
         ..config(server)
     };
     Search::new(config).unwrap()

@@ -6,7 +6,7 @@ use pymcp_search::{Search, Status};
 
 use crate::loopback::{Loopback, Page, Reply};
 use crate::site::{self, ENGINES};
-use crate::support::{ENGINE_TIME, config, only, query, report, run, statuses};
+use crate::support::{ENGINE_TIME, config, hasty, only, query, report, run, statuses};
 
 /// What the sockets of both sides may hold besides what was read.
 const SOCKETS: usize = 16 << 20;
@@ -76,7 +76,7 @@ async fn what_is_no_page_of_results_is_a_failure_and_not_nothing() {
 async fn who_hangs_costs_its_deadline() {
     let server = site::start(|_| Some(Reply::Hang)).await;
     let started = Instant::now();
-    let search = only(
+    let search = hasty(
         &server,
         &["duckduckgo", "mojeek", "brave", "yahoo", "wikipedia"],
     );
@@ -94,7 +94,7 @@ async fn who_hangs_costs_its_deadline() {
 async fn one_that_hangs_keeps_no_results_back() {
     let server = site::start(|asked| (asked.engine == "brave").then_some(Reply::Hang)).await;
     let started = Instant::now();
-    let outcome = run(&only(&server, &["mojeek", "brave"]), &query(100, 1)).await;
+    let outcome = run(&hasty(&server, &["mojeek", "brave"]), &query(100, 1)).await;
     assert!(started.elapsed() < 2 * ENGINE_TIME);
     assert_eq!(
         statuses(&outcome),
@@ -118,7 +118,7 @@ async fn who_drips_costs_its_deadline() {
     })
     .await;
     let started = Instant::now();
-    let search = only(&server, &["duckduckgo", "mojeek", "wikipedia"]);
+    let search = hasty(&server, &["duckduckgo", "mojeek", "wikipedia"]);
     let outcome = run(&search, &query(10, 1)).await;
     assert!(started.elapsed() < 2 * ENGINE_TIME);
     for (engine, status) in statuses(&outcome) {
@@ -231,7 +231,7 @@ async fn redirects_end() {
 #[tokio::test]
 async fn a_search_that_is_given_up_ends_all_its_requests() {
     let server = site::start(|_| Some(Reply::Hang)).await;
-    let search = only(
+    let search = hasty(
         &server,
         &["duckduckgo", "mojeek", "brave", "yahoo", "wikipedia"],
     );
