@@ -153,6 +153,21 @@ fn an_engine_that_rests_is_spoken_of_as_before() {
 }
 
 #[test]
+fn its_effects_are_the_hosts_of_its_engines_and_nothing_else() {
+    let web = WebSearch::default();
+    let hosts = web.search.hosts().clone();
+    let tool = tool(web);
+    let effects: Vec<_> = tool.settings().effects.iter().cloned().collect();
+    assert_eq!(
+        effects,
+        hosts.into_iter().map(Effect::Network).collect::<Vec<_>>()
+    );
+    let reaches = |host: &str| effects.contains(&Effect::Network(host.to_owned()));
+    assert!(reaches("html.duckduckgo.com") && reaches("de.wikipedia.org"));
+    assert!(!reaches("api.search.brave.com"), "it has no key");
+}
+
+#[test]
 fn progress_says_what_became_of_an_engine() {
     let said = |status, results| progress(&report("mojeek", status, results));
     assert_eq!(said(Status::Found, 10), "mojeek: found 10 results");

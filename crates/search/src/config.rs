@@ -21,7 +21,7 @@ pub struct Config {
     pub proxy: Option<Proxy>,
     /// What requests say they come from (`User-Agent`).
     pub user_agent: String,
-    /// For a whole search.
+    /// For a whole search. Engines that had to be set up take half of it at most, so that the others have the rest.
     pub time: Duration,
     /// For one page of one engine.
     pub engine_time: Duration,

@@ -2,8 +2,9 @@
 //!
 //! Engines that had to be set up are asked first, all at once, for half of the time. If they have results enough, that
 //! is all; if not, every other engine is asked, all at once as well. Each engine is asked for one page after the other,
-//! and each page has its time (`ask`); the whole search has its own. When two indexes have said all they have and it is enough, the others get a
-//! moment of grace. Nothing is spawned but the reading of pages: dropping the future ends all requests.
+//! and each page has its time (`ask`); the whole search has its own. When two indexes have said all they have and it is
+//! enough, the others get a moment of grace. Nothing is spawned but the reading of pages: dropping the future ends all
+//! requests.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -22,7 +23,7 @@ use crate::query::Query;
 use crate::rank::{self, List};
 use crate::setup::{self, Asked, Ready};
 
-/// Indexes that have to agree that there is enough before the others are not waited for.
+/// Indexes that have to have answered before the others are not waited for.
 const QUORUM: usize = 2;
 
 /// The search. Cheap to clone; clones share what is remembered of the engines.

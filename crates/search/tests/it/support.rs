@@ -32,23 +32,21 @@ pub(crate) fn config(server: &Loopback) -> Config {
 
 /// A search that asks these engines only.
 pub(crate) fn only(server: &Loopback, engines: &[&str]) -> Search {
-    let engines = engines.iter().map(|name| (*name).to_owned()).collect();
-    let config = Config {
-        engines: Some(engines),
-        ..config(server)
-    };
-    Search::new(config).unwrap()
+    among(engines, config(server))
 }
 
 /// The same, with [`ENGINE_TIME`] for a page.
 pub(crate) fn hasty(server: &Loopback, engines: &[&str]) -> Search {
-    let engines = engines.iter().map(|name| (*name).to_owned()).collect();
     let config = Config {
-        engines: Some(engines),
         time: 3 * ENGINE_TIME,
         engine_time: ENGINE_TIME,
         ..config(server)
     };
+    among(engines, config)
+}
+
+fn among(engines: &[&str], mut config: Config) -> Search {
+    config.engines = Some(engines.iter().map(|name| (*name).to_owned()).collect());
     Search::new(config).unwrap()
 }
 
