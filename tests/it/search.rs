@@ -29,7 +29,7 @@ fn settings(server: &Loopback) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Settings as the helpers take them.
+/// Settings as a server under test takes them.
 fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
     let settings = settings.iter();
     settings
