@@ -7,7 +7,7 @@ use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientConfig, ClientRequest,
     ContentBlock, Implementation, ProgressNotificationParam, ProtocolVersion,
 };
-use rmcp::service::{NotificationContext, PeerRequestOptions, RunningService};
+use rmcp::service::{NotificationContext, PeerRequestOptions, RequestHandle, RunningService};
 use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt as _, RoleClient};
 use serde_json::{Value, json};
@@ -79,6 +79,18 @@ fn search(arguments: Value) -> CallToolRequestParams {
     CallToolRequestParams::new("text_web_search").with_arguments(arguments)
 }
 
+/// A search that has begun, to wait for or to cancel.
+async fn begin(client: &Client) -> RequestHandle<RoleClient> {
+    let request = CallToolRequest::new(search(json!({ "query": "rust" })));
+    client
+        .send_cancellable_request(
+            ClientRequest::CallToolRequest(request),
+            PeerRequestOptions::no_options(),
+        )
+        .await
+        .unwrap()
+}
+
 /// The structured content, and the text of each block.
 fn read(result: &CallToolResult) -> (Value, Vec<String>) {
     let text = |block: &ContentBlock| match block {
@@ -147,14 +159,7 @@ async fn each_engine_is_heard_of_while_others_are_asked() {
     let server = site::start(|asked| (asked.engine == "brave").then_some(Reply::status(503))).await;
     for modern in [false, true] {
         let client = connect(&server, modern).await;
-        let request = CallToolRequest::new(search(json!({ "query": "rust" })));
-        let handle = client
-            .send_cancellable_request(
-                ClientRequest::CallToolRequest(request),
-                PeerRequestOptions::no_options(),
-            )
-            .await
-            .unwrap();
+        let handle = begin(&client).await;
         handle.await_response().await.unwrap();
         let progress = client.service().progress.lock().unwrap().clone();
         let mut messages: Vec<_> = progress
@@ -205,14 +210,7 @@ async fn cancelling_ends_all_requests_at_once() {
     for modern in [false, true] {
         let client = connect(&server, modern).await;
         let before = server.counts().requests;
-        let request = CallToolRequest::new(search(json!({ "query": "rust" })));
-        let handle = client
-            .send_cancellable_request(
-                ClientRequest::CallToolRequest(request),
-                PeerRequestOptions::no_options(),
-            )
-            .await
-            .unwrap();
+        let handle = begin(&client).await;
         server.requested(before + 5).await;
         let cancelled = Instant::now();
         handle.cancel(Some("never mind".to_owned())).await.unwrap();

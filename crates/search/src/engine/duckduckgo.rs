@@ -62,7 +62,7 @@ impl Engine for DuckDuckGo {
     }
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
-        let (_, hits) = LAYOUT.read(response, |element| self.hit(element))?;
+        let Hits { hits, .. } = LAYOUT.read(response, |element| self.hit(element))?;
         Ok(Hits { hits, more: false })
     }
 }

@@ -71,9 +71,7 @@ impl Engine for Mojeek {
     }
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
-        let (_, hits) = LAYOUT.read(response, |element| self.hit(element))?;
-        let more = !hits.is_empty();
-        Ok(Hits { hits, more })
+        LAYOUT.read(response, |element| self.hit(element))
     }
 }
 

@@ -6,7 +6,7 @@ use pymcp_egress::{Request, Response};
 use scraper::ElementRef;
 use url::Url;
 
-use super::{Blocked, Hit, status};
+use super::{Blocked, Hit, Hits, status};
 use crate::html::{Page, Selectors, start, text};
 use crate::region::Region;
 
@@ -62,7 +62,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The page and its hits, each made by `hit` of the element that it is in.
+    /// The hits of a page, each made by `hit` of the element that it is in. Behind a page with hits there may be another.
     ///
     /// # Errors
     /// When it is no page of results. One without hits is one only if it says that there are none.
@@ -70,7 +70,7 @@ impl Layout {
         &'static self,
         response: &Response,
         hit: impl Fn(ElementRef<'_>) -> Option<Hit>,
-    ) -> Result<(Page, Vec<Hit>), Blocked> {
+    ) -> Result<Hits, Blocked> {
         if self.challenge_status.contains(&response.status.as_u16()) {
             return Err(Blocked::Challenge);
         }
@@ -80,8 +80,9 @@ impl Layout {
             .filter_map(hit)
             .take(HITS)
             .collect();
+        let more = !hits.is_empty();
         match () {
-            () if !hits.is_empty() || self.says_nothing(&page) => Ok((page, hits)),
+            () if more || self.says_nothing(&page) => Ok(Hits { hits, more }),
             () if page.has(&self.challenge) => Err(Blocked::Challenge),
             () => Err(Blocked::Unrecognised),
         }
