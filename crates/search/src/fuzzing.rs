@@ -5,12 +5,9 @@ use std::sync::OnceLock;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pymcp_egress::Response;
 
-use crate::engine::{ALL, Engine, Hit, Setup};
+use crate::engine::{ALL, Engine, Hit, MOST_HITS, Setup};
 use crate::query::Query;
 use crate::{links, text};
-
-/// Hits that a page may have.
-const HITS: usize = 50;
 
 /// An answer to each engine, or to the one that is named, and all that becomes of it.
 ///
@@ -37,7 +34,7 @@ pub fn parse(data: &[u8]) {
             body: body.get(1..).unwrap_or_default().to_vec().into(),
         };
         if let Ok(found) = made.parse(&response) {
-            assert!(found.hits.len() <= HITS, "{engine} has too many hits");
+            assert!(found.hits.len() <= MOST_HITS, "{engine} has too many hits");
             found.hits.iter().for_each(shown);
         }
     }

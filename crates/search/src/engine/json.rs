@@ -11,10 +11,7 @@ use pymcp_egress::{Request, Response};
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use url::Url;
 
-use super::{Blocked, Hit};
-
-/// Hits that a page may have: more than any engine gives, and few enough for whoever reads them.
-pub(super) const MOST: usize = 50;
+use super::{Blocked, Hit, MOST_HITS};
 
 /// A request for JSON.
 pub(super) fn get(url: Url) -> Request {
@@ -55,7 +52,7 @@ pub(super) fn hits<T>(
     Ok(hits)
 }
 
-/// The first [`MOST`] items of a list. The others are read past, so that a list of a million takes no memory.
+/// The first [`MOST_HITS`] items of a list. The others are read past, so that a list of a million takes no memory.
 #[derive(Debug)]
 pub(super) struct First<T>(pub(super) Vec<T>);
 
@@ -76,7 +73,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<First<T>, A::Error> {
         let mut items = Vec::new();
-        while items.len() < MOST {
+        while items.len() < MOST_HITS {
             match list.next_element()? {
                 Some(item) => items.push(item),
                 None => return Ok(First(items)),

@@ -103,7 +103,10 @@ pub trait Engine: Send + Sync {
     fn parse(&self, response: &Response) -> Result<Hits, Blocked>;
 }
 
-/// The hits of one page, best first.
+/// Hits of one page that are read: more than any engine gives, and few enough for whoever reads them.
+pub(crate) const MOST_HITS: usize = 50;
+
+/// The hits of one page, best first; 50 at most.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hits {
     /// As the engine has them: not cleaned, not bounded.

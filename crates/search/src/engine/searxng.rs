@@ -133,6 +133,7 @@ struct Item {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::MOST_HITS;
     use crate::engine::testing::{
         self, entries, garbage, headers, query, response, spoilt, status,
     };
@@ -223,7 +224,7 @@ mod tests {
         assert_eq!(parse(empty()), Ok(Hits::default()));
         assert_eq!(
             parse(page(&testing::entries(60), true)).unwrap().hits.len(),
-            json::MOST
+            MOST_HITS
         );
         let renamed = page(&entries, true).replace("\"url\"", "\"link\"");
         assert_eq!(parse(renamed), Err(Blocked::Unrecognised));

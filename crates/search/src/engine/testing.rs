@@ -175,7 +175,7 @@ pub(super) fn survives(kind: &Kind) {
     let outcome = runner.run(&(100_u16..600, body), |(status, body)| {
         if let Ok(found) = engine.parse(&response(status, &[], body)) {
             prop_assert_eq!(status, 200);
-            prop_assert!(found.hits.len() <= super::json::MOST);
+            prop_assert!(found.hits.len() <= super::MOST_HITS);
         }
         Ok(())
     });

@@ -6,12 +6,10 @@ use pymcp_egress::{Request, Response};
 use scraper::ElementRef;
 use url::Url;
 
-use super::{Blocked, Hit, Hits, status};
+use super::{Blocked, Hit, Hits, MOST_HITS, status};
 use crate::html::{Page, Selectors, start, text};
 use crate::region::Region;
 
-/// Hits of one page that are read; no engine gives more.
-const HITS: usize = 50;
 /// Characters of a text that are looked at for what it begins with. Elements may be in each other, and the text of all
 /// of them is looked at.
 const WORDS: usize = 100;
@@ -78,7 +76,7 @@ impl Layout {
         let page = Page::read(response)?;
         let hits: Vec<_> = apart(page.all(&self.hit))
             .filter_map(hit)
-            .take(HITS)
+            .take(MOST_HITS)
             .collect();
         let more = !hits.is_empty();
         match () {

@@ -156,6 +156,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::engine::MOST_HITS;
     use crate::engine::testing::{
         self, entries, garbage, headers, query, response, spoilt, status,
     };
@@ -248,7 +249,7 @@ mod tests {
                 .unwrap()
                 .hits
                 .len(),
-            json::MOST
+            MOST_HITS
         );
     }
 

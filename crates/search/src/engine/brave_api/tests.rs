@@ -1,4 +1,5 @@
 use super::*;
+use crate::engine::MOST_HITS;
 use crate::engine::testing::{self, entries, garbage, headers, query, response, spoilt, status};
 use crate::pages::brave_api::{empty, error, page};
 use crate::region::REGIONS;
@@ -102,7 +103,7 @@ fn results_become_text() {
     assert_eq!(parse(empty()), Ok(Hits::default()));
     assert_eq!(
         parse(page(&testing::entries(60), true)).unwrap().hits.len(),
-        json::MOST
+        MOST_HITS
     );
     let renamed = page(&entries, true).replace("\"title\"", "\"name\"");
     assert_eq!(parse(renamed), Err(Blocked::Unrecognised));
