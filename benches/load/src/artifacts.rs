@@ -92,7 +92,7 @@ impl Artifacts {
         self.command("release/pymcp")
     }
 
-    /// `pymcp` built without Python.
+    /// `pymcp` built without features.
     pub(crate) fn pymcp_light(&self) -> Command {
         self.command("light/release/pymcp")
     }
@@ -102,7 +102,7 @@ impl Artifacts {
         over_http(self.pymcp())
     }
 
-    /// The same without Python.
+    /// The same without features.
     pub(crate) fn pymcp_light_http(&self) -> Command {
         over_http(self.pymcp_light())
     }

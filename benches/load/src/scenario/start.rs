@@ -38,25 +38,25 @@ pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
         ],
         &[
             row("`--no-default-features`", &light),
-            row("as it is shipped, with Python", &full),
+            row("as it is shipped", &full),
         ],
     )?;
     report.paragraph(&format!("Median (min–max) of {STARTS} starts over stdio."))?;
     report.target("start to the first answer", full.millis.median, 10.0, " ms");
     report.target(
-        "idle RSS over stdio, without Python",
+        "idle RSS over stdio, without features",
         light.resident.median,
         10.0,
         " MiB",
     );
     report.target(
-        "idle RSS over HTTP, without Python",
+        "idle RSS over HTTP, without features",
         light.resident_http,
         10.0,
         " MiB",
     );
     report.target(
-        "stripped binary, without Python",
+        "stripped binary, without features",
         light.megabytes,
         15.0,
         " MB",
