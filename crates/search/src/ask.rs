@@ -50,7 +50,7 @@ impl End {
         Self::new(Status::TimedOut, "It did not answer in time.")
     }
 
-    fn failed(note: &str) -> Self {
+    fn failed(note: impl Into<String>) -> Self {
         Self::new(Status::Failed, note)
     }
 
@@ -221,7 +221,7 @@ fn no_hits(blocked: &Blocked) -> (End, Went) {
             Went::Blocked(None),
         ),
         Blocked::Failed { status } => (
-            End::failed(&format!("It has a problem of its own (status {status}).")),
+            End::failed(format!("It has a problem of its own (status {status}).")),
             Went::Wrong,
         ),
         Blocked::Trouble => (

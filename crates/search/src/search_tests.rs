@@ -172,6 +172,12 @@ const WEB: [(&str, Index, bool); 3] = [
     ("yahoo", Index::Bing, false),
 ];
 
+/// One that had to be set up, and one that had not.
+const SET_UP: [(&str, Index, bool); 2] = [
+    ("searxng", Index::Mixed, true),
+    ("mojeek", Index::Mojeek, false),
+];
+
 const ZERO: Duration = Duration::ZERO;
 
 #[tokio::test(start_paused = true)]
@@ -265,20 +271,16 @@ async fn one_index_is_never_enough_to_drop_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn those_that_were_set_up_are_asked_first_and_may_be_enough() {
-    let engines = [
-        ("searxng", Index::Mixed, true),
-        ("mojeek", Index::Mojeek, false),
-    ];
     let script = [
         ("searxng/1", Does::Says(SECOND, A)),
         ("mojeek/1", Does::Says(ZERO, C)),
     ];
-    let (first, seen) = search(&engines, &script);
+    let (first, seen) = search(&SET_UP, &script);
     let outcome = first.search(&query(2, 1), |_| {}).await;
     assert_eq!(statuses(&outcome), [Status::Found, Status::NotNeeded]);
     assert_eq!(seen.asked(), ["searxng/1"]);
 
-    let (second, seen) = search(&engines, &script);
+    let (second, seen) = search(&SET_UP, &script);
     let outcome = second.search(&query(3, 1), |_| {}).await;
     assert_eq!(statuses(&outcome), [Status::Found, Status::Found]);
     assert_eq!(seen.asked(), ["searxng/1", "mojeek/1"]);
@@ -392,16 +394,12 @@ async fn nothing_is_an_answer_and_a_failure_is_none() {
 
 #[tokio::test(start_paused = true)]
 async fn those_that_were_set_up_leave_time_for_the_others() {
-    let engines = [
-        ("searxng", Index::Mixed, true),
-        ("mojeek", Index::Mojeek, false),
-    ];
     let script = [
         ("searxng/1", Does::Says(3 * SECOND, A)),
         ("searxng/2", Does::Hangs),
         ("mojeek/1", Does::Says(4 * SECOND, C)),
     ];
-    let (search, _) = search(&engines, &script);
+    let (search, _) = search(&SET_UP, &script);
     let started = Instant::now();
     let outcome = search.search(&query(100, 2), |_| {}).await;
     assert_eq!(statuses(&outcome), [Status::Found, Status::Found]);

@@ -137,9 +137,11 @@ impl Turn<'_> {
                 return;
             }
             Went::Blocked(asked) => {
-                let usual = AFTER_BLOCK.saturating_mul(1 << now.blocks.min(8));
+                let usual = match rests {
+                    true => Duration::ZERO,
+                    false => AFTER_BLOCK.saturating_mul(1 << now.blocks.min(8)),
+                };
                 now.blocks += u32::from(!rests);
-                let usual = if rests { Duration::ZERO } else { usual };
                 asked
                     .unwrap_or(usual)
                     .clamp(Duration::from_secs(1), LONGEST)
@@ -322,21 +324,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waited_for_a_turn_does_not_ask_who_rests_by_then() {
         let memory = memory();
-        let turns: Vec<_> = (0..4).map(|_| memory.turn(2 * SECOND).unwrap()).collect();
-        let [first, .., last] = &turns[..] else {
-            unreachable!("there are four")
-        };
+        let [first, _, _, last] = [(); 4].map(|()| memory.turn(2 * SECOND).unwrap());
         assert_eq!((first.wait, last.wait), (Duration::ZERO, SECOND));
         assert_eq!(last.check(), Ok(()));
-        went_wrong(turns);
+        // While the last waits, the first is refused.
+        first.went(Went::Blocked(None), Status::Blocked);
+        assert_eq!(last.check(), Err(Denied::Resting(Some(Status::Blocked))));
         assert!(memory.turn(2 * SECOND).is_err());
-
-        /// The first blocks, and the last has waited meanwhile.
-        fn went_wrong(mut turns: Vec<Turn<'_>>) {
-            let last = turns.pop().unwrap();
-            let first = turns.swap_remove(0);
-            first.went(Went::Blocked(None), Status::Blocked);
-            assert_eq!(last.check(), Err(Denied::Resting(Some(Status::Blocked))));
-        }
     }
 }

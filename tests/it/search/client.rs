@@ -13,10 +13,9 @@ use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt as _, RoleClient
 use serde_json::{Value, json};
 
 use super::loopback::{Loopback, Reply};
-use super::{borrowed, settings, site};
+use super::site::{self, KEYLESS};
+use super::{borrowed, settings};
 use crate::support::stdio::command;
-
-const KEYLESS: [&str; 5] = ["duckduckgo", "mojeek", "brave", "yahoo", "wikipedia"];
 
 /// An application that remembers what it was told of progress.
 #[derive(Clone, Default)]

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use pymcp_search::{Config, InvalidConfig, Query, Search, Status};
 
 use crate::engines::Entry;
-use crate::site::{self, ENGINES, SHARED};
+use crate::site::{self, ENGINES, KEYLESS, SHARED};
 use crate::support::{config, only, query, report, run, statuses};
-
-const KEYLESS: [&str; 5] = ["duckduckgo", "mojeek", "brave", "yahoo", "wikipedia"];
 
 #[tokio::test]
 async fn lists_are_merged_ranked_and_without_duplicates() {

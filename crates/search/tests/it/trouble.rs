@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pymcp_search::{Search, Status};
 
 use crate::loopback::{Loopback, Page, Reply};
-use crate::site::{self, ENGINES};
+use crate::site::{self, ENGINES, KEYLESS};
 use crate::support::{ENGINE_TIME, config, hasty, only, query, report, run, statuses};
 
 /// What the sockets of both sides may hold besides what was read.
@@ -76,10 +76,7 @@ async fn what_is_no_page_of_results_is_a_failure_and_not_nothing() {
 async fn who_hangs_costs_its_deadline() {
     let server = site::start(|_| Some(Reply::Hang)).await;
     let started = Instant::now();
-    let search = hasty(
-        &server,
-        &["duckduckgo", "mojeek", "brave", "yahoo", "wikipedia"],
-    );
+    let search = hasty(&server, &KEYLESS);
     let outcome = run(&search, &query(10, 1)).await;
     let took = started.elapsed();
     for (engine, status) in statuses(&outcome) {
@@ -231,10 +228,7 @@ async fn redirects_end() {
 #[tokio::test]
 async fn a_search_that_is_given_up_ends_all_its_requests() {
     let server = site::start(|_| Some(Reply::Hang)).await;
-    let search = hasty(
-        &server,
-        &["duckduckgo", "mojeek", "brave", "yahoo", "wikipedia"],
-    );
+    let search = hasty(&server, &KEYLESS);
     let query = query(10, 1);
     {
         let searching = run(&search, &query);

@@ -18,6 +18,9 @@ pub(crate) const ENGINES: [&str; 7] = [
     "wikipedia",
 ];
 
+/// Those that are asked without being set up.
+pub(crate) const KEYLESS: [&str; 5] = ["duckduckgo", "mojeek", "brave", "yahoo", "wikipedia"];
+
 /// The page that every engine has second.
 pub(crate) const SHARED: &str = "https://shared.example.org/page";
 
