@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::{Rounds, Seed};
 use crate::component::Components;
 use crate::core::{Connection, Era, LATEST_LEGACY, Outbox, PeerInfo, SessionKey};
+use crate::limits::Caller;
 use crate::principal::Principal;
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
@@ -123,6 +124,11 @@ impl Ctx {
     /// Who is asking. Whatever a handler keeps must carry it in its key.
     pub fn principal(&self) -> &Principal {
         self.0.connection.principal()
+    }
+
+    /// Whose share of something bounded this request uses up.
+    pub fn caller(&self) -> &Caller {
+        self.0.connection.caller()
     }
 
     /// The client as it introduced itself: for display only, it is not authenticated.

@@ -15,6 +15,7 @@
 //! | [`session`] | legacy HTTP sessions |
 //! | [`tasks`] | calls that outlive their request |
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
+//! | [`limits`] | whose share of something bounded is used up |
 //! | [`telemetry`] | logs on stderr |
 //! | [`testing`] | handlers and servers in memory |
 //!
@@ -41,6 +42,7 @@ mod context;
 pub mod core;
 mod error;
 mod keys;
+pub mod limits;
 pub mod middleware;
 mod principal;
 pub mod session;
@@ -61,6 +63,7 @@ pub use context::{Ctx, Level};
 pub use core::{BuildError, CallLimits, Server, ServerBuilder, SessionKey};
 pub use error::{Error, Result};
 pub use keys::KeyRing;
+pub use limits::Caller;
 pub use middleware::{CacheConfig, Middleware};
 pub use principal::Principal;
 pub use rmcp::model;

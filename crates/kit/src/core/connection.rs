@@ -1,10 +1,11 @@
-//! One client, for as long as it is connected: a stdio process or a legacy HTTP session. Modern
-//! HTTP requests share one [`Connection::stateless`] that remembers nothing.
+//! One client, for as long as it is connected: a stdio process or a legacy HTTP session. The modern
+//! requests of one TCP connection share a [`Connection::stateless`] that remembers nothing.
 //!
 //! The lock is held for map operations only, never over an await, and a session that idles costs
 //! a few hundred bytes.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +14,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Ctx, Level};
+use crate::limits::Caller;
 use crate::principal::Principal;
 use crate::session::Streams;
 use crate::wire::{Code, Id, RpcError};
@@ -36,7 +38,7 @@ pub struct SessionKey(u64);
 
 /// The state the server keeps for one client.
 pub struct Connection {
-    principal: Principal,
+    caller: Caller,
     remembers: bool,
     log_floor: AtomicU8,
     key: u64,
@@ -71,20 +73,39 @@ pub type Unsolicited = mpsc::Receiver<Bytes>;
 impl Connection {
     /// A client that stays: a stdio process, or a legacy session.
     pub fn new(principal: Principal) -> Arc<Self> {
-        Arc::new(Self::with_memory(principal, true))
+        Arc::new(Self::with_memory(principal, None, true))
+    }
+
+    /// [`Connection::new`], for a client that calls from this address.
+    pub(crate) fn from_address(principal: Principal, address: IpAddr) -> Arc<Self> {
+        Arc::new(Self::with_memory(principal, Some(address), true))
     }
 
     /// The connection of requests that stand alone. Cancelling is done by dropping the call.
     pub fn stateless(principal: Principal) -> Arc<Self> {
-        Arc::new(Self::with_memory(principal, false))
+        Arc::new(Self::with_memory(principal, None, false))
     }
 
-    fn with_memory(principal: Principal, remembers: bool) -> Self {
+    /// [`Connection::stateless`], for a client that calls from this address; `leaving` ends what
+    /// only talks to it.
+    pub(crate) fn stateless_from_address(
+        principal: Principal,
+        address: IpAddr,
+        leaving: CancellationToken,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            leaving,
+            ..Self::with_memory(principal, Some(address), false)
+        })
+    }
+
+    fn with_memory(principal: Principal, address: Option<IpAddr>, remembers: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let key = NEXT.fetch_add(1, Ordering::Relaxed);
         Self {
-            principal,
+            caller: Caller::new(principal, address, key),
             remembers,
-            key: NEXT.fetch_add(1, Ordering::Relaxed),
+            key,
             leaving: CancellationToken::new(),
             log_floor: AtomicU8::new(0),
             next_ask: AtomicU64::new(0),
@@ -100,7 +121,12 @@ impl Connection {
 
     /// Whom it belongs to.
     pub fn principal(&self) -> &Principal {
-        &self.principal
+        self.caller.principal()
+    }
+
+    /// Whose shares its requests use up.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// Its key; `None` when its requests stand alone.
@@ -270,7 +296,7 @@ impl Connection {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
-            .field("principal", &self.principal)
+            .field("caller", &self.caller)
             .finish_non_exhaustive()
     }
 }

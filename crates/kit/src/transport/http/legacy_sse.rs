@@ -19,10 +19,10 @@ use crate::principal::Principal;
 use crate::session::SessionId;
 use crate::wire::{self, Code, Malformed, Message, RpcError};
 
-use super::App;
 use super::body::{Body, Events, SessionStream, Source};
 use super::reply::{self, Refusal};
 use super::streamable;
+use super::{App, Client};
 
 /// Messages that may wait for a client that reads slowly; its calls wait behind them.
 const QUEUE: usize = 64;
@@ -30,12 +30,16 @@ const QUEUE: usize = 64;
 /// Requests of one session whose answers are not in the queue yet.
 const PLACES: usize = 64;
 
-pub(super) fn open(app: &Arc<App>, request: &Request<Incoming>) -> Result<Response<Body>, Refusal> {
+pub(super) fn open(
+    app: &Arc<App>,
+    client: &Client,
+    request: &Request<Incoming>,
+) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::GET {
         return Err(reply::wrong_method("GET, OPTIONS"));
     }
     let (queue, answers) = mpsc::channel(QUEUE);
-    let connection = Connection::new(Principal::ANONYMOUS);
+    let connection = Connection::from_address(Principal::ANONYMOUS, client.address);
     // A fresh connection has no stream yet.
     let unsolicited = connection.open_stream().ok_or_else(reply::not_found)?;
     connection.set_answers(Answers {

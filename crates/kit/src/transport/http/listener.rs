@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,12 +49,12 @@ pub async fn serve(
             _ = sweep.tick() => app.sessions.sweep(),
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, address)) => {
                     // Closing it at once is the cheapest honest answer when there is no place.
                     let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
                     let (app, stop) = (Arc::clone(&app), stop.clone());
                     connections.spawn(async move {
-                        if let Err(error) = connection(app, stream, stop).await {
+                        if let Err(error) = connection(app, stream, address.ip(), stop).await {
                             tracing::debug!(%error, "connection ended");
                         }
                         drop(place);
@@ -68,9 +69,8 @@ pub async fn serve(
     }
     drop(listener);
     stop.cancel();
-    app.closing.cancel();
     // Subscriptions end with their result, which is what tells their clients to come back.
-    app.stateless.hang_up();
+    app.closing.cancel();
     let drained = timeout(app.config.drain, async {
         while connections.join_next().await.is_some() {}
     })
@@ -86,14 +86,16 @@ pub async fn serve(
 async fn connection(
     app: Arc<App>,
     stream: TcpStream,
+    address: IpAddr,
     stop: CancellationToken,
 ) -> Result<(), hyper::Error> {
     if let Err(error) = configure(&stream) {
         tracing::debug!(%error, "cannot configure a connection");
     }
+    let client = app.client(address);
     let service = service_fn(|request| {
-        let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(app.serve(request).await) }
+        let (app, client) = (Arc::clone(&app), client.clone());
+        async move { Ok::<_, Infallible>(app.serve(client, request).await) }
     });
     let mut builder = http1::Builder::new();
     builder

@@ -20,6 +20,7 @@ mod respond;
 mod resume;
 mod streamable;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +99,14 @@ impl Default for HttpConfig {
     }
 }
 
+/// Who is at the other end of one TCP connection.
+#[derive(Clone)]
+struct Client {
+    address: IpAddr,
+    /// The connection of its modern requests: they stand alone.
+    stateless: Arc<Connection>,
+}
+
 /// The server as HTTP sees it.
 struct App {
     server: Server,
@@ -105,8 +114,6 @@ struct App {
     /// The request headers that pages may send.
     headers: HeaderValue,
     sessions: Sessions,
-    /// The connection of all modern requests: they stand alone.
-    stateless: Arc<Connection>,
     /// Ends the streams that would otherwise stay open for ever.
     closing: CancellationToken,
 }
@@ -118,13 +125,21 @@ impl App {
             server,
             sessions: Sessions::new(config.sessions),
             config,
-            stateless: Connection::stateless(Principal::ANONYMOUS),
             closing: CancellationToken::new(),
         })
     }
 
+    /// A client that has connected from this address.
+    fn client(&self, address: IpAddr) -> Client {
+        let leaving = self.closing.clone();
+        Client {
+            address,
+            stateless: Connection::stateless_from_address(Principal::ANONYMOUS, address, leaving),
+        }
+    }
+
     /// One request, from its head on.
-    async fn serve(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+    async fn serve(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
         let origin = match ingress::admit(&request, &self.config) {
             Ok(origin) => origin,
             Err(refusal) => return refusal.into(),
@@ -132,7 +147,7 @@ impl App {
         let mut response = match *request.method() {
             Method::OPTIONS => ingress::preflight(&self.headers),
             _ => Arc::clone(&self)
-                .route(request)
+                .route(client, request)
                 .await
                 .unwrap_or_else(Into::into),
         };
@@ -142,11 +157,15 @@ impl App {
         response
     }
 
-    async fn route(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+    async fn route(
+        self: Arc<Self>,
+        client: Client,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Refusal> {
         match (self.config.endpoints, request.uri().path()) {
-            (Endpoints::Streamable, "/mcp") => streamable::serve(self, request).await,
+            (Endpoints::Streamable, "/mcp") => streamable::serve(self, client, request).await,
             (Endpoints::Streamable, "/mcp/") => Ok(reply::redirect("/mcp")),
-            (Endpoints::LegacySse, "/sse") => legacy_sse::open(&self, &request),
+            (Endpoints::LegacySse, "/sse") => legacy_sse::open(&self, &client, &request),
             (Endpoints::LegacySse, "/messages/") => legacy_sse::post(self, request).await,
             (Endpoints::LegacySse, "/messages") => Ok(reply::redirect("/messages/")),
             _ => Err(reply::not_found()),

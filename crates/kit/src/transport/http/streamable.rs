@@ -18,10 +18,10 @@ use crate::principal::Principal;
 use crate::session::{Refused, SessionId};
 use crate::wire::{self, Malformed, Message};
 
-use super::App;
 use super::body::Body;
 use super::reply::{self, Refusal};
 use super::respond::send;
+use super::{App, Client};
 use super::{ingress, resume};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -31,17 +31,22 @@ const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 pub(super) async fn serve(
     app: Arc<App>,
+    client: Client,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     match *request.method() {
-        Method::POST => post(app, request).await,
+        Method::POST => post(app, client, request).await,
         Method::GET => get(&app, request.headers()),
         Method::DELETE => delete(&app, request.headers()),
         _ => Err(reply::wrong_method("GET, POST, DELETE, OPTIONS")),
     }
 }
 
-async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
+async fn post(
+    app: Arc<App>,
+    client: Client,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Refusal> {
     let (head, body) = request.into_parts();
     check_content(&head.headers)?;
     check_accept(&head.headers)?;
@@ -65,10 +70,10 @@ async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body
     };
     match inbound.route() {
         Route::Modern | Route::Malformed(_) => {
-            Ok(send(&app, app.server.handle(&app.stateless, inbound), None).await)
+            Ok(send(&app, app.server.handle(&client.stateless, inbound), None).await)
         }
         Route::Legacy if inbound.is_initialize() && !head.headers.contains_key(SESSION) => {
-            initialize(&app, inbound).await
+            initialize(&app, &client, inbound).await
         }
         Route::Legacy => {
             let modern = signals
@@ -92,8 +97,12 @@ async fn post(app: Arc<App>, request: Request<Incoming>) -> Result<Response<Body
 }
 
 /// Opens a session when, and only when, the handshake succeeds.
-async fn initialize(app: &App, inbound: Inbound<'_>) -> Result<Response<Body>, Refusal> {
-    let connection = Connection::new(Principal::ANONYMOUS);
+async fn initialize(
+    app: &App,
+    client: &Client,
+    inbound: Inbound<'_>,
+) -> Result<Response<Body>, Refusal> {
+    let connection = Connection::from_address(Principal::ANONYMOUS, client.address);
     let reply = app.server.handle(&connection, inbound);
     let mut response = send(app, reply, Some(&connection)).await;
     if connection.peer().is_some() {
