@@ -29,8 +29,9 @@ pub struct Request {
     pub limits: Limits,
     /// Functions of the host that the code may call.
     pub host: Arc<HostFunctions>,
-    /// Offset from UTC in seconds for `datetime.now()` without a time zone and `date.today()`.
-    pub utc_offset: i32,
+    /// Who runs it: any number that is this caller's alone, such as a keyed hash. Callers take turns,
+    /// and share the queue.
+    pub caller: u64,
 }
 
 impl Request {

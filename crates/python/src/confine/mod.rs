@@ -21,7 +21,7 @@ use other as os;
 /// The layers of confinement that are in force in a worker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layers {
-    /// The environment is empty.
+    /// The environment holds nothing but the time zone that code sees.
     pub environment: bool,
     /// No descriptors but stdin, stdout and stderr are open.
     pub descriptors: bool,
@@ -75,7 +75,7 @@ fn set_limits(limits: &[(rustix::process::Resource, u64)]) -> bool {
 #[must_use]
 pub fn before_threads() -> Layers {
     Layers {
-        environment: std::env::vars_os().next().is_none(),
+        environment: std::env::vars_os().all(|(name, _)| name == "TZ"),
         ..os::before_threads()
     }
 }

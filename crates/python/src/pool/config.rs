@@ -17,7 +17,9 @@ pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
 pub struct Config {
     /// How many runs there may be at once. Default: one for each CPU; at most 64.
     pub workers: usize,
-    /// How many runs may wait for a worker; one more is refused. Default 64.
+    /// How many runs may wait for a worker; one more is refused, unless another caller has more of
+    /// the queue: then the latest of that caller's is refused in its place. So a caller has all of it
+    /// while nobody else waits, and an even share otherwise. Default 64.
     pub queue: usize,
     /// How long a run may wait. Default 10 s.
     pub queue_time: Duration,
@@ -30,6 +32,9 @@ pub struct Config {
     pub runs: u32,
     /// How long a worker that is not needed is kept. Default 5 min.
     pub idle_time: Duration,
+    /// Offset from UTC in seconds of the time that code sees, less than a day: for `datetime.now()`
+    /// without a time zone and `date.today()`. Where the host is, is nobody's business. Default 0.
+    pub utc_offset: i32,
     /// The program to start as a worker. Default: this one, with [`worker::ARGUMENT`].
     pub program: Program,
     /// Is told what happens, at once and in order of a single run: for metrics. Has to be quick.
@@ -46,6 +51,7 @@ impl Default for Config {
             sandbox: Sandbox::default(),
             runs: 1_000,
             idle_time: Duration::from_secs(300),
+            utc_offset: 0,
             program: Program::default(),
             observer: None,
         }

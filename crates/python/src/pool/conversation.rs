@@ -71,6 +71,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
         &mut self,
         request: Request,
         limits: Limits,
+        utc_offset: i32,
         printed: &mut [Printed; 2],
     ) -> io::Result<Done> {
         let script_name = request.label();
@@ -83,7 +84,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
             stubs: request.stubs,
             limits,
             host: host.declared(),
-            utc_offset: request.utc_offset,
+            utc_offset,
         }));
         self.send(&run).await?;
         drop(run);

@@ -1,26 +1,33 @@
 //! Workers, kept ready and given out one run at a time.
 //!
-//! At most [`Config::workers`] runs at once; others wait in a queue that has an end. The first run
-//! starts the first worker; from then on one more than is busy is kept ready, so that the run after
+//! At most [`Config::workers`] runs at once; others wait in a queue that has an end, where callers take
+//! turns. The first run starts the first worker; from then on one more than is busy is kept ready, so that the run after
 //! a kill finds a warm one. A worker that was killed, failed, served its share of runs or used much
 //! CPU never comes back.
 //!
 //! Everything a run holds is held by its future: dropping that kills the worker.
+//!
+//! Processes are waited for by tasks. Before their runtime ends, [`Pool::close`] sees to it that none
+//! is left.
 
 mod config;
 mod conversation;
 mod process;
+mod queue;
+#[cfg(all(test, unix))]
+mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::watch;
 
 pub use config::{Config, Event, Isolation, Observer, Program, Sandbox, Stats};
 
 use self::config::Counters;
 use self::process::{Alive, End, Worker};
+use self::queue::{Place, Queue, Refused};
 use crate::confine::Layers;
 use crate::engine::{too_long, too_much_memory};
 use crate::limits::{Limits, size};
@@ -43,18 +50,21 @@ const LARGE: usize = 128 << 20;
 /// The most workers of one pool.
 const MAX_WORKERS: usize = 64;
 
+/// How long a closed pool waits for its workers to be gone, which were all killed.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// A pool of workers. Cheap to clone; the workers end with the last clone.
 #[derive(Clone)]
 pub struct Pool(Arc<Shared>);
 
 struct Shared {
     config: Config,
-    /// A permit for every run.
-    permits: Semaphore,
-    waiting: AtomicUsize,
+    queue: Queue,
     idle: Mutex<Vec<Worker>>,
     /// Workers, from before they are started until they have been waited for.
-    alive: Arc<AtomicUsize>,
+    alive: Arc<watch::Sender<usize>>,
+    /// Whether all workers have to end, and no new ones come.
+    closed: watch::Sender<bool>,
     /// Whether a worker is being started in the background.
     starting: Arc<AtomicBool>,
     counters: Counters,
@@ -78,15 +88,15 @@ impl Pool {
         let workers = config.workers.clamp(1, MAX_WORKERS);
         let idle_time = config.idle_time.max(Duration::from_millis(1));
         Self(Arc::new(Shared {
+            queue: Queue::new(workers, config.queue),
             config: Config {
                 workers,
                 idle_time,
                 ..config
             },
-            permits: Semaphore::new(workers),
-            waiting: AtomicUsize::new(0),
             idle: Mutex::default(),
             alive: Arc::default(),
+            closed: watch::Sender::new(false),
             starting: Arc::default(),
             counters: Counters::default(),
             reported: AtomicBool::new(false),
@@ -121,9 +131,25 @@ impl Pool {
         Ok(layers)
     }
 
+    /// Ends all workers, whatever they run, and waits until nothing is left of them, for 5 s at most.
+    /// From now on every run is refused. To be called before the runtime ends: only then is a process
+    /// waited for that is not, and in a container whose first process does not, it stays for ever.
+    pub async fn close(&self) {
+        let pool = &self.0;
+        pool.queue.close();
+        pool.closed.send_replace(true);
+        let idle = std::mem::take(&mut *pool.idle());
+        drop(idle);
+        let mut alive = pool.alive.subscribe();
+        let gone = alive.wait_for(|count| *count == 0);
+        if tokio::time::timeout(CLOSING, gone).await.is_err() {
+            tracing::warn!("a Python worker that was killed is still there");
+        }
+    }
+
     /// What happened so far.
     pub fn stats(&self) -> Stats {
-        self.0.counters.read(self.0.alive.load(Ordering::Relaxed))
+        self.0.counters.read(*self.0.alive.borrow())
     }
 }
 
@@ -137,7 +163,7 @@ pub(crate) async fn converse(
     printed: &mut [Printed; 2],
 ) -> std::io::Result<Done> {
     let mut link = conversation::Link::new(from, to);
-    link.converse(request, limits, printed).await
+    link.converse(request, limits, 0, printed).await
 }
 
 #[derive(Default)]
@@ -162,8 +188,8 @@ impl Shared {
         let limits = request.limits.clamped();
         check_size(&request, limits)?;
         let arrived = Instant::now();
-        let permit = self.wait().await;
-        let worker = match permit {
+        let place = self.wait(request.caller).await;
+        let worker = match place {
             // Time to start a worker is time in the queue: the code is not running yet.
             Ok(_) => self.worker().await,
             Err(failure) => Err(failure),
@@ -193,29 +219,23 @@ impl Shared {
         }
     }
 
-    /// A permit to run, as soon as there is one.
-    async fn wait(&self) -> Result<SemaphorePermit<'_>, Failure> {
-        if let Ok(permit) = self.permits.try_acquire() {
-            return Ok(permit);
-        }
-        let busy = |why: String| {
-            Failure::new(
-                Kind::Busy,
-                format!("All Python workers are busy and {why}; try again in a while."),
-            )
+    /// A place to run, as soon as it is this caller's turn.
+    async fn wait(&self, caller: u64) -> Result<Place, Failure> {
+        let Config {
+            queue, queue_time, ..
+        } = &self.config;
+        let refused = match self.queue.place(caller, *queue_time).await {
+            Ok(place) => return Ok(place),
+            Err(Refused::Closed) => return Err(closed()),
+            Err(refused) => refused,
         };
-        let config = &self.config;
-        let place = Place::take(&self.waiting);
-        if place.number > config.queue {
-            return Err(busy(format!("{} runs are waiting already", config.queue)));
-        }
-        match tokio::time::timeout(config.queue_time, self.permits.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(busy(format!(
-                "none was free within {} s",
-                config.queue_time.as_secs_f64()
-            ))),
-        }
+        let why = match refused {
+            Refused::Displaced => "others wait who had fewer runs in the queue".to_owned(),
+            Refused::Late => format!("none was free within {} s", queue_time.as_secs_f64()),
+            _ => format!("{queue} runs are waiting already"),
+        };
+        let message = format!("All Python workers are busy and {why}; try again in a while.");
+        Err(Failure::new(Kind::Busy, message))
     }
 
     /// A worker that is ready: one that is, or a new one.
@@ -234,14 +254,16 @@ impl Shared {
     }
 
     async fn start(self: &Arc<Self>) -> Result<Worker, Failure> {
-        self.start_counted(Alive::new(&self.alive)).await
-    }
-
-    /// [`Shared::start`], for a worker that counts already.
-    async fn start_counted(self: &Arc<Self>, alive: Alive) -> Result<Worker, Failure> {
-        let config = &self.config;
-        let started = Worker::start(&config.program, alive, config.observer.clone()).await;
+        let alive = Alive::new(&self.alive);
+        // After it was counted: who closes the pool waits for it, or it sees that it is closed.
+        if *self.closed.borrow() {
+            return Err(closed());
+        }
+        let started = Worker::start(&self.config, alive, self.closed.subscribe()).await;
         let worker = started.map_err(|error| {
+            if *self.closed.borrow() {
+                return closed();
+            }
             tracing::error!(%error, "a Python worker did not start");
             Failure::new(
                 Kind::Unavailable,
@@ -276,18 +298,21 @@ impl Shared {
         let Some(starting) = Flag::raise(&self.starting) else {
             return;
         };
-        let most = self.config.workers + 1;
-        if !self.idle().is_empty() || self.alive.load(Ordering::Relaxed) >= most {
+        if !self.idle().is_empty() {
             return;
         }
-        let (pool, alive) = (Arc::downgrade(self), Alive::new(&self.alive));
+        let most = self.config.workers + 1;
+        let (pool, mut alive) = (Arc::downgrade(self), self.alive.subscribe());
         tokio::spawn(async move {
             let _starting = starting;
-            let Some(pool) = Weak::upgrade(&pool) else {
+            // One that was killed counts until it has been waited for.
+            let room = alive.wait_for(|count| *count < most).await.is_ok();
+            let Some(pool) = Weak::upgrade(&pool).filter(|pool| room && pool.idle().is_empty())
+            else {
                 return;
             };
             // Why it failed is in the log; the next run that needs it gets the error.
-            if let Ok(worker) = pool.start_counted(alive).await {
+            if let Ok(worker) = pool.start().await {
                 pool.put_back(worker);
             }
         });
@@ -297,7 +322,8 @@ impl Shared {
     fn put_back(&self, mut worker: Worker) {
         worker.idle_since = Instant::now();
         let mut idle = self.idle();
-        if idle.len() <= self.config.workers {
+        // Looked at with the list locked, which is emptied after the pool was closed.
+        if idle.len() <= self.config.workers && !*self.closed.borrow() {
             idle.push(worker);
         }
     }
@@ -352,25 +378,6 @@ impl Drop for Flag {
     }
 }
 
-/// A place in the queue.
-struct Place<'a> {
-    waiting: &'a AtomicUsize,
-    number: usize,
-}
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Self {
-        let number = waiting.fetch_add(1, Ordering::Relaxed) + 1;
-        Self { waiting, number }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A run on its worker. Dropped with the worker still in it, it was given up by its caller.
 struct Running<'a> {
     pool: &'a Arc<Shared>,
@@ -386,8 +393,9 @@ impl Running<'_> {
         let Some(worker) = &mut self.worker else {
             return Err(self.crashed(&std::io::ErrorKind::NotConnected.into()).await);
         };
-        let (limits, link) = (self.limits, &mut worker.link);
-        let conversation = link.converse(request, limits, &mut self.printed);
+        let (limits, utc_offset) = (self.limits, self.pool.config.utc_offset);
+        let link = &mut worker.link;
+        let conversation = link.converse(request, limits, utc_offset, &mut self.printed);
         match tokio::time::timeout(limits.time + GRACE, conversation).await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(error)) => Err(self.crashed(&error).await),
@@ -427,6 +435,7 @@ impl Running<'_> {
             None => End::Other("gone".into()),
         };
         match end {
+            _ if *self.pool.closed.borrow() => closed(),
             End::OutOfMemory => self.kill(Kind::Limit(Limit::Memory), too_much_memory(self.limits)),
             End::Other(how) => {
                 tracing::warn!(how, %error, "a Python worker crashed");
@@ -456,6 +465,13 @@ impl Drop for Running<'_> {
             self.pool.observe(Event::Killed(None));
         }
     }
+}
+
+fn closed() -> Failure {
+    Failure::new(
+        Kind::Unavailable,
+        "Python is not available: the server is shutting down.",
+    )
 }
 
 /// What is refused before it costs anything.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use libtest_mimic::Trial;
-use pymcp_python::{Kind, Limit, MODULES, Pool, Request};
+use pymcp_python::{Config, Kind, Limit, MODULES, Pool, Request};
 use serde_json::value::RawValue;
 
 use crate::{code, config, run, text, trial};
@@ -281,13 +281,14 @@ async fn types() {
 }
 
 async fn clock() {
-    let pool = Pool::new(config());
+    let pool = Pool::new(Config {
+        utc_offset: -3600,
+        ..config()
+    });
     let source = "from datetime import date, datetime, timezone, timedelta\n\
         zone = timezone(timedelta(hours=2))\n\
         [datetime.now().isoformat(), datetime.now(zone).isoformat(), str(date.today())]";
-    let mut request = code(source);
-    request.utc_offset = -3600;
-    let shown: Vec<String> = serde_json::from_str(&text(pool.run(request).await)).unwrap();
+    let shown: Vec<String> = serde_json::from_str(&text(run(&pool, source).await)).unwrap();
     let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).naive_utc();
     let naive: chrono::NaiveDateTime = shown[0].parse().unwrap();
     let off = now - chrono::Duration::hours(1) - naive;

@@ -25,6 +25,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("workers_are_recycled", recycled),
         trial("process_isolation_uses_a_worker_once", alone),
         trial("idle_workers_end", idle),
+        trial("callers_take_turns", turns),
+        trial("a_worker_that_dies_idle_is_waited_for_at_once", reaped),
+        trial("a_closed_pool_leaves_no_process", closed),
         trial("a_worker_killed_from_outside_is_replaced", killed),
         trial("the_last_clone_ends_the_workers", last_clone),
         trial("the_observer_hears_everything", observer),
@@ -219,6 +222,75 @@ async fn idle() {
     assert_eq!(children(), [0; 0]);
     assert_eq!(text(run(&pool, "2").await), "2");
     until("no workers", || pool.stats().workers == 0).await;
+}
+
+async fn turns() {
+    let pool = Pool::new(Config {
+        queue: 8,
+        ..config()
+    });
+    text(run(&pool, "1").await);
+    let of = |caller, source: &str| Request {
+        caller,
+        ..code(source)
+    };
+    let ended = std::sync::Mutex::new(Vec::new());
+    let one = |caller| {
+        let (pool, ended) = (&pool, &ended);
+        async move {
+            let kind = pool.run(of(caller, "sum(range(100_000))")).await;
+            let kind = kind.map(drop).map_err(|failure| failure.kind);
+            ended.lock().unwrap().push((caller, kind));
+        }
+    };
+    let flood = futures_util::future::join_all((0..20).map(|_| one(1)));
+    let other = futures_util::future::join_all((0..2).map(|_| one(2)));
+    tokio::join!(flood, other);
+    let ended = ended.into_inner().unwrap();
+    let served: Vec<_> = ended.iter().filter(|(_, kind)| kind.is_ok()).collect();
+    // One ran and eight waited, two of which made room for the other caller's.
+    assert_eq!(served.len(), 9, "{ended:?}");
+    let turns: Vec<_> = served.iter().map(|(caller, _)| *caller).collect();
+    assert_eq!(turns[..4], [1, 2, 1, 2], "{ended:?}");
+    let refused = ended.iter().filter(|(_, kind)| *kind == Err(Kind::Busy));
+    assert!(refused.into_iter().all(|(caller, _)| *caller == 1));
+}
+
+async fn reaped() {
+    let pool = Pool::new(config());
+    text(run(&pool, "1").await);
+    until("a spare worker", || children().len() == 2).await;
+    for child in children() {
+        let pid = rustix::process::Pid::from_raw(child as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    }
+    // Without a run that would have looked at them.
+    until("no children", || children().is_empty()).await;
+    assert_eq!(pool.stats().workers, 0);
+    assert_eq!(text(run(&pool, "2").await), "2");
+}
+
+async fn closed() {
+    let pool = Pool::new(Config {
+        workers: 2,
+        ..config()
+    });
+    text(run(&pool, "1").await);
+    let endless = || {
+        let pool = pool.clone();
+        tokio::spawn(async move { run(&pool, "while True:\n    pass").await })
+    };
+    let runs = [endless(), endless(), endless()];
+    until("two runs and a spare worker", || children().len() == 3).await;
+    pool.close().await;
+    // None is left, be it as a zombie.
+    assert_eq!(children(), [0; 0]);
+    for run in runs {
+        let failure = run.await.unwrap().unwrap_err();
+        assert_eq!(failure.kind, Kind::Unavailable, "{failure}");
+    }
+    assert_eq!(run(&pool, "1").await.unwrap_err().kind, Kind::Unavailable);
+    assert_eq!(children(), [0; 0]);
 }
 
 async fn killed() {
