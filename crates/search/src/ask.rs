@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pymcp_egress::{Error, Request};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::engine::{Blocked, Hits};
 use crate::outcome::Status;
@@ -72,10 +72,11 @@ impl End {
     }
 }
 
-/// Asks one engine for one page after the other, and keeps in `said` what it says.
+/// Asks one engine for one page after the other, each when it is the caller's turn, and keeps in `said` what it says.
 pub(crate) async fn ask(
     inner: &Inner,
     asked: &Asked,
+    caller: u64,
     query: &Query,
     deadline: Instant,
     said: &Mutex<Said>,
@@ -85,16 +86,11 @@ pub(crate) async fn ask(
         if left.is_zero() {
             return End::new(Status::TimedOut, "There was no time left to ask it.").at(page);
         }
-        let turn = match asked.memory.turn(left.min(inner.engine_time)) {
+        let patience = left.min(inner.engine_time);
+        let turn = match asked.memory.turn(caller, patience).await {
             Ok(turn) => turn,
             Err(denied) => return not_asked(denied).at(page),
         };
-        if !turn.wait.is_zero() {
-            sleep(turn.wait).await;
-            if let Err(denied) = turn.check() {
-                return not_asked(denied).at(page);
-            }
-        }
         let began = Instant::now();
         let until = deadline.min(began + inner.engine_time);
         let answer = read_page(inner, asked, asked.engine.request(query, page));

@@ -27,7 +27,7 @@ pub struct Config {
     pub engine_time: Duration,
     /// How long the slower engines still have when there are results enough from others.
     pub grace: Duration,
-    /// How often one engine is asked, by all callers together.
+    /// How often one engine is asked, by all callers together; they take turns.
     pub pace: Pace,
     /// Bytes of one response after decompression.
     pub response_bytes: usize,

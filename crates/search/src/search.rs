@@ -28,7 +28,10 @@ const QUORUM: usize = 2;
 
 /// The search. Cheap to clone; clones share what is remembered of the engines.
 #[derive(Clone)]
-pub struct Search(Arc<Inner>);
+pub struct Search {
+    inner: Arc<Inner>,
+    caller: u64,
+}
 
 pub(crate) struct Inner {
     engines: Vec<Asked>,
@@ -47,35 +50,48 @@ impl Search {
     pub fn new(config: Config) -> Result<Self, InvalidConfig> {
         let Ready { engines, hosts } = setup::engines(&config)?;
         let door = Door::new(&config, &hosts);
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             engines,
             hosts,
             door,
             time: config.time,
             engine_time: config.engine_time,
             grace: config.grace,
-        })))
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            caller: 0,
+        })
+    }
+
+    /// The same search for one caller, by any number that is this caller's alone, such as a keyed hash. Callers take
+    /// turns where an engine may not be asked more often.
+    #[must_use]
+    pub fn of(&self, caller: u64) -> Self {
+        let inner = Arc::clone(&self.inner);
+        Self { inner, caller }
     }
 
     /// Every host that may be talked to: no other one ever is.
     pub fn hosts(&self) -> &BTreeSet<String> {
-        &self.0.hosts
+        &self.inner.hosts
     }
 
     /// The engines that are set up, in their order.
     pub fn engines(&self) -> impl Iterator<Item = &'static str> {
-        self.0.engines.iter().map(|asked| asked.name)
+        self.inner.engines.iter().map(|asked| asked.name)
     }
 
     /// Searches. `heard` is called for each engine as soon as nothing more is expected of it. Dropping the future ends
     /// all requests at once.
     pub async fn search(&self, query: &Query, heard: impl FnMut(&Report) + Send) -> Outcome {
-        let inner = &*self.0;
+        let inner = &*self.inner;
         // Kept out here, so that what was said is not lost with a request that is given up.
         let said: Vec<Mutex<Said>> = inner.engines.iter().map(|_| Mutex::default()).collect();
         let started = Instant::now();
         let mut run = Run {
             inner,
+            caller: self.caller,
             query,
             started,
             said: &said,
@@ -99,6 +115,7 @@ impl Search {
 /// One search.
 struct Run<'a, F> {
     inner: &'a Inner,
+    caller: u64,
     query: &'a Query,
     started: Instant,
     said: &'a [Mutex<Said>],
@@ -109,14 +126,15 @@ struct Run<'a, F> {
 impl<F: FnMut(&Report) + Send> Run<'_, F> {
     /// Asks all engines that are, or are not, keyed, and returns when nothing more is expected of them.
     async fn ask(&mut self, keyed: bool, deadline: Instant) {
-        let (inner, query, said) = (self.inner, self.query, self.said);
+        let (inner, caller, query, said) = (self.inner, self.caller, self.query, self.said);
         let mut open: BTreeSet<usize> = (0..inner.engines.len())
             .filter(|at| inner.engines[*at].keyed == keyed)
             .collect();
         let mut answers: FuturesUnordered<_> = open
             .iter()
             .map(|&at| async move {
-                let end = ask(inner, &inner.engines[at], query, deadline, &said[at]).await;
+                let asked = &inner.engines[at];
+                let end = ask(inner, asked, caller, query, deadline, &said[at]).await;
                 (at, end)
             })
             .collect();

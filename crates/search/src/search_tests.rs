@@ -143,7 +143,13 @@ fn search(
         engine_time: 5 * SECOND,
         grace: SECOND / 2,
     };
-    (Search(Arc::new(inner)), seen)
+    (
+        Search {
+            inner: Arc::new(inner),
+            caller: 0,
+        },
+        seen,
+    )
 }
 
 fn query(results: usize, pages: u32) -> Query {

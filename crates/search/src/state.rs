@@ -1,10 +1,13 @@
 //! What is remembered of an engine, for all callers together: how often it was asked, and whether it is left alone
-//! for a while because it blocked or failed. Nothing of a query or a caller is kept.
+//! for a while because it blocked or failed. Nothing of a query is kept, and of a caller only while it or others wait for
+//! their turns.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use crate::config::Pace;
 use crate::outcome::Status;
@@ -18,11 +21,20 @@ const FAILURES: u32 = 3;
 /// The longest time that an engine is left alone, whatever it says itself.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// So many may wait for one engine, whatever its pace.
+const WAITING: usize = 256;
+/// So many of them are one caller's.
+const CALLER_WAITING: usize = WAITING / 8;
+/// So many callers have a turn in one round; later ones have theirs in the next.
+const CALLERS: usize = WAITING;
+
 /// What is remembered of one engine.
 #[derive(Debug)]
 pub(crate) struct Memory {
     pace: Pace,
     now: Mutex<Now>,
+    /// Somebody went away who waited: others may be earlier than they thought.
+    earlier: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +42,14 @@ struct Now {
     /// When the engine would next be asked if it were asked at even intervals (the theoretical arrival time of the
     /// generic cell rate algorithm).
     next: Option<Instant>,
+    /// Those whose turn it is not yet, in no order.
+    waiting: Vec<Waiter>,
+    /// Counts those who ever waited.
+    arrived: u64,
+    /// The round that is served: in each round, every caller that waits has one turn.
+    round: u64,
+    /// Those who had their turn in this round. They may be back, but their next turn is in the next round.
+    served: HashSet<u64>,
     rests_until: Option<Instant>,
     /// Blocks in a row.
     blocks: u32,
@@ -39,6 +59,14 @@ struct Now {
     trying: bool,
     /// What it rests for.
     cause: Option<Status>,
+}
+
+/// One that waits. Those of a round are served in the order in which they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Waiter {
+    round: u64,
+    number: u64,
+    caller: u64,
 }
 
 /// How a request went.
@@ -61,12 +89,10 @@ pub(crate) enum Denied {
     Busy,
 }
 
-/// Leave to ask once, after a while.
+/// Leave to ask once, now.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     memory: &'a Memory,
-    /// How long to wait before asking.
-    pub(crate) wait: Duration,
     trying: bool,
 }
 
@@ -75,30 +101,49 @@ impl Memory {
         Self {
             pace,
             now: Mutex::default(),
+            earlier: Notify::new(),
         }
     }
 
-    /// Leave to ask the engine within `patience`.
-    pub(crate) fn turn(&self, patience: Duration) -> Result<Turn<'_>, Denied> {
-        let at = Instant::now();
-        let mut now = self.lock();
-        if now.rests(at) || now.trying {
-            return Err(Denied::Resting(now.cause));
+    /// Leave to ask the engine, when it is this caller's turn and within `patience`. Callers take turns: one that
+    /// wants many pages does not keep another from its first one.
+    pub(crate) async fn turn(&self, caller: u64, patience: Duration) -> Result<Turn<'_>, Denied> {
+        let until = Instant::now().checked_add(patience);
+        let place = match self.lock().arrive(caller, self.pace) {
+            Arrived::Now(trying) => {
+                return Ok(Turn {
+                    memory: self,
+                    trying,
+                });
+            }
+            Arrived::Denied(denied) => return Err(denied),
+            Arrived::Waits(waiter) => Place {
+                memory: self,
+                waiter,
+            },
+        };
+        loop {
+            let mut earlier = std::pin::pin!(self.earlier.notified());
+            // From now on, so that nothing is missed between the look and the wait.
+            earlier.as_mut().enable();
+            let at = match self.lock().look(place.waiter, self.pace) {
+                Looked::Now(trying) => {
+                    return Ok(Turn {
+                        memory: self,
+                        trying,
+                    });
+                }
+                Looked::Denied(denied) => return Err(denied),
+                Looked::At(at) => at,
+            };
+            if until.is_some_and(|until| at > until) {
+                return Err(Denied::Busy);
+            }
+            tokio::select! {
+                () = sleep_until(at) => {}
+                () = earlier => {}
+            }
         }
-        let Pace { every, burst } = self.pace;
-        let next = now.next.unwrap_or(at).max(at);
-        let ahead = every.saturating_mul(burst.saturating_sub(1));
-        let wait = next.saturating_duration_since(at).saturating_sub(ahead);
-        if wait > patience {
-            return Err(Denied::Busy);
-        }
-        now.next = next.checked_add(every);
-        now.trying = now.rests_until.is_some();
-        Ok(Turn {
-            memory: self,
-            wait,
-            trying: now.trying,
-        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
@@ -106,22 +151,122 @@ impl Memory {
     }
 }
 
+/// What becomes of one that wants to ask.
+enum Arrived {
+    /// It has its turn, perhaps as the one that tries whether all is well again.
+    Now(bool),
+    Waits(Waiter),
+    Denied(Denied),
+}
+
+/// What becomes of one that waits.
+enum Looked {
+    /// It has its turn, perhaps as the one that tries whether all is well again.
+    Now(bool),
+    /// That is when its turn comes, if nobody comes before it or goes away.
+    At(Instant),
+    Denied(Denied),
+}
+
 impl Now {
     fn rests(&self, at: Instant) -> bool {
         self.rests_until.is_some_and(|until| at < until)
     }
+
+    /// Whether it is not to be asked, by anybody.
+    fn is_left_alone(&self, at: Instant) -> Option<Denied> {
+        (self.rests(at) || self.trying).then_some(Denied::Resting(self.cause))
+    }
+
+    /// When it may be asked next.
+    fn free(&self, pace: Pace, at: Instant) -> Instant {
+        let ahead = pace.every.saturating_mul(pace.burst.saturating_sub(1));
+        let next = self.next.unwrap_or(at);
+        next.checked_sub(ahead).unwrap_or(at).max(at)
+    }
+
+    /// It is asked now. Says whether that is to try if all is well again.
+    fn take(&mut self, pace: Pace, at: Instant) -> bool {
+        self.next = self.next.unwrap_or(at).max(at).checked_add(pace.every);
+        self.trying = self.rests_until.is_some();
+        self.trying
+    }
+
+    fn arrive(&mut self, caller: u64, pace: Pace) -> Arrived {
+        let at = Instant::now();
+        if let Some(denied) = self.is_left_alone(at) {
+            return Arrived::Denied(denied);
+        }
+        if self.waiting.is_empty() {
+            self.served.clear();
+            if self.free(pace, at) <= at {
+                return Arrived::Now(self.take(pace, at));
+            }
+        }
+        let own = self.waiting.iter().filter(|waiter| waiter.caller == caller);
+        if self.waiting.len() >= WAITING || own.clone().count() >= CALLER_WAITING {
+            return Arrived::Denied(Denied::Busy);
+        }
+        // One round after the last one that it waits for; otherwise this one, if it has a turn left in it.
+        let next = self.served.contains(&caller) || self.served.len() >= CALLERS;
+        let first = self.round + u64::from(next);
+        let round = own.map(|waiter| waiter.round + 1).max();
+        self.arrived += 1;
+        let waiter = Waiter {
+            round: round.unwrap_or_default().max(first),
+            number: self.arrived,
+            caller,
+        };
+        self.waiting.push(waiter);
+        Arrived::Waits(waiter)
+    }
+
+    fn look(&mut self, waiter: Waiter, pace: Pace) -> Looked {
+        let at = Instant::now();
+        if let Some(denied) = self.is_left_alone(at) {
+            return Looked::Denied(denied);
+        }
+        let place = |waiter: &Waiter| (waiter.round, waiter.number);
+        let before = self
+            .waiting
+            .iter()
+            .filter(|other| place(other) < place(&waiter));
+        let before = u32::try_from(before.count()).unwrap_or(u32::MAX);
+        let free = self.free(pace, at);
+        if before > 0 || free > at {
+            let others = pace.every.saturating_mul(before);
+            return Looked::At(free.checked_add(others).unwrap_or(free));
+        }
+        self.waiting.retain(|other| *other != waiter);
+        if waiter.round != self.round {
+            self.round = waiter.round;
+            self.served.clear();
+        }
+        self.served.insert(waiter.caller);
+        Looked::Now(self.take(pace, at))
+    }
+}
+
+/// A place among those that wait. Dropping it gives it up.
+struct Place<'a> {
+    memory: &'a Memory,
+    waiter: Waiter,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut now = self.memory.lock();
+        let before = now.waiting.len();
+        now.waiting.retain(|other| *other != self.waiter);
+        let gave_up = now.waiting.len() < before;
+        drop(now);
+        if gave_up {
+            self.memory.earlier.notify_waiters();
+        }
+    }
 }
 
 impl Turn<'_> {
-    /// Whether the engine may still be asked, after the wait.
-    pub(crate) fn check(&self) -> Result<(), Denied> {
-        let now = self.memory.lock();
-        match now.rests(Instant::now()) {
-            true => Err(Denied::Resting(now.cause)),
-            false => Ok(()),
-        }
-    }
-
     /// Says how the request went, and what became of the engine.
     pub(crate) fn went(self, went: Went, status: Status) {
         let at = Instant::now();
@@ -174,6 +319,8 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+    use futures_util::future::join_all;
     use tokio::time::advance;
 
     use super::*;
@@ -188,32 +335,154 @@ mod tests {
         })
     }
 
+    /// A turn at once.
+    fn turn(memory: &Memory) -> Result<Turn<'_>, Denied> {
+        let turn = memory.turn(1, Duration::ZERO).now_or_never();
+        turn.expect("nobody waits without patience")
+    }
+
     fn went(memory: &Memory, went: Went) {
-        memory
-            .turn(Duration::ZERO)
-            .unwrap()
-            .went(went, Status::Failed);
+        turn(memory).unwrap().went(went, Status::Failed);
     }
 
     fn denied(memory: &Memory) -> Option<Denied> {
-        memory.turn(Duration::ZERO).err()
+        turn(memory).err()
+    }
+
+    /// When this caller has its turn, in whole seconds, and who it is.
+    async fn when(memory: &Memory, caller: u64, patience: u32) -> Result<(Duration, u64), Denied> {
+        let began = Instant::now();
+        let turn = memory.turn(caller, patience * SECOND).await;
+        turn.map(|_| (Duration::from_secs(began.elapsed().as_secs()), caller))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_free_and_then_it_is_one_each_interval() {
         let memory = memory();
-        let wait = || memory.turn(2 * SECOND).map(|turn| turn.wait);
-        for expected in [0, 0, 0, 1, 2] {
-            assert_eq!(wait(), Ok(expected * SECOND));
-        }
-        assert_eq!(wait(), Err(Denied::Busy));
+        let waits = async |callers: usize| {
+            let all = join_all((0..callers).map(|_| when(&memory, 1, 2))).await;
+            let waits = all.into_iter().map(|wait| wait.map(|(wait, _)| wait));
+            waits.collect::<Vec<_>>()
+        };
+        let seconds = |all: &[u32]| all.iter().map(|all| Ok(*all * SECOND)).collect::<Vec<_>>();
+        let six = waits(6).await;
+        assert_eq!(six[..5], seconds(&[0, 0, 0, 1, 2]));
+        assert_eq!(six[5], Err(Denied::Busy));
         // Who was refused has taken no turn.
-        advance(SECOND).await;
-        assert_eq!(wait(), Ok(2 * SECOND));
+        assert_eq!(waits(2).await, seconds(&[1, 2]));
         advance(60 * SECOND).await;
-        for expected in [0, 0, 0, 1] {
-            assert_eq!(wait(), Ok(expected * SECOND));
-        }
+        assert_eq!(waits(4).await, seconds(&[0, 0, 0, 1]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn callers_take_turns() {
+        let memory = memory();
+        let callers = [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3];
+        let turns = join_all(callers.map(|caller| when(&memory, caller, 60))).await;
+        let mut turns: Vec<_> = turns.into_iter().map(|turn| turn.unwrap()).collect();
+        turns.sort();
+        let order: Vec<_> = turns.iter().map(|(_, caller)| *caller).collect();
+        // Three at once, and then one of each who waits.
+        assert_eq!(order, [1, 1, 1, 1, 2, 3, 1, 2, 1, 1, 1]);
+        assert_eq!(turns[10].0, 8 * SECOND);
+        assert_eq!(memory.lock().waiting, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_asks_for_much_makes_nobody_else_wait_long_or_in_vain() {
+        let memory = memory();
+        let greedy = join_all((0..100).map(|_| when(&memory, 1, 5)));
+        let other = async {
+            advance(SECOND / 2).await;
+            when(&memory, 2, 5).await
+        };
+        let (greedy, other) = tokio::join!(greedy, other);
+        assert!(other.unwrap().0 <= 2 * SECOND, "{other:?}");
+        // The other one's turn is the only one that it lost.
+        assert_eq!(greedy.iter().filter(|turn| turn.is_ok()).count(), 3 + 4);
+        assert_eq!(memory.lock().waiting, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_back_at_once_keeps_nobody_from_a_second_turn() {
+        let memory = memory();
+        let _burst = [(); 3].map(|()| turn(&memory).unwrap());
+        let again = async {
+            for _ in 0..6 {
+                when(&memory, 1, 5).await.unwrap();
+            }
+        };
+        let other = join_all([2; 2].map(|caller| when(&memory, caller, 5)));
+        let ((), other) = tokio::join!(again, other);
+        assert_eq!(other, [Ok((2 * SECOND, 2)), Ok((3 * SECOND, 2))]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_round_has_an_end_whoever_comes() {
+        let memory = Memory::new(Pace {
+            every: Duration::from_millis(1),
+            burst: 1,
+        });
+        let _first = turn(&memory).unwrap();
+        // Somebody new is always there before the round is over.
+        let others = async |from: u64| {
+            for caller in (from..2_000).step_by(2) {
+                when(&memory, caller, 60).await.unwrap();
+            }
+        };
+        let second = async {
+            let turns = join_all([1; 2].map(|caller| memory.turn(caller, 60 * SECOND)));
+            for turn in turns.await {
+                turn.unwrap();
+            }
+            memory.lock().arrived
+        };
+        let ((), (), arrived) = tokio::join!(others(2), others(3), second);
+        assert!(arrived <= 2 * CALLERS as u64, "{arrived}");
+        assert!(memory.lock().served.len() <= CALLERS + WAITING);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_turn_of_one_who_goes_away_is_the_next_ones() {
+        let memory = memory();
+        let _burst = [(); 3].map(|()| turn(&memory).unwrap());
+        let mut gone = Box::pin(memory.turn(1, 9 * SECOND));
+        assert!(gone.as_mut().now_or_never().is_none());
+        let stays = when(&memory, 2, 9);
+        let leaves = async {
+            tokio::task::yield_now().await;
+            drop(gone);
+        };
+        let (stays, ()) = tokio::join!(stays, leaves);
+        assert_eq!(stays, Ok((SECOND, 2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_may_wait_and_no_more() {
+        let memory = Memory::new(Pace {
+            every: Duration::from_millis(1),
+            burst: 1,
+        });
+        let all = join_all((0..1000).map(|caller| when(&memory, caller, 60))).await;
+        assert_eq!(all.iter().filter(|turn| turn.is_ok()).count(), 1 + WAITING);
+        assert!(
+            all.iter()
+                .all(|turn| turn.is_ok() || *turn == Err(Denied::Busy))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_caller_leaves_others_places_to_wait_in() {
+        let memory = Memory::new(Pace {
+            every: Duration::from_millis(1),
+            burst: 1,
+        });
+        let greedy = join_all((0..1000).map(|_| when(&memory, 1, 60)));
+        let others = join_all((2..100).map(|caller| when(&memory, caller, 60)));
+        let (greedy, others) = tokio::join!(greedy, others);
+        let served = greedy.iter().filter(|turn| turn.is_ok()).count();
+        assert_eq!(served, 1 + CALLER_WAITING);
+        assert!(others.iter().all(Result::is_ok), "{others:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -278,14 +547,14 @@ mod tests {
         let memory = memory();
         went(&memory, Went::Blocked(None));
         advance(60 * SECOND).await;
-        let turn = memory.turn(SECOND).unwrap();
+        let first = turn(&memory).unwrap();
         assert_eq!(denied(&memory), RESTING);
         // Given up: somebody else may.
-        drop(turn);
-        let turn = memory.turn(SECOND).unwrap();
-        turn.went(Went::Well, Status::Found);
-        let _one = memory.turn(SECOND).unwrap();
-        let _other = memory.turn(SECOND).unwrap();
+        drop(first);
+        turn(&memory).unwrap().went(Went::Well, Status::Found);
+        let _one = turn(&memory).unwrap();
+        advance(SECOND).await;
+        let _other = turn(&memory).unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -294,8 +563,8 @@ mod tests {
             every: Duration::ZERO,
             burst: 1,
         });
-        let turns: Vec<_> = (0..5).map(|_| memory.turn(SECOND).unwrap()).collect();
-        let late = memory.turn(SECOND).unwrap();
+        let turns: Vec<_> = (0..5).map(|_| turn(&memory).unwrap()).collect();
+        let late = turn(&memory).unwrap();
         for turn in turns {
             turn.went(Went::Blocked(None), Status::Blocked);
         }
@@ -311,7 +580,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_rest_is_never_made_shorter_by_an_older_request() {
         let memory = memory();
-        let [first, second] = [(); 2].map(|()| memory.turn(SECOND).unwrap());
+        let [first, second] = [(); 2].map(|()| turn(&memory).unwrap());
         let asked = Some(Duration::from_secs(300));
         first.went(Went::Blocked(asked), Status::Blocked);
         second.went(Went::Blocked(Some(SECOND)), Status::Blocked);
@@ -324,12 +593,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waited_for_a_turn_does_not_ask_who_rests_by_then() {
         let memory = memory();
-        let [first, _, _, last] = [(); 4].map(|()| memory.turn(2 * SECOND).unwrap());
-        assert_eq!((first.wait, last.wait), (Duration::ZERO, SECOND));
-        assert_eq!(last.check(), Ok(()));
-        // While the last waits, the first is refused.
-        first.went(Went::Blocked(None), Status::Blocked);
-        assert_eq!(last.check(), Err(Denied::Resting(Some(Status::Blocked))));
-        assert!(memory.turn(2 * SECOND).is_err());
+        let [first, _, _] = [(); 3].map(|()| turn(&memory).unwrap());
+        let blocked = async {
+            // While the last waits, the first is refused.
+            tokio::task::yield_now().await;
+            first.went(Went::Blocked(None), Status::Blocked);
+        };
+        let (last, ()) = tokio::join!(when(&memory, 1, 2), blocked);
+        assert_eq!(last, Err(Denied::Resting(Some(Status::Blocked))));
+        assert!(denied(&memory).is_some());
     }
 }

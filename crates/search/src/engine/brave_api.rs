@@ -9,7 +9,7 @@ use pymcp_egress::{Request, Response};
 use serde::Deserialize;
 use url::Url;
 
-use super::json::{self, First};
+use super::json;
 use super::{Blocked, Engine, Hit, Hits, Index, Kind, Setup, base, fragment, host, status};
 use crate::config::InvalidConfig;
 use crate::query::Query;
@@ -103,22 +103,26 @@ impl Engine for BraveApi {
             }
             _ => status::check(response)?,
         }
-        let answer: Answer = json::read(response)?;
-        let (Some("search"), Some(query)) = (answer.kind.as_deref(), answer.query) else {
+        let answer = json::read(response)?;
+        let kind: Option<String> = answer.read("type");
+        let (Some("search"), Some(query)) = (kind.as_deref(), answer.object("query")) else {
             return Err(Blocked::Unrecognised);
         };
         // Without any hit the whole section is missing.
-        let hits = answer.web.map_or(Ok(Vec::new()), |web| {
-            json::hits(web.results, |item| {
-                Some(Hit {
-                    title: fragment::text(&item.title?),
-                    url: item.url?,
-                    body: fragment::text(&item.description.unwrap_or_default()),
-                })
+        if answer.get("web").is_none() {
+            return Ok(Hits::default());
+        }
+        let results = answer.object("web").and_then(|web| web.items("results"));
+        let hits = json::hits(results.ok_or(Blocked::Unrecognised)?, |item: Item| {
+            Some(Hit {
+                title: fragment::text(&item.title?),
+                url: item.url?,
+                body: fragment::text(&item.description.unwrap_or_default()),
             })
         })?;
+        let more = query.read("more_results_available");
         Ok(Hits {
-            more: query.more_results_available && !hits.is_empty(),
+            more: more.unwrap_or_default() && !hits.is_empty(),
             hits,
         })
     }
@@ -151,9 +155,8 @@ fn language(region: &Region) -> Option<&'static str> {
 /// What `422 Unprocessable Content` means: often, that there is no such key, else that the API no longer takes what is
 /// asked.
 fn invalid(response: &Response) -> Blocked {
-    let code = json::read::<Refused>(response)
-        .ok()
-        .and_then(|refused| refused.error?.code);
+    let refused = json::read(response).ok();
+    let code = refused.and_then(|refused| refused.object("error")?.read::<String>("code"));
     match code.as_deref() {
         Some("SUBSCRIPTION_TOKEN_INVALID") => NOT_ACCEPTED,
         _ => Blocked::Unrecognised,
@@ -186,42 +189,10 @@ fn reset(headers: &HeaderMap) -> Option<Duration> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Answer {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    query: Option<About>,
-    web: Option<Web>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct About {
-    more_results_available: bool,
-}
-
-#[derive(Deserialize)]
-struct Web {
-    results: First<Item>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
 struct Item {
     title: Option<String>,
     url: Option<String>,
     description: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Refused {
-    error: Option<Refusal>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Refusal {
-    code: Option<String>,
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@
 use http::header::CONTENT_TYPE;
 use pymcp_egress::{Request, Response};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use url::Url;
 
-use super::json::{self, First};
+use super::json;
 use super::{Blocked, Engine, Hit, Hits, Index, Kind, Setup, base, host, status};
 use crate::config::InvalidConfig;
 use crate::query::Query;
@@ -66,9 +65,9 @@ impl Engine for Searxng {
         if is_html(response) {
             return Err(NO_JSON);
         }
-        let answer: Answer = json::read(response)?;
-        let results = answer.results.ok_or(Blocked::Unrecognised)?;
-        let hits = json::hits(results, |item| {
+        let answer = json::read(response)?;
+        let results = answer.items("results").ok_or(Blocked::Unrecognised)?;
+        let hits = json::hits(results, |item: Item| {
             Some(Hit {
                 title: item.title?,
                 url: item.url?,
@@ -77,8 +76,8 @@ impl Engine for Searxng {
         })?;
         // Nothing from those of its engines that answered does not mean that there is nothing.
         let silent = answer
-            .unresponsive_engines
-            .is_some_and(|list| !list.0.is_empty());
+            .items::<Item>("unresponsive_engines")
+            .is_some_and(|list| list.any);
         if hits.is_empty() && silent {
             return Err(Blocked::Trouble);
         }
@@ -113,13 +112,6 @@ fn is_html(response: &Response) -> bool {
         .get(..9)
         .is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
         || response.body.trim_ascii_start().starts_with(b"<")
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    results: Option<First<Item>>,
-    unresponsive_engines: Option<First<IgnoredAny>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -257,6 +249,11 @@ mod tests {
         );
         assert_eq!(status(&KIND, 404), Err(Blocked::Unrecognised));
         assert_eq!(status(&KIND, 500), Err(Blocked::Failed { status: 500 }));
+    }
+
+    #[test]
+    fn a_malformed_hit_costs_itself_alone() {
+        testing::malformed_hits_cost_themselves_alone(&KIND, page, "\"title\":", "\"url\":");
     }
 
     #[test]

@@ -145,6 +145,70 @@ pub(super) fn spoilt(body: &str) -> Vec<Vec<u8>> {
     bodies
 }
 
+/// Puts every kind of nonsense in place of a title, and of an address, of one hit among three, and expects the others in
+/// their order. `title` and `url` are the keys as they are written, with the colon.
+pub(super) fn malformed_hits_cost_themselves_alone(
+    kind: &Kind,
+    page: fn(&[Entry], bool) -> String,
+    title: &str,
+    url: &str,
+) {
+    let nonsense = [
+        r#""half a pair \ud800""#,
+        r#""the other half \udc00 first""#,
+        r#""no such \x escape""#,
+        "\"a line\nbreak\"",
+        "\"invalid \u{E000}\"",
+        "null",
+        "true",
+        "17",
+        "NaN",
+        "-Infinity",
+        "0x10",
+        "[]",
+        r#"["a","list"]"#,
+        r#"{"an":"object"}"#,
+        "",
+    ];
+    let deep = [r#"{"a":["#.repeat(20_000), "]}".repeat(20_000)].concat();
+    let entries = entries(3);
+    for key in [title, url] {
+        // The second of three, which is the second backwards as well.
+        let good = page(&entries, true);
+        let second = good.match_indices(key).nth(1).unwrap().0 + key.len();
+        let end = second + string(&good[second..]);
+        let value = &good[second..end];
+        let twice = format!("{value},{key}{value}");
+        for spoilt in nonsense.iter().copied().chain([&*deep, &*twice]) {
+            let spoilt = [&good[..second], spoilt, &good[end..]].concat();
+            // Half of a character: no text at all.
+            let spoilt = match spoilt.split_once("\u{E000}") {
+                Some((before, after)) => [before.as_bytes(), b"\xC3", after.as_bytes()].concat(),
+                None => spoilt.into_bytes(),
+            };
+            let shown = String::from_utf8_lossy(&spoilt[second..]).into_owned();
+            let found =
+                parse(kind, spoilt).unwrap_or_else(|error| panic!("{error:?}: {shown:.80}"));
+            let all = hits(&entries);
+            assert_eq!(found.hits, [all[0].clone(), all[2].clone()], "{shown:.80}");
+        }
+        // Beside the hits nothing has to be right.
+        let beside = good.replacen(
+            '{',
+            r#"{"x":NaN,"y":"\ud800","\udfff":{"z":[Infinity]},"#,
+            1,
+        );
+        assert_eq!(parse(kind, beside).unwrap().hits, hits(&entries));
+    }
+}
+
+/// Bytes of the JSON string that a text begins with.
+fn string(text: &str) -> usize {
+    let mut ends = text[1..].match_indices('"').map(|(at, _)| at + 2);
+    ends.find(|end| serde_json::from_str::<String>(&text[..*end]).is_ok())
+        .unwrap()
+}
+
 /// Parses anything: bytes, and parts of JSON in any order.
 pub(super) fn survives(kind: &Kind) {
     let part = prop_oneof![

@@ -7,10 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pymcp_egress::{Request, Response};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use url::Url;
 
-use super::json::{self, First};
+use super::json;
 use super::{Blocked, Engine, Hit, Hits, Index, Kind, Setup, base, host, status};
 use crate::config::InvalidConfig;
 use crate::query::Query;
@@ -80,20 +79,26 @@ impl Engine for Wikipedia {
 
     fn parse(&self, response: &Response) -> Result<Hits, Blocked> {
         status::check(response)?;
-        let answer: Answer = json::read(response)?;
-        if let Some(error) = answer.error {
-            return Err(failed(&error, response));
+        let answer = json::read(response)?;
+        if answer.get("error").is_some() {
+            let code = answer.object("error").and_then(|error| error.read("code"));
+            return Err(failed(code, response));
         }
-        let Some(query) = answer.query else {
+        if answer.get("query").is_none() {
             // All that is said when there is nothing, is that this is all.
-            return match answer.batchcomplete {
+            return match answer.get("batchcomplete") {
                 Some(_) => Ok(Hits::default()),
                 None => Err(Blocked::Unrecognised),
             };
-        };
+        }
+        let pages = answer
+            .object("query")
+            .and_then(|query| query.items("pages"));
+        let mut pages = pages.ok_or(Blocked::Unrecognised)?;
         // Pages come in the order of their numbers; `index` is that of the search.
-        let mut pages = query.pages;
-        pages.0.sort_by_key(|page| page.index.unwrap_or(i64::MAX));
+        pages
+            .read
+            .sort_by_key(|page: &Page| page.index.unwrap_or(i64::MAX));
         let hits = json::hits(pages, |page| {
             Some(Hit {
                 title: page.title?,
@@ -106,40 +111,19 @@ impl Engine for Wikipedia {
         }
         Ok(Hits {
             hits,
-            more: answer.more.is_some(),
+            more: answer.get("continue").is_some(),
         })
     }
 }
 
 /// What an error of the interface means; it comes with the status 200.
-fn failed(error: &ApiError, response: &Response) -> Blocked {
-    match error.code.as_deref() {
+fn failed(code: Option<String>, response: &Response) -> Blocked {
+    match code.as_deref() {
         Some("ratelimited" | "maxlag" | "cirrussearch-too-busy-error") => Blocked::TooOften {
             retry_after: status::retry_after(response),
         },
         _ => Blocked::Trouble,
     }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    batchcomplete: Option<IgnoredAny>,
-    #[serde(rename = "continue")]
-    more: Option<IgnoredAny>,
-    error: Option<ApiError>,
-    query: Option<Found>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ApiError {
-    code: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Found {
-    pages: First<Page>,
 }
 
 #[derive(Default, Deserialize)]
@@ -283,6 +267,11 @@ mod tests {
             Err(Blocked::TooOften { retry_after: None })
         );
         assert_eq!(status(&KIND, 503), Err(Blocked::Failed { status: 503 }));
+    }
+
+    #[test]
+    fn a_malformed_hit_costs_itself_alone() {
+        testing::malformed_hits_cost_themselves_alone(&KIND, page, "\"title\":", "\"fullurl\":");
     }
 
     #[test]

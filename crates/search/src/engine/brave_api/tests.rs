@@ -157,3 +157,8 @@ fn anything_else_is_no_page() {
     }
     testing::survives(&KIND);
 }
+
+#[test]
+fn a_malformed_hit_costs_itself_alone() {
+    testing::malformed_hits_cost_themselves_alone(&KIND, page, "\"title\":", "\"url\":");
+}

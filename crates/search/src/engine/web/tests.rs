@@ -288,6 +288,51 @@ fn titles_are_text_whatever_is_in_them() {
 }
 
 #[test]
+fn a_malformed_hit_costs_itself_alone() {
+    for Pages { kind, page, .. } in ALL {
+        let [first, _, last] = &entries()[..] else {
+            panic!("three entries");
+        };
+        let others = hits(&[first.clone(), last.clone()]);
+        for (title, url) in [
+            ("", "https://example.com/"),
+            ("A broken one", "https://[::bad/"),
+            ("No port", "https://example.com:99999/"),
+            ("A program", "javascript:alert(1)"),
+        ] {
+            let page = page(&[first.clone(), entry(title, url, "x"), last.clone()], true);
+            let found = parsed(&kind, page).unwrap().hits;
+            assert_eq!(found, others, "{}: {title} {url}", kind.name);
+        }
+        // Half of a pair of surrogates, as bytes and as a reference; no character at all; half of one.
+        for text in [
+            &b"\xED\xA0\x80"[..],
+            b"&#xD800;",
+            b"&#x110000;",
+            b"&#0;",
+            b"\0",
+            b"\xC3",
+        ] {
+            let entries = [
+                first.clone(),
+                entry("MARK", "https://example.com/", "x"),
+                last.clone(),
+            ];
+            let good = page(&entries, true);
+            let parts: Vec<_> = good.split("MARK").map(str::as_bytes).collect();
+            let found = parsed(&kind, parts.join(text)).unwrap().hits;
+            let found = (found.first(), found.last());
+            assert_eq!(
+                found,
+                (others.first(), others.last()),
+                "{} {text:?}",
+                kind.name
+            );
+        }
+    }
+}
+
+#[test]
 fn half_a_page_is_read_as_far_as_it_goes() {
     for Pages { kind, page, .. } in ALL {
         let entries = entries();
