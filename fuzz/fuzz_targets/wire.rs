@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pymcp_kit::wire::{self, Body, Code, Id, Malformed, Message, WireLimits};
+use pymcp_kit::wire::{self, Body, Code, Id, Malformed, Message, Outcome, WireLimits};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -79,9 +79,19 @@ fn check_message(message: &Message<'_>, text: &str, limits: &WireLimits) {
                 .for_each(|params| check_part(params, limits));
         }
         Message::Response(response) => {
-            check_id(&response.id, text, limits);
-            let (Ok(part) | Err(part)) = response.outcome;
-            check_part(part, limits);
+            if let Some(id) = &response.id {
+                check_id(id, text, limits);
+            }
+            match &response.outcome {
+                Outcome::Result(part) | Outcome::Error(part) => check_part(part, limits),
+                Outcome::Malformed(error) | Outcome::Missing(error) => {
+                    let refused = Malformed {
+                        id: None,
+                        error: error.clone(),
+                    };
+                    check_refusal(&refused);
+                }
+            }
         }
     }
 }

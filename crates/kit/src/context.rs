@@ -1,9 +1,10 @@
 //! What a handler can do besides returning a result.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 
@@ -11,12 +12,13 @@ use rmcp::model::Implementation;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::SetOnce;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Rounds, Seed};
 use crate::component::Components;
 use crate::core::{Connection, Era, LATEST_LEGACY, Outbox, PeerInfo, SessionKey};
-use crate::limits::Caller;
+use crate::limits::{Caller, Shares};
 use crate::principal::Principal;
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
@@ -36,10 +38,35 @@ pub enum Level {
     Emergency,
 }
 
+impl Level {
+    /// As they are written, least severe first.
+    pub(crate) const NAMES: &'static [&'static str] = &[
+        "debug",
+        "info",
+        "notice",
+        "warning",
+        "error",
+        "critical",
+        "alert",
+        "emergency",
+    ];
+
+    /// The one that is written so.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        serde_json::from_value(name.into()).ok()
+    }
+}
+
 /// What every context of one server shares.
 pub(crate) struct Facts {
     pub(crate) server: Implementation,
     pub(crate) ask_timeout: Duration,
+    /// Time for which a question waits that nobody can hear.
+    pub(crate) ask_unread: Duration,
+    /// Questions that one client is asked at a time.
+    pub(crate) questions_per_session: usize,
+    /// The places of all questions that wait for a legacy client.
+    pub(crate) questions: Shares,
     pub(crate) components: Arc<Components>,
 }
 
@@ -65,16 +92,26 @@ struct Shared {
     outbox: Outbox,
     cancel: CancellationToken,
     unwanted: AtomicBool,
+    /// Nobody reads the response, and so nobody hears what the request asks.
+    unread: AtomicBool,
     progress: Mutex<f64>,
+    /// Questions that wait for the client. Changed under the lock of `asked_for` only.
     asking: AtomicUsize,
     asked: AtomicBool,
-    asked_for: Mutex<Duration>,
+    asked_for: Mutex<AskedFor>,
     /// Modern era: the questions of this request.
     rounds: Option<Box<Rounds>>,
     task_state: AtomicU8,
     task: SetOnce<TaskHandle>,
     /// Whoever runs the handler and has to hear of what it waits for.
     driver: AtomicWaker,
+}
+
+/// How long a request waited for its client. Questions that are open together wait once.
+#[derive(Default)]
+struct AskedFor {
+    so_far: Duration,
+    since: Option<Instant>,
 }
 
 /// What a [`Ctx`] is made from.
@@ -110,6 +147,7 @@ impl Ctx {
             outbox: Outbox::default(),
             cancel: CancellationToken::new(),
             unwanted: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             progress: Mutex::new(f64::NEG_INFINITY),
             asking: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
@@ -388,19 +426,50 @@ impl Ctx {
         self.0.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether both are contexts of the same request.
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+    /// Says whether somebody reads what the request is answered with.
+    pub(crate) fn set_read(&self, read: bool) {
+        if self.0.unread.swap(!read, Ordering::AcqRel) == read {
+            self.connection().readers_changed();
+        }
+    }
+
+    /// Completes when for so long nobody could hear what the request asks: its response was not read.
+    /// Other streams of the session do not count, as a question goes out in the response alone.
+    pub(crate) async fn unheard(&self, patience: Duration) {
+        let connection = self.connection();
+        let mut alone = pin!(sleep(patience));
+        loop {
+            let mut change = pin!(connection.readers_change());
+            // What changes after we have looked must wake us.
+            change.as_mut().enable();
+            if self.0.unread.load(Ordering::Acquire) {
+                tokio::select! {
+                    () = &mut alone => return,
+                    () = change => {}
+                }
+            } else {
+                change.await;
+                alone.set(sleep(patience));
+            }
+        }
     }
 
     /// Marks the time until the guard is dropped as the client's: no timeout counts it.
     pub(crate) fn start_asking(&self) -> Asking<'_> {
         self.was_asked();
-        self.0.asking.fetch_add(1, Ordering::Relaxed);
-        Asking {
-            ctx: self,
-            since: Instant::now(),
+        let mut asked_for = self.lock_asked_for();
+        if self.0.asking.fetch_add(1, Ordering::Relaxed) == 0 {
+            asked_for.since = Some(Instant::now());
         }
+        Asking(self)
+    }
+
+    fn lock_asked_for(&self) -> MutexGuard<'_, AskedFor> {
+        // Nothing that is done under this lock can panic half-way.
+        self.0
+            .asked_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn is_asking(&self) -> bool {
@@ -412,31 +481,23 @@ impl Ctx {
         self.0.asked.load(Ordering::Relaxed)
     }
 
-    /// How long the client took to answer, since this was last called.
-    pub(crate) fn take_asked_for(&self) -> Duration {
-        std::mem::take(
-            &mut *self
-                .0
-                .asked_for
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+    /// How long the request has waited for its client so far; `None` while it does.
+    pub(crate) fn asked_for(&self) -> Option<Duration> {
+        let asked_for = self.lock_asked_for();
+        asked_for.since.is_none().then_some(asked_for.so_far)
     }
 }
 
-pub(crate) struct Asking<'a> {
-    ctx: &'a Ctx,
-    since: Instant,
-}
+pub(crate) struct Asking<'a>(&'a Ctx);
 
 impl Drop for Asking<'_> {
     fn drop(&mut self) {
-        let shared = &self.ctx.0;
-        shared.asking.fetch_sub(1, Ordering::Relaxed);
-        *shared
-            .asked_for
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) += self.since.elapsed();
+        let mut asked_for = self.0.lock_asked_for();
+        if self.0.0.asking.fetch_sub(1, Ordering::Relaxed) == 1
+            && let Some(since) = asked_for.since.take()
+        {
+            asked_for.so_far += since.elapsed();
+        }
     }
 }
 

@@ -40,6 +40,7 @@ mod canonical;
 pub mod component;
 mod context;
 pub mod core;
+mod descriptor;
 mod error;
 mod keys;
 pub mod limits;

@@ -24,15 +24,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use rmcp::model::ClientCapabilities;
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 
 use crate::context::{Ctx, CtxParts};
-use crate::core::{CallLimits, Connection, Era, LATEST_LEGACY, PeerInfo, Said, Server};
+use crate::core::{
+    CallLimits, ClientCapabilities, Connection, Era, LATEST_LEGACY, PeerInfo, Said, Server,
+};
 use crate::principal::Principal;
 use crate::transport::stdio;
-use crate::wire::Id;
+use crate::wire::{Id, Outcome};
 
 type Answer = Box<dyn FnMut(&str, &Value) -> Value + Send>;
 
@@ -131,7 +132,9 @@ impl Probe {
     fn hear(&mut self, message: Value) {
         if let (Some(id), Some(method)) = (message["id"].as_u64(), message["method"].as_str()) {
             let answer = (self.answer)(method, &message["params"]).to_string();
-            self.ctx.connection().resolve(&Id::number(id), Ok(&answer));
+            self.ctx
+                .connection()
+                .resolve(&Id::number(id), &Outcome::Result(&answer));
         }
         self.messages.push(message);
     }

@@ -13,8 +13,10 @@ use jsonschema::Validator;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use pymcp_kit::core::{Connection, Event};
-use pymcp_kit::wire::{self, Body, Id, Message, WireLimits};
-use pymcp_kit::{CacheConfig, Ctx, Integer, Principal, ResourceTemplate, Result, Server, Tool};
+use pymcp_kit::wire::{self, Body, Id, Message, Outcome, WireLimits};
+use pymcp_kit::{
+    CacheConfig, Ctx, Error, Integer, Principal, ResourceTemplate, Result, Server, Tool,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -255,11 +257,56 @@ async fn read_variables(_: Ctx, variables: Variables) -> Result<String> {
 }
 
 fn template() -> Server {
-    let template = ResourceTemplate::new("x://{one}/at/{+rest}{?query}", "t", read_variables);
+    let template = ResourceTemplate::new("x://{one}/café/{+rest}{?query}", "t", read_variables);
     Server::builder("test", "0.0.0")
         .template(template)
         .build()
         .unwrap()
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Saying {
+    text: String,
+    fails: bool,
+}
+
+/// Says a text on every way out that a tool has.
+async fn say(ctx: Ctx, saying: Saying) -> Result<String> {
+    ctx.info(saying.text.as_str()).await;
+    ctx.progress(1.0, None, Some(&saying.text)).await;
+    match saying.fails {
+        true => Err(Error::user(saying.text)),
+        false => Ok(saying.text),
+    }
+}
+
+/// Text with the characters that some clients split lines at.
+fn splitting() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        Just("\u{2028}".to_owned()),
+        Just("\u{2029}".to_owned()),
+        Just("\u{2027}\u{202a}".to_owned()),
+        "\\PC{0,4}",
+    ];
+    vec(part, 1..8).prop_map(|parts| parts.concat())
+}
+
+/// Members of an envelope that may be `null`, in any order and number.
+fn nulls(members: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
+    prop::sample::subsequence(members, 0..=members.len()).prop_shuffle()
+}
+
+/// An envelope with these members, and with these as `null`, before or behind them.
+fn enveloped(members: &str, nulls: &[&str], before: bool) -> String {
+    let nulls: Vec<String> = nulls
+        .iter()
+        .map(|name| format!("\"{name}\":null"))
+        .collect();
+    let parts = match before {
+        true => [nulls, vec![members.to_owned()]].concat(),
+        false => [vec![members.to_owned()], nulls].concat(),
+    };
+    format!("{{\"jsonrpc\":\"2.0\",{}}}", parts.join(","))
 }
 
 // A server each for all cases of a test, which run in one thread.
@@ -267,6 +314,7 @@ thread_local! {
     static SCHEMA: Rc<Validator> = Rc::new(validator());
     static LENIENT: Rc<Peer> = Rc::new(Peer::of_tool(Tool::new("t", echo)));
     static INTEGERS: Rc<Peer> = Rc::new(Peer::of_tool(Tool::new("t", integers)));
+    static SAYING: Rc<Peer> = Rc::new(Peer::of_tool(Tool::new("t", say)));
     static COUNTER: Rc<Peer> = Rc::new(Peer::of_tool(counter()));
     static TEMPLATE: Rc<Peer> = Rc::new(Peer::new(template()));
 }
@@ -277,7 +325,8 @@ proptest! {
 
     #[test]
     fn messages_are_read_as_they_were_written(id in any_id(), method in "\\PC{1,20}", tree in any_json()) {
-        let text = tree.to_string();
+        prop_assume!(!tree.is_null());
+        let text = tree.to_string().replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
         let request = wire::request(&id, &method, &tree);
         let Message::Request(request) = read(&request) else { panic!("a request") };
         prop_assert_eq!((&request.id, &*request.method, request.params), (&id, &*method, Some(&*text)));
@@ -288,7 +337,78 @@ proptest! {
 
         let response = wire::result(&id, text.as_bytes());
         let Message::Response(response) = read(&response) else { panic!("a response") };
-        prop_assert_eq!((response.id, response.outcome), (id, Ok(&*text)));
+        prop_assert_eq!((response.id, response.outcome), (Some(id), Outcome::Result(&text)));
+    }
+
+    #[test]
+    fn what_is_null_in_an_envelope_is_as_absent(
+        id in any_id(),
+        tree in any_json(),
+        no_request in nulls(&["params", "result", "error", "x"]),
+        no_result in nulls(&["params", "method", "error", "x"]),
+        no_error in nulls(&["params", "method", "result", "x"]),
+        before in any::<bool>(),
+    ) {
+        prop_assume!(!tree.is_null());
+        for (members, nulls) in [
+            (format!("\"id\":{id},\"method\":\"a\""), &no_request),
+            ("\"method\":\"a\"".to_owned(), &no_request),
+            (format!("\"id\":{id},\"result\":{tree}"), &no_result),
+            (format!("\"id\":{id},\"error\":{tree}"), &no_error),
+        ] {
+            let (plain, with) = (enveloped(&members, &[], true), enveloped(&members, nulls, before));
+            prop_assert_eq!(read(plain.as_bytes()), read(with.as_bytes()), "{}", with);
+        }
+    }
+
+    #[test]
+    fn no_message_splits_a_line(text in splitting(), fails in any::<bool>(), modern in any::<bool>()) {
+        let peer = SAYING.with(Rc::clone);
+        let connection = match modern {
+            true => Connection::stateless(Principal::ANONYMOUS),
+            false => Arc::clone(&peer.connection),
+        };
+        let saying = json!({ "text": text, "fails": fails });
+        for (method, mut params) in [
+            ("tools/call", json!({ "name": "t", "arguments": saying })),
+            ("tools/call", json!({ "name": text })),
+            ("tools/call", json!({ "name": "t", "arguments": { "text": [text], "fails": 0 } })),
+            ("resources/read", json!({ "uri": format!("x:{text}") })),
+            (&*text, json!({})),
+        ] {
+            params["_meta"]["progressToken"] = json!(text);
+            if modern {
+                params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+                params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+                params["_meta"]["io.modelcontextprotocol/logLevel"] = json!("debug");
+            }
+            let request = json!({ "jsonrpc": "2.0", "id": text, "method": method, "params": params }).to_string();
+            let mut said = Vec::new();
+            match peer.server.parse(request.as_bytes()) {
+                Err(refused) => said.push(wire::error(refused.id.as_ref(), &refused.error)),
+                Ok(body) => match peer.server.receive(&connection, body).into_exchange() {
+                    Err(answer) => said.extend(answer.map(|answer| answer.body)),
+                    Ok(mut exchange) => loop {
+                        match exchange.next_event().now_or_never().unwrap() {
+                            Some(Event::Message(message)) => said.push(message),
+                            Some(Event::Answer(answer)) => {
+                                said.push(answer.body);
+                                break;
+                            }
+                            Some(Event::Release) => {}
+                            None => break,
+                        }
+                    },
+                },
+            }
+            prop_assert!(!said.is_empty());
+            for message in said {
+                let message = std::str::from_utf8(&message).unwrap();
+                prop_assert!(!message.contains(['\u{2028}', '\u{2029}', '\n', '\r']), "{}", message);
+                let message: Value = serde_json::from_str(message).unwrap();
+                prop_assert!(message.get("id").is_none_or(|id| *id == text || id.is_null()));
+            }
+        }
     }
 
     #[test]
@@ -350,8 +470,9 @@ proptest! {
     #[test]
     fn variables_of_a_uri_arrive_as_they_were(
         one in ".{1,30}", rest in ".{1,30}", query in prop::option::of(".{0,30}"), upper in any::<bool>(),
+        literal in prop::sample::select(vec!["café", "caf%C3%A9", "caf%c3%a9", "%63a%66%C3%a9"]),
     ) {
-        let mut uri = format!("x://{}/at/{}", encoded(&one, upper), encoded(&rest, upper));
+        let mut uri = format!("x://{}/{literal}/{}", encoded(&one, upper), encoded(&rest, upper));
         if let Some(query) = &query {
             uri.push_str(&format!("?other=1&query={}", encoded(query, upper)));
         }

@@ -13,6 +13,7 @@ use crate::component::schema::{self, Compiled};
 use crate::context::Ctx;
 use crate::core::PeerInfo;
 use crate::error::{Error, Result};
+use crate::wire::WireLimits;
 
 use super::{Asked, Question};
 
@@ -72,7 +73,7 @@ impl<T: DeserializeOwned + Send> Question for Form<T> {
     type Answer = Elicited<T>;
 
     fn asked(&self, client: &PeerInfo) -> Result<Asked> {
-        if !supports_forms(client) {
+        if !client.capabilities.forms {
             return Err(Error::missing_capability(
                 "The client does not support elicitation, so its user cannot be asked.",
                 json!({ "elicitation": { "form": {} } }),
@@ -112,15 +113,6 @@ impl Ctx {
     }
 }
 
-/// `elicitation: {}` means forms; naming only `url` means no forms.
-fn supports_forms(client: &PeerInfo) -> bool {
-    client
-        .capabilities
-        .elicitation
-        .as_ref()
-        .is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
-}
-
 fn read<T: DeserializeOwned>(
     schema: JsonObject,
     wrapped: bool,
@@ -133,10 +125,10 @@ fn read<T: DeserializeOwned>(
     };
     let mut compiled = Compiled::form(&schema).map_err(Error::internal)?;
     // Forms do not say that they are closed, and what was not asked is nobody's business.
-    compiled.plan.open = false;
+    compiled.plan.close();
     let mut answer = Arguments::from(values);
     answer.strip_unknown(&compiled.plan);
-    answer.coerce(&compiled.plan);
+    answer.coerce(&compiled.plan, &WireLimits::default());
     let values = Value::Object(answer.values);
     if let Some(complaint) = compiled.complain(&values) {
         return Err(Error::user(format!(

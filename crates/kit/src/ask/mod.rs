@@ -41,12 +41,13 @@ use rounds::Given;
 pub(crate) use rounds::{Rounds, Seed};
 pub(crate) use vault::{Vault, VaultLimits};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::context::Ctx;
-use crate::core::{Era, PeerInfo};
+use crate::core::{AskOutcome, Era, PeerInfo};
 use crate::error::{Error, Result};
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
@@ -172,11 +173,11 @@ impl Ctx {
             )));
         }
         let asked = question.asked(self.peer())?;
-        let answer = if let Some(task) = self.task() {
+        let answer: Box<str> = if let Some(task) = self.task() {
             return self.ask_task(task, question, &asked).await;
         } else if let Some(rounds) = self.rounds() {
             match rounds.ask(self, question.name(), &asked).await? {
-                Given::Answer(answer) => answer,
+                Given::Answer(answer) => answer.into(),
                 Given::Task(task) => return self.ask_task(task, question, &asked).await,
             }
         } else if self.era() == Era::Legacy {
@@ -186,16 +187,14 @@ impl Ctx {
                 "a question where a modern client cannot be asked: only tools, prompts and resources can ask",
             ));
         };
-        let reply = serde_json::from_value(answer).map_err(|_| match self.era() {
+        let reply = serde_json::from_str(&answer).map_err(|_| match self.era() {
             Era::Modern => Error::invalid_params(format!(
                 "\"inputResponses\" holds an answer to {} that is malformed.",
                 asked.method
             )),
-            Era::Legacy => Error::user(format!(
-                "The client's answer to {} is malformed.",
-                asked.method
-            )),
+            Era::Legacy => malformed(&asked),
         })?;
+        drop(answer);
         question.read(reply)
     }
 
@@ -210,7 +209,7 @@ impl Ctx {
         let _asking = self.start_asking();
         loop {
             let answer = tasks::ask(task, question.name(), asked).await?;
-            if let Ok(reply) = serde_json::from_value(answer) {
+            if let Ok(reply) = serde_json::from_str(answer.get()) {
                 return question.read(reply);
             }
         }
@@ -243,38 +242,84 @@ impl Ctx {
     }
 
     /// A request to a legacy client. The capability was checked before.
-    async fn request(&self, asked: &Asked) -> Result<Value> {
-        let (id, answer) = self.connection().open_ask();
-        let _open = OpenAsk { ctx: self, id };
+    async fn request(&self, asked: &Asked) -> Result<Box<str>> {
+        let facts = self.facts();
+        let another = self.is_asking();
+        // From here on the call waits, and takes no place among those that work.
         let _asking = self.start_asking();
-        let request = wire::request(&Id::number(id), asked.method, &asked.params);
-        self.outbox().send(request).await;
-        let limit = self.facts().ask_timeout;
-        let outcome = match tokio::time::timeout(limit, answer).await {
-            Err(_) => {
-                return Err(Error::user(format!(
+        tokio::select! {
+            biased;
+            answer = timeout(facts.ask_timeout, self.answered(asked, another)) => answer.unwrap_or_else(|_| {
+                Err(Error::user(format!(
                     "The client did not answer within {} s.",
-                    limit.as_secs()
-                )));
-            }
-            Ok(Err(_)) => return Err(Error::user("The client left before it answered.")),
-            Ok(Ok(outcome)) => outcome,
-        };
-        match outcome {
-            Ok(result) => Ok(serde_json::from_str(&result)?),
-            Err(error) => Err(Error::user(client_error(&error))),
+                    facts.ask_timeout.as_secs()
+                )))
+            }),
+            // Also what still waits for its turn would be asked for nothing.
+            () = self.connection().leaving().cancelled() => Err(left()),
+            () = self.unheard(facts.ask_unread) => Err(Error::user(format!(
+                "Nobody read the response with the question for {} s, so it was withdrawn.",
+                facts.ask_unread.as_secs()
+            ))),
         }
     }
+
+    /// The answer of a legacy client, once it is this question's turn. `another`: the request has
+    /// asked something already.
+    async fn answered(&self, asked: &Asked, another: bool) -> Result<Box<str>> {
+        let facts = self.facts();
+        let of_session = self.connection().questions(facts.questions_per_session);
+        let _place = match of_session.try_acquire() {
+            Ok(place) => place,
+            // As in the modern era: what one call asks too many at a time waits for the others.
+            Err(_) if another => of_session.acquire().await.map_err(Error::internal)?,
+            Err(_) => {
+                return Err(Error::user(format!(
+                    "The client has {} questions open already, so it was not asked another; it has to \
+                     answer one of them first.",
+                    facts.questions_per_session
+                )));
+            }
+        };
+        let in_all = facts.questions.of(self.caller()).take();
+        let _in_all = in_all.map_err(|_| {
+            Error::user("Too many questions wait for their answers, so the client was not asked; try again later.")
+        })?;
+        let (id, answer) = self.connection().open_ask();
+        let _open = OpenAsk { ctx: self, id };
+        let request = wire::request(&Id::number(id), asked.method, &asked.params);
+        self.outbox().send(request).await;
+        match answer.await {
+            Ok(AskOutcome::Result(result)) => Ok(result),
+            Ok(AskOutcome::Error(error)) => Err(Error::user(client_error(&error))),
+            Ok(AskOutcome::Malformed) => Err(malformed(asked)),
+            Err(_) => Err(left()),
+        }
+    }
+}
+
+fn left() -> Error {
+    Error::user("The client left before it answered.")
+}
+
+fn malformed(asked: &Asked) -> Error {
+    Error::user(format!(
+        "The client's answer to {} is malformed.",
+        asked.method
+    ))
 }
 
 /// The client's own words are what the user should see: it declined, or it cannot.
 fn client_error(error: &str) -> String {
     const MAX: usize = 500;
-    let message = serde_json::from_str::<Value>(error)
-        .ok()
-        .and_then(|error| Some(error.get("message")?.as_str()?.to_owned()))
-        .unwrap_or_else(|| "The client refused without a reason.".to_owned());
-    message.chars().take(MAX).collect()
+    #[derive(Deserialize)]
+    struct Told {
+        message: String,
+    }
+    match serde_json::from_str::<Told>(error) {
+        Ok(told) => told.message.chars().take(MAX).collect(),
+        Err(_) => "The client refused without a reason.".to_owned(),
+    }
 }
 
 struct OpenAsk<'a> {

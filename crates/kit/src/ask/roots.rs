@@ -35,7 +35,7 @@ impl Question for Roots {
     type Answer = Vec<Root>;
 
     fn asked(&self, client: &PeerInfo) -> Result<Asked> {
-        if client.capabilities.roots.is_none() {
+        if !client.capabilities.roots {
             return Err(Error::missing_capability(
                 "The client does not support roots, so it cannot say where its user works.",
                 json!({ "roots": {} }),

@@ -11,13 +11,15 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Ctx;
+use crate::core::Text;
 use crate::error::{Error, Result};
 use crate::tasks::TaskHandle;
 
@@ -26,39 +28,113 @@ use super::Asked;
 /// Questions that one round may hold; more wait for the next.
 const MAX_OPEN: usize = 16;
 
-/// What the client sent with the call.
+/// What the client sent with the call. It stays text: a question looks up the answer that it waits
+/// for, and nothing is made of what nobody asked for.
 #[derive(Debug)]
 pub(crate) struct Seed {
     /// The method on the wire.
     pub(crate) method: &'static str,
-    /// The params of the call: what the state is bound to.
+    /// The params of the call.
     pub(crate) params: Box<str>,
-    /// `requestState`: whatever the client wants us to believe.
-    pub(crate) state: Option<String>,
-    /// `inputResponses`: its answers to the last round.
-    pub(crate) responses: BTreeMap<String, Value>,
+}
+
+/// The members of the params that a round is about.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Params<'a> {
+    #[serde(borrow)]
+    pub(super) name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) uri: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) arguments: Option<&'a RawValue>,
+    /// Whatever the client wants us to believe.
+    #[serde(borrow)]
+    pub(super) request_state: Option<&'a RawValue>,
+    /// Its answers to the last round.
+    #[serde(borrow)]
+    input_responses: Option<&'a RawValue>,
+}
+
+impl Seed {
+    pub(super) fn params(&self) -> Result<Params<'_>> {
+        Ok(serde_json::from_str(&self.params)?)
+    }
+
+    /// Hands each answer whose name is `wanted` to `found`.
+    fn answers(&self, wanted: impl Fn(&str) -> bool, found: impl FnMut(&str, &RawValue)) {
+        if let Ok(params) = self.params()
+            && let Some(responses) = params.input_responses
+        {
+            let mut json = serde_json::Deserializer::from_str(responses.get());
+            // They were found to be an object when the params were read.
+            let _ = json.deserialize_map(Chosen { wanted, found });
+        }
+    }
+
+    fn answer(&self, name: &str) -> Option<Box<RawValue>> {
+        let mut answer = None;
+        self.answers(
+            |held| held == name,
+            |_, held| answer = Some(held.to_owned()),
+        );
+        answer
+    }
+}
+
+struct Chosen<W, F> {
+    wanted: W,
+    found: F,
+}
+
+impl<'de, W: Fn(&str) -> bool, F: FnMut(&str, &RawValue)> Visitor<'de> for Chosen<W, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object of answers")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Text(name)) = map.next_key()? {
+            let answer: &RawValue = map.next_value()?;
+            if (self.wanted)(&name) {
+                (self.found)(&name, answer);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the client carries from round to round.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Carried {
+    /// Says that a state is used once.
+    #[serde(rename = "n")]
+    pub(super) nonce: String,
     /// Rounds so far.
     #[serde(rename = "r")]
     pub(super) round: usize,
     /// Answered questions: the digest of their text, and the answer.
     #[serde(rename = "a")]
-    answers: BTreeMap<String, (String, Value)>,
+    answers: BTreeMap<String, (String, Box<RawValue>)>,
     /// Results of `once`.
     #[serde(rename = "o")]
-    once: BTreeMap<String, Value>,
+    once: BTreeMap<String, Box<RawValue>>,
     /// Questions of the last round, by the digest of their text.
     #[serde(rename = "q")]
     questions: BTreeMap<String, String>,
 }
 
+impl Carried {
+    /// Whether nothing was answered or done so far: questions were asked, and that is all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty() && self.once.is_empty()
+    }
+}
+
 /// The questions of one request.
 pub(crate) struct Rounds {
-    pub(super) seed: Mutex<Seed>,
+    seed: Seed,
     state: Mutex<State>,
     /// Cancelled when the round is over: what still waits for an answer, in a task that the handler
     /// spawned, waits for nothing.
@@ -68,8 +144,9 @@ pub(crate) struct Rounds {
 #[derive(Default)]
 struct State {
     carried: Carried,
-    /// Answers that came without a state: to the names of questions, before they were asked.
-    volunteered: BTreeMap<String, Value>,
+    /// Whether this call continues another. If not, its answers are to the names of questions, before
+    /// they were asked.
+    continues: bool,
     open: BTreeMap<String, (String, Value)>,
     /// How often each name was asked in this run.
     asked: HashMap<String, usize>,
@@ -87,14 +164,10 @@ thread_local! {
 }
 
 impl Rounds {
-    pub(crate) fn new(mut seed: Seed) -> Self {
-        let mut state = State::default();
-        if seed.state.is_none() {
-            state.volunteered = std::mem::take(&mut seed.responses);
-        }
+    pub(crate) fn new(seed: Seed) -> Self {
         Self {
-            seed: Mutex::new(seed),
-            state: Mutex::new(state),
+            seed,
+            state: Mutex::default(),
             over: CancellationToken::new(),
         }
     }
@@ -104,20 +177,32 @@ impl Rounds {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn seed(&self) -> MutexGuard<'_, Seed> {
-        self.seed.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn seed(&self) -> &Seed {
+        &self.seed
+    }
+
+    /// Whether the request answers a question of the last round.
+    pub(super) fn answers_any(&self, carried: &Carried) -> bool {
+        let mut any = false;
+        let asked = |name: &str| carried.questions.contains_key(name);
+        self.seed.answers(asked, |_, _| any = true);
+        any
     }
 
     /// Takes up what earlier rounds left, with the answers to the last one. Answers to what was not
     /// asked are ignored, as the specification wants.
     pub(super) fn resume(&self, mut carried: Carried) {
-        let mut responses = std::mem::take(&mut self.seed().responses);
-        for (name, digest) in std::mem::take(&mut carried.questions) {
-            if let Some(answer) = responses.remove(&name) {
-                carried.answers.insert(name, (digest, answer));
+        let questions = std::mem::take(&mut carried.questions);
+        let wanted = |name: &str| questions.contains_key(name);
+        self.seed.answers(wanted, |name, answer| {
+            if let Some(digest) = questions.get(name) {
+                let kept = (digest.clone(), answer.to_owned());
+                carried.answers.insert(name.to_owned(), kept);
             }
-        }
-        self.state().carried = carried;
+        });
+        let mut state = self.state();
+        state.continues = true;
+        state.carried = carried;
     }
 
     /// The answer, if it is there; if not, the question is part of this round, and the wait ends
@@ -151,7 +236,10 @@ impl Rounds {
         if state.closed {
             return Err(ended());
         }
-        let volunteered = name.and_then(|name| state.volunteered.remove(name));
+        let volunteered = name
+            // Once: what is asked again under the same name was not answered yet.
+            .filter(|name| !state.continues && !state.asked.contains_key(*name))
+            .and_then(|name| self.seed.answer(name));
         let name = state.count(name, asked, &digest);
         if let Some(answer) = volunteered {
             let kept = (digest, answer.clone());
@@ -189,7 +277,7 @@ impl Rounds {
         };
         if let Some(value) = known {
             // The words of the error might quote what is kept.
-            return serde_json::from_value(value).map_err(|_| {
+            return serde_json::from_str(value.get()).map_err(|_| {
                 Error::internal(format!(
                     "what is kept of `once` under {key:?} has another type"
                 ))
@@ -202,7 +290,7 @@ impl Rounds {
             work.as_mut().poll(cx)
         })
         .await?;
-        let kept = serde_json::to_value(&value)?;
+        let kept = to_raw_value(&value)?;
         self.state().carried.once.insert(key.to_owned(), kept);
         drop(busy);
         Ok(value)
@@ -242,14 +330,14 @@ fn ended() -> Error {
 
 /// What comes of a question in a round.
 pub(super) enum Given<'a> {
-    Answer(Value),
+    Answer(Box<RawValue>),
     /// The call has become a task: whoever looks at it is to be asked.
     Task(&'a TaskHandle),
 }
 
 /// What is known of a question.
 enum Known {
-    Answer(Value),
+    Answer(Box<RawValue>),
     /// Nothing yet; this is its name.
     Open(String),
 }

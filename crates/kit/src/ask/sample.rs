@@ -89,20 +89,21 @@ impl Question for Sample {
     type Answer = Sampled;
 
     fn asked(&self, client: &PeerInfo) -> Result<Asked> {
-        let Some(sampling) = &client.capabilities.sampling else {
+        let can = &client.capabilities;
+        if !can.sampling {
             return Err(Error::missing_capability(
                 "The client does not support sampling, so its model cannot be used.",
                 json!({ "sampling": {} }),
             ));
-        };
-        if (self.0.tools.is_some() || self.0.tool_choice.is_some()) && sampling.tools.is_none() {
+        }
+        if (self.0.tools.is_some() || self.0.tool_choice.is_some()) && !can.sampling_tools {
             return Err(Error::missing_capability(
                 "The client does not support tools in sampling.",
                 json!({ "sampling": { "tools": {} } }),
             ));
         }
         let shared = |scope: &ContextInclusion| *scope != ContextInclusion::None;
-        if self.0.include_context.as_ref().is_some_and(shared) && sampling.context.is_none() {
+        if self.0.include_context.as_ref().is_some_and(shared) && !can.sampling_context {
             return Err(Error::missing_capability(
                 "The client does not share the context of other servers in sampling.",
                 json!({ "sampling": { "context": {} } }),

@@ -1,7 +1,7 @@
 //! Questions of a task: shown to whoever looks at it.
 
-use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{Error, Result};
 use crate::store::StoreError;
@@ -11,11 +11,15 @@ use crate::wire::{Code, RpcError};
 use super::Asked;
 
 /// Asks, and waits for as long as the task lives.
-pub(super) async fn ask(task: &TaskHandle, name: Option<&str>, asked: &Asked) -> Result<Value> {
+pub(super) async fn ask(
+    task: &TaskHandle,
+    name: Option<&str>,
+    asked: &Asked,
+) -> Result<Box<RawValue>> {
     let kind = asked.method.split('/').next().unwrap_or_default();
     let request = to_raw_value(&json!({ "method": asked.method, "params": asked.params }))?;
     match task.ask(name.unwrap_or(kind), request).await {
-        Ok(answer) => Ok(serde_json::from_str(answer.get())?),
+        Ok(answer) => Ok(answer),
         Err(AskError::Ended) => Err(Error::user("The task ended before it had its answer.")),
         Err(AskError::Store(StoreError::Full)) => Err(RpcError::new(
             Code::BUSY,

@@ -41,9 +41,8 @@ impl Question for Url {
     type Answer = Elicited<()>;
 
     fn asked(&self, client: &PeerInfo) -> Result<Asked> {
-        let modes = client.capabilities.elicitation.as_ref();
         let old = client.era == Era::Legacy && client.version != LEGACY_WITH_URLS;
-        if old || modes.is_none_or(|modes| modes.url.is_none()) {
+        if old || !client.capabilities.urls {
             return Err(Error::missing_capability(
                 "The client does not support elicitation with URLs, so its user cannot be sent to a page.",
                 json!({ "elicitation": { "url": {} } }),

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::JsonObject;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::canonical;
@@ -41,14 +39,6 @@ pub(crate) struct Vault {
     pub(crate) limits: VaultLimits,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Payload {
-    #[serde(rename = "n")]
-    nonce: String,
-    #[serde(flatten)]
-    carried: Carried,
-}
-
 impl Vault {
     /// Takes up the state that came with the request, if one did. Until this has succeeded nothing
     /// of the component may run.
@@ -56,23 +46,39 @@ impl Vault {
         let Some(rounds) = ctx.rounds() else {
             return Ok(());
         };
-        let Some(state) = rounds.seed().state.take() else {
+        let Some(state) = rounds.seed().params()?.request_state else {
             return Ok(());
         };
         let refused = || Error::from(RpcError::invalid_params(REFUSED));
+        // As JSON it can be longer, if somebody writes it with escapes.
+        if state.get().len() > 6 * sealed_size(self.limits.bytes) {
+            return Err(refused());
+        }
+        let state: String = serde_json::from_str(state.get())?;
         if state.len() > sealed_size(self.limits.bytes) {
             return Err(refused());
         }
-        let payload = self
+        let carried = self
             .keys
             .open(&state, &binding(ctx)?)
-            .and_then(|payload| serde_json::from_slice::<Payload>(&payload).ok())
+            .and_then(|payload| serde_json::from_slice::<Carried>(&payload).ok())
             .ok_or_else(refused)?;
-        let nonce = u128::from_str_radix(&payload.nonce, 16).map_err(|_| refused())?;
-        // Longer than the state lives, should the clock that it goes by be set back.
-        let ttl = self.limits.ttl + CLOCK_MARGIN;
-        let claim = self.nonces.claim(ctx.principal(), nonce, ttl);
-        match claim.await {
+        let nonce = u128::from_str_radix(&carried.nonce, 16).map_err(|_| refused())?;
+        // What holds nothing, and is answered nothing, is worth as much as no state at all: to remember
+        // it would let clients fill the store with the rounds that they begin. A state that holds
+        // answers counts once even so: from each use of it the call could go on to its end.
+        let unused = match carried.is_empty() && !rounds.answers_any(&carried) {
+            true => {
+                let used = self.nonces.is_used(ctx.principal(), nonce).await;
+                used.map(|used| !used)
+            }
+            false => {
+                // Longer than the state lives, should the clock that it goes by be set back.
+                let ttl = self.limits.ttl + CLOCK_MARGIN;
+                self.nonces.claim(ctx.caller(), nonce, ttl).await
+            }
+        };
+        match unused {
             Ok(true) => {}
             Ok(false) => {
                 tracing::debug!("refused a request state that was used before");
@@ -88,7 +94,7 @@ impl Vault {
                 .into());
             }
         }
-        rounds.resume(payload.carried);
+        rounds.resume(carried);
         Ok(())
     }
 
@@ -97,7 +103,7 @@ impl Vault {
         let rounds = ctx
             .rounds()
             .ok_or_else(|| Error::internal("a round ended that never began"))?;
-        let (requests, carried) = rounds.close();
+        let (requests, mut carried) = rounds.close();
         if carried.round > self.limits.rounds {
             return Err(Error::user(format!(
                 "The call asked in more than {} rounds, so it was given up.",
@@ -106,10 +112,8 @@ impl Vault {
         }
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)?;
-        let payload = serde_json::to_vec(&Payload {
-            nonce: format!("{:032x}", u128::from_ne_bytes(nonce)),
-            carried,
-        })?;
+        carried.nonce = format!("{:032x}", u128::from_ne_bytes(nonce));
+        let payload = serde_json::to_vec(&carried)?;
         if payload.len() > self.limits.bytes {
             return Err(Error::user(format!(
                 "The answers so far are larger than the {} bytes that can be kept between rounds.",
@@ -134,20 +138,11 @@ fn sealed_size(payload: usize) -> usize {
 
 /// What a state is good for: this server, this caller, this method, this component, these arguments.
 fn binding(ctx: &Ctx) -> Result<Vec<u8>> {
-    #[derive(Deserialize)]
-    struct Params<'a> {
-        #[serde(borrow, default)]
-        name: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        uri: Option<&'a RawValue>,
-        #[serde(borrow, default)]
-        arguments: Option<&'a RawValue>,
-    }
     let rounds = ctx
         .rounds()
         .ok_or_else(|| Error::internal("a call without rounds has no state"))?;
     let seed = rounds.seed();
-    let params: Params<'_> = serde_json::from_str(&seed.params)?;
+    let params = seed.params()?;
     // Each part ends with a byte that none of them can hold.
     const END: u8 = 0xff;
     // How the anonymous principal is written: no subject can be that.

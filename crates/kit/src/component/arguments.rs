@@ -9,7 +9,12 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-use super::schema::Plan;
+use crate::wire::{self, WireLimits};
+
+use super::plan::{Node, Plan};
+
+/// How deep arguments lie in a message: in the object of that name, in `params`.
+const ARGUMENTS: usize = 2;
 
 /// Digits of the longest integer that is read; Python's own limit for reading one from text.
 const MAX_DIGITS: usize = 4300;
@@ -43,10 +48,10 @@ impl Arguments {
     pub(crate) fn read(values: JsonObject, plan: &Plan, params: &str) -> Self {
         let mut arguments = Self::from(values);
         let rounded = |name: &String, value: &Value| {
-            plan.properties.get(name).is_some_and(|plan| match value {
-                Value::Number(_) => plan.integer && is_rounded(value),
+            plan.member(name).is_some_and(|node| match value {
+                Value::Number(_) => node.integer && is_rounded(value),
                 // Where the schema says what is inside, it is put right, and the text is not it.
-                _ => plan.items.is_none() && plan.properties.is_empty() && holds_rounded(value),
+                _ => node.is_free() && holds_rounded(value),
             })
         };
         let names: Vec<String> = arguments
@@ -88,42 +93,52 @@ impl Arguments {
 
     /// Removes arguments that the tool does not have, and returns their names.
     pub(crate) fn strip_unknown(&mut self, plan: &Plan) -> Vec<String> {
-        if plan.open
-            || self
-                .values
-                .keys()
-                .all(|name| plan.properties.contains_key(name))
-        {
+        if plan.is_open() || self.values.keys().all(|name| plan.has(name)) {
             return Vec::new();
         }
         let unknown: Vec<String> = self
             .values
             .keys()
-            .filter(|name| !plan.properties.contains_key(*name))
+            .filter(|name| !plan.has(name))
             .cloned()
             .collect();
-        self.values
-            .retain(|name, _| plan.properties.contains_key(name));
-        self.exact
-            .retain(|(name, _)| plan.properties.contains_key(name));
-        self.verbatim
-            .retain(|(name, _)| plan.properties.contains_key(name));
+        self.values.retain(|name, _| plan.has(name));
+        self.exact.retain(|(name, _)| plan.has(name));
+        self.verbatim.retain(|(name, _)| plan.has(name));
         unknown
     }
 
-    /// Reads `"5"`, `12.0`, `"yes"` and their like as what the schema wants.
-    pub(crate) fn coerce(&mut self, plan: &Plan) {
-        for (name, value) in &mut self.values {
-            let Some(plan) = plan.properties.get(name) else {
-                continue;
+    /// Reads `"5"`, `12.0`, `"yes"` and their like as what the schema wants, JSON in a string as what
+    /// it says where no string may stand, and `null` as nothing where a member may be left out.
+    pub(crate) fn coerce(&mut self, plan: &Plan, limits: &WireLimits) {
+        let Self {
+            values,
+            exact,
+            verbatim,
+        } = self;
+        let mut coercion = Coercion::new(plan, limits);
+        values.retain(|name, value| {
+            let Some(member) = plan.root().members.get(name) else {
+                return true;
             };
-            if self.exact.iter().any(|(held, _)| held == name) {
-                continue;
+            if plan.is_absent(member, value) {
+                return false;
             }
-            if let Some(digits) = coerce(value, plan) {
-                self.exact.push((name.clone(), digits));
+            if exact.iter().any(|(held, _)| held == name) {
+                return true;
             }
-        }
+            let node = plan.node(member.node);
+            if let Some(text) = coercion.unquote(value, node, ARGUMENTS)
+                && node.is_free()
+                && holds_rounded(value)
+            {
+                verbatim.push((name.clone(), text));
+            }
+            if let Some(digits) = coercion.coerce(value, node, ARGUMENTS) {
+                exact.push((name.clone(), digits));
+            }
+            true
+        });
     }
 
     /// The arguments as the handler's type.
@@ -159,35 +174,105 @@ fn is_rounded(value: &Value) -> bool {
     matches!(value, Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|n| n.abs() >= 9.2e18))
 }
 
-/// Puts one value right in place. Returns the digits of an integer that does not fit a JSON number;
-/// the value then holds the nearest one, which is all that bounds need.
-pub(crate) fn coerce(value: &mut Value, plan: &Plan) -> Option<String> {
+/// Values being put right, within what one message may hold.
+struct Coercion<'p> {
+    plan: &'p Plan,
+    /// Nesting that a message may have.
+    depth: usize,
+    /// Values that JSON in strings may still add.
+    nodes: usize,
+}
+
+impl<'p> Coercion<'p> {
+    fn new(plan: &'p Plan, limits: &WireLimits) -> Self {
+        Self {
+            plan,
+            depth: limits.depth,
+            nodes: limits.nodes,
+        }
+    }
+
+    /// Reads an object or a list that stands as JSON in a string, where no string may stand, and
+    /// returns its text. What is no such JSON, or none that a message could hold, stays as it is.
+    fn unquote(&mut self, value: &mut Value, node: &Node, depth: usize) -> Option<String> {
+        let Value::String(text) = &*value else {
+            return None;
+        };
+        let wanted = match text.trim_start().as_bytes().first()? {
+            b'{' => node.object,
+            b'[' => node.array,
+            _ => false,
+        };
+        if node.string || !wanted {
+            return None;
+        }
+        let left = self.depth.saturating_sub(depth);
+        let tree = wire::tree(text, left, &mut self.nodes)?;
+        match std::mem::replace(value, tree) {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Puts one value right in place. Returns the digits of an integer that does not fit a JSON
+    /// number; the value then holds the nearest one, which is all that bounds need.
+    fn coerce(&mut self, value: &mut Value, node: &Node, depth: usize) -> Option<String> {
+        self.unquote(value, node, depth);
+        match value {
+            Value::Array(items) => {
+                if let Some(place) = node.items {
+                    let node = self.plan.node(place);
+                    for item in items {
+                        self.coerce(item, node, depth + 1);
+                    }
+                }
+                None
+            }
+            Value::Object(members) => {
+                members.retain(|name, value| {
+                    let member = node.members.get(name);
+                    if member.is_some_and(|member| self.plan.is_absent(member, value)) {
+                        return false;
+                    }
+                    if let Some(place) = member.map(|member| member.node).or(node.others) {
+                        self.coerce(value, self.plan.node(place), depth + 1);
+                    }
+                    true
+                });
+                None
+            }
+            scalar => coerce_scalar(scalar, node),
+        }
+    }
+}
+
+fn coerce_scalar(value: &mut Value, node: &Node) -> Option<String> {
     match value {
-        Value::String(text) if !plan.string => {
+        Value::String(text) if !node.string => {
             let text = text.trim();
-            if plan.integer
+            if node.integer
                 && let Some(integer) = integer_from_text(text)
             {
                 return set_integer(value, &integer);
             }
-            if plan.number
+            if node.number
                 && let Some(number) = text.parse().ok().and_then(Number::from_f64)
             {
                 *value = Value::Number(number);
-            } else if plan.boolean
+            } else if node.boolean
                 && let Some(flag) = boolean_from_text(text)
             {
                 *value = Value::Bool(flag);
             }
         }
-        Value::Bool(flag) if !plan.boolean => {
-            if plan.integer {
+        Value::Bool(flag) if !node.boolean => {
+            if node.integer {
                 *value = Value::from(u8::from(*flag));
-            } else if plan.number {
+            } else if node.number {
                 *value = Value::from(f64::from(u8::from(*flag)));
             }
         }
-        Value::Number(number) if plan.integer && !plan.number && number.is_f64() => {
+        Value::Number(number) if node.integer && !node.number && number.is_f64() => {
             let whole = number
                 .as_f64()
                 .filter(|n| n.fract() == 0.0)
@@ -196,23 +281,11 @@ pub(crate) fn coerce(value: &mut Value, plan: &Plan) -> Option<String> {
                 return set_integer(value, &integer);
             }
         }
-        Value::Number(number) if plan.boolean && !plan.integer && !plan.number => {
+        Value::Number(number) if node.boolean && !node.integer && !node.number => {
             match number.as_f64() {
                 Some(0.0) => *value = Value::Bool(false),
                 Some(1.0) => *value = Value::Bool(true),
                 _ => {}
-            }
-        }
-        Value::Array(items) => {
-            if let Some(plan) = &plan.items {
-                items.iter_mut().for_each(|item| drop(coerce(item, plan)));
-            }
-        }
-        Value::Object(members) => {
-            for (name, member) in members {
-                if let Some(plan) = plan.properties.get(name) {
-                    coerce(member, plan);
-                }
             }
         }
         _ => {}

@@ -7,8 +7,12 @@ fn plan(kinds: &Value) -> Plan {
 }
 
 fn coerced(kind: &str, mut value: Value) -> Value {
-    coerce(&mut value, &plan(&json!([kind])));
+    put_right(&mut value, &plan(&json!([kind])));
     value
+}
+
+fn put_right(value: &mut Value, plan: &Plan) {
+    Coercion::new(plan, &WireLimits::default()).coerce(value, plan.root(), 0);
 }
 
 #[test]
@@ -74,10 +78,10 @@ fn booleans_and_numbers_are_read_leniently_and_strings_never_made_up() {
 fn a_nullable_integer_keeps_null_and_reads_text() {
     let plan = plan(&json!(["integer", "null"]));
     let mut value = json!("2");
-    coerce(&mut value, &plan);
+    put_right(&mut value, &plan);
     assert_eq!(value, json!(2));
     let mut null = Value::Null;
-    coerce(&mut null, &plan);
+    put_right(&mut null, &plan);
     assert_eq!(null, Value::Null);
 }
 
@@ -94,7 +98,7 @@ fn integers_beyond_64_bits_keep_their_digits() {
             &plan,
             &params,
         );
-        arguments.coerce(&plan);
+        arguments.coerce(&plan, &WireLimits::default());
         #[derive(serde::Deserialize)]
         struct Args {
             n: crate::component::Integer,
@@ -157,9 +161,149 @@ fn free_form_arguments_keep_the_digits_of_their_integers() {
         let values: Value = serde_json::from_str(&params).unwrap();
         let values = values["arguments"].as_object().unwrap().clone();
         let mut arguments = Arguments::read(values, &plan, &params);
-        arguments.coerce(&plan);
+        arguments.coerce(&plan, &WireLimits::default());
         let args: Args = arguments.parse().unwrap();
         assert_eq!(args.anything.get().replace(' ', ""), text.replace(' ', ""));
         assert!(args.flag);
     }
+}
+
+/// What the arguments are after they were put right.
+fn read(schema: Value, arguments: Value) -> Value {
+    let plan = Plan::of(schema.as_object().unwrap());
+    let mut arguments = Arguments::from(arguments.as_object().unwrap().clone());
+    arguments.coerce(&plan, &WireLimits::default());
+    Value::Object(arguments.values)
+}
+
+#[test]
+fn null_is_as_if_it_were_left_out_where_that_is_allowed() {
+    let tree = json!({ "type": "object", "properties": {
+        "left": { "$ref": "#/$defs/tree" }, "value": { "type": "integer" } } });
+    let schema = json!({
+        "type": "object",
+        "$defs": { "tree": tree },
+        "properties": {
+            "needed": { "type": "integer" },
+            "length": { "type": "integer", "default": 12 },
+            "either": { "anyOf": [{ "type": "string" }, { "type": "boolean" }] },
+            "hole": { "anyOf": [{ "type": "string" }, { "type": "null" }] },
+            "anything": {},
+            "whatever": true,
+            "nested": { "type": "object", "properties": { "a": { "type": "integer" } } },
+            "list": { "type": "array", "items": { "type": "object", "properties": { "a": { "type": "integer" } } } },
+            "by_name": { "type": "object", "additionalProperties": {
+                "type": "object", "properties": { "a": { "type": "integer" } } } },
+            "tree": { "$ref": "#/$defs/tree" },
+        },
+        "required": ["needed"],
+    });
+    for (given, expected) in [
+        (
+            json!({ "length": null, "either": null, "tree": null }),
+            json!({}),
+        ),
+        (json!({ "needed": null }), json!({ "needed": null })),
+        (
+            json!({ "hole": null, "anything": null, "whatever": null, "unknown": null }),
+            json!({ "hole": null, "anything": null, "whatever": null, "unknown": null }),
+        ),
+        (
+            json!({ "nested": { "a": null, "b": null }, "list": [{ "a": null }, { "a": "1" }] }),
+            json!({ "nested": { "b": null }, "list": [{}, { "a": 1 }] }),
+        ),
+        (
+            json!({ "by_name": { "x": { "a": null }, "y": { "a": "1" } } }),
+            json!({ "by_name": { "x": {}, "y": { "a": 1 } } }),
+        ),
+        (
+            json!({ "tree": { "left": { "left": { "left": null, "value": "7" }, "value": null } } }),
+            json!({ "tree": { "left": { "left": { "value": 7 } } } }),
+        ),
+    ] {
+        assert_eq!(read(schema.clone(), given.clone()), expected, "{given}");
+    }
+}
+
+#[test]
+fn json_in_a_string_is_read_where_no_string_may_stand() {
+    let number = json!({ "type": "integer" });
+    let object = json!({ "type": "object", "properties": { "a": number, "o": {
+        "type": "object", "properties": { "b": number } } } });
+    let schema = json!({ "type": "object", "properties": {
+        "object": object,
+        "list": { "type": "array", "items": object },
+        "either": { "anyOf": [{ "type": "string" }, { "type": "object" }] },
+        "choice": { "anyOf": [{ "const": "[x]" }, { "type": "array" }] },
+        "text": { "type": "string" },
+        "any": {},
+    } });
+    for (given, expected) in [
+        (
+            json!({ "object": r#"{"a": "1"}"# }),
+            json!({ "object": { "a": 1 } }),
+        ),
+        (json!({ "object": " {} " }), json!({ "object": {} })),
+        (
+            json!({ "list": r#"[{"a": 1}, {"a": null}]"# }),
+            json!({ "list": [{ "a": 1 }, {}] }),
+        ),
+        (
+            json!({ "list": [r#"{"a": 1}"#, { "o": r#"{"b": "2"}"# }] }),
+            json!({ "list": [{ "a": 1 }, { "o": { "b": 2 } }] }),
+        ),
+        // Twice.
+        (
+            json!({ "object": json!({ "o": r#"{"b": 2}"# }).to_string() }),
+            json!({ "object": { "o": { "b": 2 } } }),
+        ),
+        // Where a string may stand, it is one.
+        (
+            json!({ "either": "{}", "choice": "[]", "text": "{}", "any": "{}" }),
+            json!({ "either": "{}", "choice": "[]", "text": "{}", "any": "{}" }),
+        ),
+    ] {
+        assert_eq!(read(schema.clone(), given.clone()), expected, "{given}");
+    }
+    // What is not what it should be stays, and validation finds the words.
+    let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    for text in [
+        "[]",
+        "{",
+        "{} {}",
+        "{'a': 1}",
+        r#"{"a": NaN}"#,
+        r#"{"a": 1, "a": 2}"#,
+        r#"{"$serde_json::private::RawValue": "1"}"#,
+        &format!(r#"{{"x": {}}}"#, deep(64)),
+        &format!(r#"{{"x": [{}0]}}"#, "0,".repeat(50_000)),
+    ] {
+        let given = json!({ "object": text });
+        assert_eq!(read(schema.clone(), given.clone()), given);
+    }
+    let within = json!({ "object": format!(r#"{{"x": {}}}"#, deep(61)) });
+    assert!(read(schema.clone(), within)["object"].is_object());
+    let shared = json!({ "list": vec![format!(r#"{{"x": [{}0]}}"#, "0,".repeat(30_000)); 2] });
+    let read = read(schema, shared);
+    assert!(
+        read["list"][0].is_object() && read["list"][1].is_string(),
+        "the bound is one for all"
+    );
+}
+
+#[test]
+fn json_in_a_string_keeps_its_digits_too() {
+    #[derive(serde::Deserialize)]
+    struct Args {
+        anything: Box<RawValue>,
+    }
+    let schema = json!({ "type": "object", "properties": { "anything": { "type": "object" } } });
+    let text = r#"{"n":1180591620717411303424}"#;
+    let mut arguments = Arguments::from(json!({ "anything": text }).as_object().unwrap().clone());
+    arguments.coerce(
+        &Plan::of(schema.as_object().unwrap()),
+        &WireLimits::default(),
+    );
+    let args: Args = arguments.parse().unwrap();
+    assert_eq!(args.anything.get(), text);
 }

@@ -9,7 +9,9 @@ mod components;
 mod effects;
 mod integer;
 pub(crate) mod mirrored;
+mod nulls;
 mod pages;
+mod plan;
 mod prompt;
 mod registry;
 mod resource;
@@ -36,7 +38,7 @@ pub(crate) use template::PreparedTemplate;
 pub use template::ResourceTemplate;
 pub(crate) use tool::PreparedTool;
 pub use tool::{NoArgs, TaskSupport, Tool};
-pub(crate) use uri_template::{is_uri, normalize};
+pub(crate) use uri_template::{MAX_URI, is_uri, lower_scheme, normalize};
 
 use std::time::Duration;
 

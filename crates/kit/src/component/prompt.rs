@@ -9,10 +9,15 @@ use serde_json::Value;
 
 use crate::context::Ctx;
 use crate::error::{Error, Result};
+use crate::wire::WireLimits;
 
+use super::arguments::Arguments;
 use super::completion::{Completers, Completion, Typing};
-use super::schema;
+use super::schema::{self, Compiled};
 use super::{Handler, Settings, common_builders};
+
+/// Bytes of one argument, unless a prompt says otherwise.
+const ARGUMENT_BYTES: usize = 64 << 10;
 
 /// A prompt: messages for a model, made from named texts.
 ///
@@ -35,12 +40,17 @@ pub struct Prompt {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
     pub(crate) completers: Completers,
-    pub(crate) handler: Handler<JsonObject, GetPromptResult>,
+    /// Bytes of one argument.
+    pub(crate) argument_bytes: usize,
+    schema: JsonObject,
+    /// The schema, made ready when the prompt is added to a server.
+    compiled: Option<Compiled>,
+    pub(crate) handler: Handler<Arguments, GetPromptResult>,
 }
 
 impl Prompt {
-    /// A prompt called `name`. The members of `A` are its arguments; they are strings on the wire,
-    /// so `A` has `String` and `Option<String>` members.
+    /// A prompt called `name`. The members of `A` are its arguments. They are strings on the wire,
+    /// and read leniently (`"7"` is 7) and checked against the bounds that `A` declares.
     pub fn new<A, R, F, Fut>(name: &'static str, handler: F) -> Self
     where
         A: DeserializeOwned + JsonSchema + Send + 'static,
@@ -48,7 +58,8 @@ impl Prompt {
         F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R>> + Send + 'static,
     {
-        let arguments = arguments(&schema::input::<A>());
+        let schema = schema::input::<A>();
+        let arguments = arguments(&schema);
         Self {
             definition: Definition::new(
                 name,
@@ -57,18 +68,19 @@ impl Prompt {
             ),
             settings: Settings::default(),
             completers: Completers::default(),
-            handler: Box::new(move |ctx, arguments| {
-                match serde_json::from_value::<A>(Value::Object(arguments)) {
-                    Ok(arguments) => {
-                        let render = handler(ctx, arguments);
-                        Box::pin(async move { Ok(render.await?.into_prompt()) })
-                    }
-                    Err(_) => Box::pin(async move {
-                        Err(Error::invalid_params(format!(
-                            "The arguments of the prompt '{name}' do not fit."
-                        )))
-                    }),
+            argument_bytes: ARGUMENT_BYTES,
+            schema,
+            compiled: None,
+            handler: Box::new(move |ctx, arguments| match arguments.parse::<A>() {
+                Ok(arguments) => {
+                    let render = handler(ctx, arguments);
+                    Box::pin(async move { Ok(render.await?.into_prompt()) })
                 }
+                Err(_) => Box::pin(async move {
+                    Err(Error::invalid_params(format!(
+                        "The arguments of the prompt '{name}' do not fit."
+                    )))
+                }),
             }),
         }
     }
@@ -82,6 +94,13 @@ impl Prompt {
         Fut: Future<Output = Result<Completion>> + Send + 'static,
     {
         self.completers.add(argument.into(), complete);
+        self
+    }
+
+    /// Bytes that one argument may have, also while it is completed. Default 64 KiB. A bound of one
+    /// of them, in characters, is declared where the argument is: `#[schemars(length(max = 80))]`.
+    pub fn argument_bytes(mut self, bytes: usize) -> Self {
+        self.argument_bytes = bytes;
         self
     }
 
@@ -99,6 +118,7 @@ impl Prompt {
         self.definition
             .meta
             .get_or_insert_with(|| self.settings.meta());
+        self.compiled = Some(Compiled::new(&self.schema)?);
         match self.completers.stranger(|name| self.has_argument(name)) {
             Some(name) => Err(format!(
                 "it completes '{name}', which is none of its arguments"
@@ -112,24 +132,41 @@ impl Prompt {
         declared.into_iter().any(|argument| argument.name == name)
     }
 
-    /// Refuses unknown shapes before the handler sees them: every value a string, none missing.
-    pub(crate) fn check(&self, given: &JsonObject) -> Result<()> {
-        if let Some((name, _)) = given.iter().find(|(_, value)| !value.is_string()) {
+    /// Reads arguments as their types and checks them: strings within their bound, none missing.
+    pub(crate) fn check(&self, given: JsonObject) -> Result<Arguments> {
+        let mut arguments = Arguments::from(given);
+        let Some(compiled) = &self.compiled else {
+            return Ok(arguments);
+        };
+        arguments.strip_unknown(&compiled.plan);
+        // As if it were left out, also where it must not be.
+        arguments.values.retain(|_, value| !value.is_null());
+        for (name, value) in &arguments.values {
+            let why = match value {
+                Value::String(text) if text.len() <= self.argument_bytes => continue,
+                Value::String(_) => format!("can have at most {} bytes", self.argument_bytes),
+                _ => "must be a string".to_owned(),
+            };
+            let sentence = format!("The prompt argument '{name}' {why}.");
+            return Err(Error::invalid_params(sentence));
+        }
+        let missing = |name: &&str| !arguments.values.contains_key(*name);
+        if let Some(name) = schema::required(&self.schema).find(missing) {
+            let sentence = format!("The prompt argument '{name}' is required.");
+            return Err(Error::invalid_params(sentence));
+        }
+        arguments.coerce(&compiled.plan, &WireLimits::default());
+        let values = Value::Object(std::mem::take(&mut arguments.values));
+        if let Some(complaint) = compiled.complain(&values) {
             return Err(Error::invalid_params(format!(
-                "The prompt argument '{name}' must be a string."
+                "Invalid arguments for the prompt '{}': {complaint}.",
+                self.name()
             )));
         }
-        let declared = self.definition.arguments.as_deref().unwrap_or_default();
-        match declared
-            .iter()
-            .find(|a| a.required == Some(true) && !given.contains_key(&a.name))
-        {
-            Some(missing) => Err(Error::invalid_params(format!(
-                "The prompt argument '{}' is required.",
-                missing.name
-            ))),
-            None => Ok(()),
+        if let Value::Object(values) = values {
+            arguments.values = values;
         }
+        Ok(arguments)
     }
 }
 
@@ -169,5 +206,69 @@ impl IntoPrompt for Vec<PromptMessage> {
 impl IntoPrompt for GetPromptResult {
     fn into_prompt(self) -> GetPromptResult {
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema)]
+    struct Args {
+        #[schemars(length(max = 20))]
+        text: String,
+        number: Option<u8>,
+        list: Option<Vec<i32>>,
+    }
+
+    fn check(given: Value) -> Result<Args, String> {
+        let render = async |_: Ctx, args: Args| Ok(args.text);
+        let prompt = Prompt::new("p", render).argument_bytes(30);
+        let prompt = prompt.prepare().unwrap_or_else(|why| panic!("{why}"));
+        let given = given.as_object().cloned().unwrap_or_default();
+        match prompt.check(given) {
+            Ok(arguments) => arguments.parse().map_err(|error| error.to_string()),
+            Err(error) => Err(format!("{error:?}")),
+        }
+    }
+
+    #[test]
+    fn arguments_are_read_as_their_types() {
+        let args = check(json!({ "text": "x", "number": "7", "list": "[1,\"2\"]", "more": "x" }));
+        let args = args.unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!((&*args.text, args.number), ("x", Some(7)));
+        assert_eq!(args.list, Some(vec![1, 2]));
+        let nulls = check(json!({ "text": "x", "number": null, "list": null }));
+        assert!(nulls.is_ok_and(|args| args.number.is_none() && args.list.is_none()));
+    }
+
+    #[test]
+    fn a_refusal_names_the_argument_and_its_bound() {
+        for (given, words) in [
+            (json!({}), ["'text'", "required"]),
+            (json!({ "text": null }), ["'text'", "required"]),
+            (json!({ "text": 5 }), ["'text'", "string"]),
+            // Bytes of any argument, and characters of this one.
+            (
+                json!({ "text": "\u{e9}".repeat(16) }),
+                ["'text'", "30 bytes"],
+            ),
+            (
+                json!({ "text": "x".repeat(21) }),
+                ["'text'", "20 characters"],
+            ),
+            (json!({ "text": "x", "number": "300" }), ["'number'", "255"]),
+            (json!({ "text": "x", "list": "[1" }), ["'list'", "array"]),
+        ] {
+            let why = check(given.clone()).err().unwrap_or_default();
+            assert!(
+                words.iter().all(|word| why.contains(word)),
+                "{given}: {why}"
+            );
+        }
+        assert!(check(json!({ "text": "\u{e9}".repeat(15) })).is_ok());
     }
 }

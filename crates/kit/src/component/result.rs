@@ -56,7 +56,8 @@ impl ToolResult {
         self
     }
 
-    /// Says that the call failed; the content says why.
+    /// Says that the call failed; the content says why, and structured content is not sent: clients
+    /// would show it instead of the sentence, or look in it for what the output schema promises.
     pub fn error(mut self) -> Self {
         self.is_error = true;
         self
@@ -65,7 +66,7 @@ impl ToolResult {
     pub(crate) fn into_wire(self) -> CallToolResult {
         let mut result = CallToolResult::success(self.content);
         result.result_type = None;
-        result.structured_content = self.structured;
+        result.structured_content = self.structured.filter(|_| !self.is_error);
         result.is_error = Some(self.is_error);
         result.meta = (!self.meta.is_empty()).then(|| MetaObject::from(self.meta));
         result
@@ -121,5 +122,23 @@ impl<T: Serialize + JsonSchema> IntoToolResult for T {
             result.structured = Some(value);
         }
         Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_a_sentence_and_no_structured_content() {
+        let told = || ToolResult::text("No.").structured(json!({ "result": [] }));
+        let wire = serde_json::to_value(told().error().into_wire()).unwrap_or_default();
+        assert_eq!(wire["content"][0]["text"], "No.");
+        assert_eq!(
+            (&wire["isError"], wire.get("structuredContent")),
+            (&json!(true), None)
+        );
+        let wire = serde_json::to_value(told().into_wire()).unwrap_or_default();
+        assert!(wire["structuredContent"].is_object());
     }
 }

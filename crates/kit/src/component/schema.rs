@@ -1,7 +1,5 @@
 //! JSON Schemas from Rust types, and what is compiled from them once: a validator, and a plan for
-//! reading arguments leniently.
-
-use std::collections::HashMap;
+//! reading arguments leniently ([`super::plan`]).
 
 use jsonschema::Validator;
 use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
@@ -9,6 +7,9 @@ use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use schemars::generate::{Contract, SchemaSettings};
 use serde_json::{Value, json};
+
+use super::nulls;
+use super::plan::Plan;
 
 /// The only dialect of JSON Schema that is read; it is what a schema without `$schema` is in.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -28,6 +29,7 @@ fn of<T: JsonSchema + ?Sized>(contract: Contract) -> JsonObject {
         .into_root_schema_for::<T>()
         .to_value();
     tidy(&mut schema);
+    nulls::settle(&mut schema);
     match schema {
         Value::Object(mut schema) => {
             // The name of the Rust type.
@@ -52,15 +54,20 @@ fn tidy(schema: &mut Value) {
     if numeric {
         schema.shift_remove("format");
     }
+    subschemas(schema, tidy);
+}
+
+/// Visits the schemas directly inside a schema.
+pub(super) fn subschemas(schema: &mut JsonObject, visit: fn(&mut Value)) {
     for (keyword, value) in schema.iter_mut() {
         match value {
             Value::Object(named) if NAMED.contains(&keyword.as_str()) => {
-                named.values_mut().for_each(tidy)
+                named.values_mut().for_each(visit)
             }
-            Value::Array(several) => several.iter_mut().for_each(tidy),
             // Values, not schemas.
             _ if matches!(keyword.as_str(), "default" | "const" | "enum" | "examples") => {}
-            other => tidy(other),
+            Value::Array(several) => several.iter_mut().for_each(visit),
+            other => visit(other),
         }
     }
 }
@@ -69,8 +76,7 @@ fn is_numeric(kind: &str) -> bool {
     matches!(kind, "integer" | "number")
 }
 
-/// The schema of a tool's or prompt's arguments: always an object, closed, nullable members that
-/// may be absent default to `null`.
+/// The schema of a tool's or prompt's arguments: always an object, and closed.
 pub(crate) fn input<T: JsonSchema>() -> JsonObject {
     let mut schema = of::<T>(Contract::Deserialize);
     schema.shift_remove("description");
@@ -78,17 +84,6 @@ pub(crate) fn input<T: JsonSchema>() -> JsonObject {
     schema
         .entry("additionalProperties")
         .or_insert(Value::Bool(false));
-    let required: Vec<String> = required(&schema).map(str::to_owned).collect();
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        for (name, property) in properties.iter_mut() {
-            if let Value::Object(property) = property
-                && !required.contains(name)
-                && Plan::of(property).nullable
-            {
-                property.entry("default").or_insert(Value::Null);
-            }
-        }
-    }
     schema
 }
 
@@ -119,13 +114,13 @@ pub(crate) fn form<T: JsonSchema>() -> (JsonObject, bool) {
         schema.shift_remove("additionalProperties");
         if let Some(Value::Object(members)) = schema.get_mut("properties") {
             for member in members.values_mut().filter_map(Value::as_object_mut) {
-                without_null(member);
+                nulls::remove(member);
                 name_choices(member);
             }
         }
         return (schema, false);
     }
-    let optional = without_null(&mut schema);
+    let optional = nulls::remove(&mut schema);
     name_choices(&mut schema);
     schema.entry("title").or_insert_with(|| json!("Value"));
     let required: &[&str] = if optional { &[] } else { &["value"] };
@@ -137,38 +132,6 @@ pub(crate) fn form<T: JsonSchema>() -> (JsonObject, bool) {
         unreachable!()
     };
     (wrapped, true)
-}
-
-/// A member of a form is left out instead of being `null`, and forms have no schema for `null`; says
-/// whether it could be.
-fn without_null(member: &mut JsonObject) -> bool {
-    let mut could = false;
-    let is_null = |kind: &Value| kind == "null" || kind.get("type").is_some_and(|t| t == "null");
-    for keyword in ["type", "anyOf"] {
-        let Some(Value::Array(kinds)) = member.get_mut(keyword) else {
-            continue;
-        };
-        let before = kinds.len();
-        kinds.retain(|kind| !is_null(kind));
-        could |= kinds.len() < before;
-        if let ([only], true) = (&**kinds, could) {
-            let only = only.clone();
-            member.shift_remove(keyword);
-            match only {
-                Value::Object(only) => member.extend(only),
-                only => drop(member.insert(keyword.into(), only)),
-            }
-        }
-    }
-    if could {
-        if let Some(Value::Array(values)) = member.get_mut("enum") {
-            values.retain(|value| !value.is_null());
-        }
-        if member.get("default").is_some_and(Value::is_null) {
-            member.shift_remove("default");
-        }
-    }
-    could
 }
 
 /// Choices that have something to say of themselves, as forms have them: a `const` and a title.
@@ -285,70 +248,6 @@ fn explain(error: &ValidationError<'_>) -> String {
         }
         ValidationErrorKind::Enum { options } => format!("{member} must be one of {options}"),
         _ => format!("{member} {}", error.masked_with("has a value that")),
-    }
-}
-
-/// What may be put right in a value before it is validated, read off its schema.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub(crate) struct Plan {
-    pub(crate) integer: bool,
-    pub(crate) number: bool,
-    pub(crate) boolean: bool,
-    pub(crate) string: bool,
-    pub(crate) nullable: bool,
-    pub(crate) properties: HashMap<String, Plan>,
-    pub(crate) items: Option<Box<Plan>>,
-    /// Whether there may be members besides `properties`: then none is unknown.
-    pub(crate) open: bool,
-}
-
-impl Plan {
-    pub(crate) fn of(schema: &JsonObject) -> Self {
-        let mut plan = Self::default();
-        plan.read(schema);
-        plan.open = schema.get("additionalProperties") != Some(&Value::Bool(false))
-            || schema.contains_key("patternProperties");
-        plan
-    }
-
-    fn read(&mut self, schema: &JsonObject) {
-        match schema.get("type") {
-            Some(Value::String(kind)) => self.allow(kind),
-            Some(Value::Array(kinds)) => kinds
-                .iter()
-                .filter_map(Value::as_str)
-                .for_each(|kind| self.allow(kind)),
-            _ => {}
-        }
-        for alternatives in ["anyOf", "oneOf"]
-            .iter()
-            .filter_map(|key| schema.get(*key)?.as_array())
-        {
-            alternatives
-                .iter()
-                .filter_map(Value::as_object)
-                .for_each(|one| self.read(one));
-        }
-        if let Some(Value::Object(properties)) = schema.get("properties") {
-            for (name, property) in properties {
-                let plan = property.as_object().map(Self::of).unwrap_or_default();
-                self.properties.insert(name.clone(), plan);
-            }
-        }
-        if let Some(Value::Object(items)) = schema.get("items") {
-            self.items = Some(Box::new(Self::of(items)));
-        }
-    }
-
-    fn allow(&mut self, kind: &str) {
-        match kind {
-            "integer" => self.integer = true,
-            "number" => self.number = true,
-            "boolean" => self.boolean = true,
-            "string" => self.string = true,
-            "null" => self.nullable = true,
-            _ => {}
-        }
     }
 }
 

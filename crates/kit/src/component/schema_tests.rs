@@ -33,12 +33,137 @@ fn input_is_closed_flat_and_described() {
         json!({"type": "integer", "minimum": 1, "maximum": 9, "description": "How many."})
     );
     let name = &schema["properties"]["name"];
-    assert_eq!(name["type"], json!(["string", "null"]));
-    assert_eq!(name["default"], Value::Null);
+    assert_eq!(
+        *name,
+        json!({"type": "string", "description": "Perhaps a name."})
+    );
+    assert_eq!(schema["properties"]["nested"]["type"], "object");
     let text = schema.to_string();
     for noise in ["$ref", "$defs", "$schema", "\"title\"", "Not shown"] {
         assert!(!text.contains(noise), "{noise} in {text}");
     }
+}
+
+/// Every way in which a type can be optional.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[allow(dead_code)]
+struct Optional {
+    text: Option<String>,
+    #[schemars(range(min = 1))]
+    number: Option<u8>,
+    #[serde(default)]
+    flag: bool,
+    #[serde(default = "ten")]
+    ten: Option<u64>,
+    plain: Option<Plain>,
+    /// Of the member.
+    colour: Option<Colour>,
+    either: Option<Either>,
+    nested: Option<Nested>,
+    list: Option<Vec<Nullable>>,
+    holes: Option<Vec<Option<i32>>>,
+    by_name: Option<std::collections::BTreeMap<String, Option<bool>>>,
+    tree: Option<Box<Tree>>,
+    anything: Option<Value>,
+}
+
+fn ten() -> Option<u64> {
+    Some(10)
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+enum Plain {
+    A,
+    B,
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Either {
+    Text(String),
+    Flag(bool),
+}
+
+#[derive(Deserialize, Serialize, JsonSchema)]
+struct Nullable {
+    inner: Option<i32>,
+}
+
+/// Only a recursive type keeps its references.
+#[derive(Deserialize, Serialize, JsonSchema)]
+struct Tree {
+    left: Option<Box<Tree>>,
+    value: Option<i32>,
+}
+
+#[test]
+fn what_is_optional_has_the_schema_of_its_value() {
+    let schema = Value::Object(input::<Optional>());
+    assert_eq!(schema.get("required"), None);
+    let properties = &schema["properties"];
+    for (name, kind) in [
+        ("text", "string"),
+        ("number", "integer"),
+        ("flag", "boolean"),
+        ("ten", "integer"),
+        ("plain", "string"),
+        ("nested", "object"),
+        ("list", "array"),
+        ("holes", "array"),
+        ("by_name", "object"),
+    ] {
+        assert_eq!(properties[name]["type"], kind, "{name}");
+    }
+    assert_eq!(properties["number"]["minimum"], 1);
+    assert_eq!(properties["ten"]["default"], 10);
+    assert_eq!(properties["plain"]["enum"], json!(["A", "B"]));
+    assert_eq!(properties["colour"]["description"], "Of the member.");
+    assert!(properties["colour"]["oneOf"].is_array());
+    assert_eq!(
+        properties["either"],
+        json!({"anyOf": [{"type": "string"}, {"type": "boolean"}]})
+    );
+    let inner = &properties["list"]["items"]["properties"]["inner"];
+    assert_eq!(*inner, json!({"type": "integer"}));
+    let tree = &properties["tree"]["properties"];
+    assert_eq!(tree["left"], json!({"$ref": "#/$defs/Tree"}));
+    assert_eq!(schema["$defs"]["Tree"]["properties"], *tree);
+    // Here `null` is a value.
+    let integer_or_null = json!({"anyOf": [{"type": "integer"}, {"type": "null"}]});
+    assert_eq!(properties["holes"]["items"], integer_or_null);
+    assert_eq!(
+        properties["by_name"]["additionalProperties"]["anyOf"][1],
+        json!({"type": "null"})
+    );
+    assert!(!schema.to_string().contains(r#""null"]"#), "{schema}");
+}
+
+#[test]
+fn what_an_answer_may_leave_out_is_not_null_and_what_it_never_does_may_be() {
+    #[derive(Serialize, JsonSchema)]
+    struct Answer {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        kept: Option<String>,
+    }
+    let (schema, _) = output::<Answer>();
+    let shown = Value::Object(schema.clone());
+    assert_eq!(shown["properties"]["note"], json!({"type": "string"}));
+    assert_eq!(
+        shown["properties"]["kept"],
+        json!({"anyOf": [{"type": "string"}, {"type": "null"}]})
+    );
+    assert_eq!(shown["required"], json!(["kept"]));
+    let compiled = Compiled::new(&schema).unwrap();
+    for note in [None, Some("x".to_owned())] {
+        let answer = Answer { note, kept: None };
+        assert_eq!(compiled.complain(&json!(answer)), None);
+    }
+    let (wrapped, _) = output::<Option<u8>>();
+    assert_eq!(
+        wrapped["properties"]["result"]["anyOf"][1],
+        json!({"type": "null"})
+    );
 }
 
 #[test]
@@ -89,7 +214,7 @@ fn a_schema_that_points_elsewhere_is_refused() {
 }
 
 /// Enough to choose from.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[allow(dead_code)]
 enum Colour {
     /// Like the sky.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::context::Ctx;
 use crate::error::{Error, Result};
+use crate::wire::WireLimits;
 
 use super::arguments::Arguments;
 use super::completion::{Completers, Completion, Typing};
@@ -144,10 +145,7 @@ impl PreparedTemplate {
             ));
         }
         let variables = Compiled::new(&template.variables)?;
-        if let Some(name) = matcher
-            .variables()
-            .find(|name| !variables.plan.properties.contains_key(*name))
-        {
+        if let Some(name) = matcher.variables().find(|name| !variables.plan.has(name)) {
             return Err(format!(
                 "the variable '{name}' is no member of the arguments"
             ));
@@ -178,7 +176,7 @@ impl PreparedTemplate {
 
     /// Reads the variables as their types and checks them.
     pub(crate) fn check(&self, mut variables: Arguments) -> Result<Arguments> {
-        variables.coerce(&self.variables.plan);
+        variables.coerce(&self.variables.plan, &WireLimits::default());
         let values = Value::Object(std::mem::take(&mut variables.values));
         if let Some(complaint) = self.variables.complain(&values) {
             return Err(Error::invalid_params(format!(

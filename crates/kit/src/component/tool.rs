@@ -162,8 +162,7 @@ impl Tool {
     /// Has HTTP clients repeat an argument in the header `Mcp-Param-<header>`, so that proxies can
     /// route by it (SEP-2243); a request whose header and argument differ is refused.
     ///
-    /// Only for a string, an integer or a boolean that is no secret. One that may be absent cannot
-    /// be `null` any more, because clients drop tools that mirror what may be.
+    /// Only for a string, an integer or a boolean that is no secret, and that cannot be `null`.
     pub fn mirrored(mut self, argument: &str, header: impl Into<String>) -> Self {
         let schema = Arc::make_mut(&mut self.definition.input_schema);
         mirrored::annotate(schema, argument, header.into());

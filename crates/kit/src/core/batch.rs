@@ -9,7 +9,9 @@ use crate::wire::{Malformed, Message, RpcError};
 
 use super::call::{Answer, Call, Event, Reply};
 use super::connection::Connection;
+use super::era::{HttpSignals, Route};
 use super::inbound::Inbound;
+use super::method;
 use super::server::Server;
 
 /// The only revision with batches.
@@ -27,6 +29,7 @@ impl Batch {
         server: &Server,
         connection: &Arc<Connection>,
         members: Vec<Result<Message<'_>, Malformed>>,
+        http: Option<HttpSignals<'_>>,
     ) -> Reply {
         if connection
             .peer()
@@ -43,7 +46,7 @@ impl Batch {
         };
         for member in members {
             let inbound = match member {
-                Ok(message) => Inbound::new(message, None),
+                Ok(message) => Inbound::new(message, http),
                 Err(Malformed { id, error }) => {
                     batch.answers.push(Answer::error(id.as_ref(), &error).body);
                     continue;
@@ -51,6 +54,15 @@ impl Batch {
             };
             if inbound.is_initialize() {
                 let error = RpcError::invalid_request("\"initialize\" cannot be part of a batch.");
+                batch
+                    .answers
+                    .push(Answer::error(inbound.request_id(), &error).body);
+                continue;
+            }
+            if inbound.route != Route::Legacy || inbound.method().is_some_and(method::is_modern) {
+                let error = RpcError::invalid_request(
+                    "A batch holds messages of protocol revision 2025-03-26 only; send this one by itself.",
+                );
                 batch
                     .answers
                     .push(Answer::error(inbound.request_id(), &error).body);
@@ -66,6 +78,10 @@ impl Batch {
             true => Reply::Accepted,
             false => Reply::Batch(batch),
         }
+    }
+
+    pub(super) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter()
     }
 
     /// As [`Call::poll_event`]; the answer is the array of all answers.
@@ -97,6 +113,7 @@ impl Batch {
         Poll::Ready(Some(Event::Answer(Answer {
             body: body.into(),
             error: None,
+            retry_after: None,
         })))
     }
 }

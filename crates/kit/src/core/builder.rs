@@ -13,6 +13,7 @@ use crate::component::{
 };
 use crate::context::Facts;
 use crate::keys::KeyRing;
+use crate::limits::Shares;
 use crate::middleware::{self, CacheConfig, Middleware};
 use crate::skills::Skills;
 use crate::store::{MemoryNonces, NonceStore};
@@ -21,6 +22,7 @@ use crate::wire::WireLimits;
 
 use super::bus::News;
 use super::server::{Inner, Server};
+use super::subscriptions::Subscriptions;
 
 /// How long modern clients may keep the lists: those that listen hear of a change at once, and a
 /// restart with other components is noticed within this time.
@@ -43,16 +45,40 @@ pub struct CallLimits {
     pub timeout: Duration,
     /// Time the client has to answer a question (elicitation, sampling). Default 10 min.
     pub ask_timeout: Duration,
+    /// Time after which a question of a legacy session over HTTP ends that nobody can hear: the
+    /// response that carries it is not read. A client that resumes the response before that keeps its
+    /// question. Default 60 s.
+    pub ask_unread: Duration,
+    /// Questions that one legacy session, or stdio process, is asked at a time. A call that asks one
+    /// more is told that it was not asked. Default 16.
+    pub questions_per_session: usize,
+    /// Questions of one caller that wait for legacy clients. Default 256.
+    pub questions_per_caller: usize,
+    /// Questions that wait for legacy clients in all. A call that waits takes no place among those
+    /// in flight; once it is answered it goes on in any case, so there can be this many more of them
+    /// than [`CallLimits::in_flight`] for a moment. Default 1,024.
+    pub questions: usize,
     /// Rounds of questions that one call of a modern client may have; each of them may take
     /// [`CallLimits::ask_timeout`]. Default 8.
     pub ask_rounds: usize,
     /// Bytes of what such a call carries from round to round. Default 64 KiB.
     pub ask_state_bytes: usize,
-    /// Subscriptions (`subscriptions/listen`) open in all. Default 512.
+    /// Subscriptions (`subscriptions/listen`) of one caller. Default 128.
+    pub subscriptions_per_caller: usize,
+    /// Subscriptions open in all. A caller never has more than are left for others; they take nothing
+    /// from calls. Default 512.
     pub subscriptions: usize,
+    /// Time that a subscription lasts at least. When there is no place for another, the oldest one
+    /// that has lasted so long ends with its result, which tells its client to come back, unless its
+    /// caller has no more of them than the one who comes. Default 60 s.
+    pub subscription_turn: Duration,
     /// Requests in flight on one connection. Default 256.
     pub in_flight_per_connection: usize,
-    /// Requests in flight in all. Default 1,024.
+    /// Requests in flight of one caller: of one address, and on loopback of one connection or
+    /// session. Default 256.
+    pub in_flight_per_caller: usize,
+    /// Requests in flight in all, without those that wait for their client and without
+    /// subscriptions. A caller never has more than are left for others. Default 1,024.
     pub in_flight: usize,
     /// Bytes of one result. Default 1 MiB.
     pub result_bytes: usize,
@@ -63,10 +89,17 @@ impl Default for CallLimits {
         Self {
             timeout: Duration::from_secs(30),
             ask_timeout: Duration::from_secs(600),
+            ask_unread: Duration::from_secs(60),
+            questions_per_session: 16,
+            questions_per_caller: 256,
+            questions: 1024,
             ask_rounds: 8,
             ask_state_bytes: 64 << 10,
+            subscriptions_per_caller: 128,
             subscriptions: 512,
+            subscription_turn: Duration::from_secs(60),
             in_flight_per_connection: 256,
+            in_flight_per_caller: 256,
             in_flight: 1024,
             result_bytes: 1 << 20,
         }
@@ -279,6 +312,9 @@ impl ServerBuilder {
         let facts = Arc::new(Facts {
             server: self.info,
             ask_timeout: self.calls.ask_timeout,
+            ask_unread: self.calls.ask_unread,
+            questions_per_session: self.calls.questions_per_session,
+            questions: Shares::new(self.calls.questions, self.calls.questions_per_caller),
             components,
         });
         let stack = middleware::stack(&self.calls, self.cache, self.middleware);
@@ -287,6 +323,8 @@ impl ServerBuilder {
             ttl: self.calls.ask_timeout,
             bytes: self.calls.ask_state_bytes,
         };
+        let in_flight = Shares::new(self.calls.in_flight, self.calls.in_flight_per_caller);
+        let subscriptions = Subscriptions::new(&self.calls);
         Ok(Server(Arc::new(Inner {
             facts,
             capabilities,
@@ -301,8 +339,8 @@ impl ServerBuilder {
             wire: self.wire,
             calls: self.calls,
             stack,
-            in_flight: Arc::default(),
-            listening: Arc::default(),
+            in_flight,
+            subscriptions,
         })))
     }
 

@@ -112,7 +112,22 @@ impl Mailbox {
 #[derive(Default)]
 pub(crate) struct Bus {
     listeners: Mutex<Vec<Weak<Mailbox>>>,
-    legacy: Mutex<Vec<Weak<Connection>>>,
+    legacy: Mutex<Legacy>,
+}
+
+/// Legacy clients, some of which may be gone.
+#[derive(Default)]
+struct Legacy {
+    connections: Vec<Weak<Connection>>,
+    /// How many of them there were when those that are gone were last swept out.
+    swept: usize,
+}
+
+impl Legacy {
+    fn sweep(&mut self) {
+        self.connections.retain(|weak| weak.strong_count() > 0);
+        self.swept = self.connections.len();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -138,11 +153,11 @@ impl Bus {
     /// Remembers a legacy client that has introduced itself.
     pub(super) fn remember(&self, connection: &Arc<Connection>) {
         let mut legacy = lock(&self.legacy);
-        // Those that are gone are swept out each time the list has doubled.
-        if legacy.len().is_power_of_two() {
-            legacy.retain(|weak| weak.strong_count() > 0);
+        // Each time the list has doubled, so that none costs more than a few looks.
+        if legacy.connections.len() > 2 * legacy.swept {
+            legacy.sweep();
         }
-        legacy.push(Arc::downgrade(connection));
+        legacy.connections.push(Arc::downgrade(connection));
     }
 
     /// Tells everybody who wants to know.
@@ -172,14 +187,12 @@ impl Bus {
     }
 
     fn tell_legacy(&self, message: &Bytes, wanted: impl Fn(&Connection) -> bool) {
-        let mut connections = Vec::new();
-        lock(&self.legacy).retain(|weak| match weak.upgrade() {
-            Some(connection) => {
-                connections.push(connection);
-                true
-            }
-            None => false,
-        });
+        let connections: Vec<_> = {
+            let mut legacy = lock(&self.legacy);
+            legacy.sweep();
+            let all = legacy.connections.iter();
+            all.filter_map(Weak::upgrade).collect()
+        };
         for connection in connections.iter().filter(|connection| wanted(connection)) {
             connection.push(message.clone());
         }
@@ -218,6 +231,27 @@ mod tests {
             2,
             "the one that left is swept out"
         );
+    }
+
+    /// However many are there when one comes and one goes: looking at all of them each time would
+    /// let a flood of handshakes cost their product.
+    #[test]
+    fn clients_that_come_and_go_are_forgotten_and_looked_at_seldom() {
+        for there in [0, 1, 63, 64, 65] {
+            let bus = Bus::default();
+            let connection = || Connection::new(Principal::ANONYMOUS);
+            let stay: Vec<_> = (0..there).map(|_| connection()).collect();
+            stay.iter().for_each(|connection| bus.remember(connection));
+            let mut sweeps = 0;
+            for _ in 0..1000 {
+                let before = lock(&bus.legacy).connections.len();
+                bus.remember(&connection());
+                let after = lock(&bus.legacy).connections.len();
+                sweeps += usize::from(after <= before);
+                assert!(after <= 2 * there + 2, "{after} of {there}");
+            }
+            assert!(sweeps <= 1000 / there.max(1), "{sweeps} of {there}");
+        }
     }
 
     #[test]

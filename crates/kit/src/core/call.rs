@@ -1,6 +1,7 @@
 //! One request on its way to its answer.
 
 use std::future::poll_fn;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -20,6 +21,8 @@ pub struct Answer {
     pub body: Bytes,
     /// The error code when it is an error: the HTTP transport maps it to a status.
     pub error: Option<Code>,
+    /// Seconds after which trying again may help, if that is known.
+    pub retry_after: Option<NonZeroU32>,
 }
 
 impl Answer {
@@ -27,6 +30,7 @@ impl Answer {
         Self {
             body: wire::result(id, result),
             error: None,
+            retry_after: None,
         }
     }
 
@@ -35,6 +39,7 @@ impl Answer {
         Self {
             body: wire::error(id, error),
             error: Some(error.code),
+            retry_after: error.retry_after,
         }
     }
 }
@@ -65,6 +70,23 @@ impl Exchange {
         match self {
             Self::Call(call) => call.poll_event(cx),
             Self::Batch(batch) => batch.poll_event(cx),
+        }
+    }
+
+    /// Says whether somebody reads what comes of it; until it is said, somebody does. For transports
+    /// whose clients may go and come back: a question that nobody can hear does not wait for long.
+    pub(crate) fn set_read(&self, read: bool) {
+        match self {
+            Self::Call(call) => call.ctx.set_read(read),
+            Self::Batch(batch) => batch.calls().for_each(|call| call.ctx.set_read(read)),
+        }
+    }
+
+    /// Whether all that is left of it waits for its client.
+    pub(crate) fn is_asking(&self) -> bool {
+        match self {
+            Self::Call(call) => call.ctx.is_asking(),
+            Self::Batch(batch) => batch.calls().all(|call| call.ctx.is_asking()),
         }
     }
 
@@ -130,12 +152,14 @@ impl Call {
             self.answer = None;
             return Poll::Ready(None);
         }
-        if let Some(work) = &mut self.work
-            && let Poll::Ready(answer) = work.as_mut().poll(cx)
-        {
-            self.work = None;
-            self.answer = Some(answer);
-            self.ctx.outbox().close();
+        if let Some(work) = &mut self.work {
+            if let Poll::Ready(answer) = work.as_mut().poll(cx) {
+                self.work = None;
+                self.answer = Some(answer);
+                self.ctx.outbox().close();
+            } else if let Some(slot) = &mut self.slot {
+                slot.follow();
+            }
         }
         // What was said before the answer goes out before it.
         if let Some(said) = self.ctx.outbox().poll_next(cx) {

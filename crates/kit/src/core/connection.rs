@@ -6,18 +6,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::futures::Notified;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Ctx, Level};
-use crate::limits::Caller;
+use crate::limits::{Caller, Full, Permit, Share, Shares};
 use crate::principal::Principal;
 use crate::session::Streams;
-use crate::wire::{Code, Id, RpcError};
+use crate::wire::{Code, Id, Outcome, RpcError};
 
 use super::era::Era;
 use super::peer::PeerInfo;
@@ -25,11 +27,21 @@ use super::peer::PeerInfo;
 /// Notifications that may wait for a client that does not read its stream; more are dropped.
 const UNSOLICITED_QUEUE: usize = 64;
 
+/// Streams of them that one connection may have open: GET streams of a legacy session.
+const MAX_LISTENERS: usize = 8;
+
 /// Resources one connection may subscribe to.
 const MAX_SUBSCRIPTIONS: usize = 256;
 
-/// The client's answer to a request of ours: its `result` or its `error`, as JSON text.
-pub(crate) type AskOutcome = Result<Box<str>, Box<str>>;
+/// The client's answer to a request of ours.
+pub(crate) enum AskOutcome {
+    /// Its `result`, as JSON text.
+    Result(Box<str>),
+    /// Its `error`, as JSON text.
+    Error(Box<str>),
+    /// It is neither.
+    Malformed,
+}
 
 /// What one legacy session or stdio process can be told from another by; see
 /// [`Ctx::session`](crate::Ctx::session).
@@ -47,16 +59,40 @@ pub struct Connection {
     leaving: CancellationToken,
     state: Mutex<State>,
     streams: Streams,
+    /// Its caller's places among the calls of the server that it is a connection of.
+    calls: OnceLock<Share>,
+    /// One for each question that its client is asked at a time.
+    questions: OnceLock<Semaphore>,
+    /// Rings when somebody begins to read a response, or nobody does any more.
+    readers: Notify,
 }
 
 #[derive(Default)]
 struct State {
     peer: Option<Arc<PeerInfo>>,
     in_flight: HashMap<Id, Ctx>,
+    /// Those in flight that neither wait for the client nor are subscriptions.
+    working: usize,
     asks: HashMap<u64, oneshot::Sender<AskOutcome>>,
     subscriptions: HashSet<Box<str>>,
-    stream: Option<mpsc::Sender<Bytes>>,
+    /// Where [`Unsolicited`] messages go, by number, the newest last.
+    listeners: Vec<(u64, mpsc::Sender<Bytes>)>,
+    next_listener: u64,
     answers: Option<Answers>,
+}
+
+impl State {
+    /// Adds a listener. `None` when there are too many.
+    fn add_listener(&mut self, number: u64) -> Option<(u64, Unsolicited)> {
+        self.listeners.retain(|(_, stream)| !stream.is_closed());
+        if self.listeners.len() >= MAX_LISTENERS {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(UNSOLICITED_QUEUE);
+        self.listeners.push((number, sender));
+        self.next_listener = self.next_listener.max(number.saturating_add(1));
+        Some((number, receiver))
+    }
 }
 
 /// Where answers go when they do not go back the way the request came (legacy SSE).
@@ -111,6 +147,9 @@ impl Connection {
             next_ask: AtomicU64::new(0),
             state: Mutex::default(),
             streams: Streams::default(),
+            calls: OnceLock::new(),
+            questions: OnceLock::new(),
+            readers: Notify::new(),
         }
     }
 
@@ -157,31 +196,47 @@ impl Connection {
         self.log_floor.store(level as u8, Ordering::Relaxed);
     }
 
-    /// Opens the stream for notifications that belong to no request. `None` when one is open.
+    /// Opens a stream for notifications that belong to no request. `None` when there are too many.
+    ///
+    /// There may be several, and each notification goes to one of them: to the newest that is read.
     pub fn open_stream(&self) -> Option<Unsolicited> {
-        let mut state = self.state();
-        if state
-            .stream
-            .as_ref()
-            .is_some_and(|stream| !stream.is_closed())
-        {
-            return None;
-        }
-        let (sender, receiver) = mpsc::channel(UNSOLICITED_QUEUE);
-        state.stream = Some(sender);
-        Some(receiver)
+        self.listen().map(|(_, stream)| stream)
     }
 
-    /// [`Connection::open_stream`], in place of one that is open: that one ends.
-    pub(crate) fn take_over_stream(&self) -> Unsolicited {
-        let (sender, receiver) = mpsc::channel(UNSOLICITED_QUEUE);
-        self.state().stream = Some(sender);
-        receiver
+    /// [`Connection::open_stream`], with the number of the stream.
+    pub(crate) fn listen(&self) -> Option<(u64, Unsolicited)> {
+        let mut state = self.state();
+        let number = state.next_listener;
+        state.add_listener(number)
+    }
+
+    /// [`Connection::listen`], in place of the stream with this number: that one ends.
+    pub(crate) fn take_over_stream(&self, number: u64) -> Option<(u64, Unsolicited)> {
+        let mut state = self.state();
+        // One that was never opened is a new one.
+        let number = number.min(state.next_listener);
+        state.listeners.retain(|(held, _)| *held != number);
+        state.add_listener(number)
     }
 
     /// The streams that the client can resume (legacy sessions over streamable HTTP).
     pub(crate) fn streams(&self) -> &Streams {
         &self.streams
+    }
+
+    /// Completes when somebody begins or ceases to read a response of it.
+    pub(crate) fn readers_change(&self) -> Notified<'_> {
+        self.readers.notified()
+    }
+
+    pub(crate) fn readers_changed(&self) {
+        self.readers.notify_waiters();
+    }
+
+    /// The places of the questions that its client is asked, of which there are so many.
+    pub(crate) fn questions(&self, max: usize) -> &Semaphore {
+        self.questions
+            .get_or_init(|| Semaphore::new(max.min(Semaphore::MAX_PERMITS)))
     }
 
     pub(crate) fn set_answers(&self, answers: Answers) {
@@ -199,11 +254,19 @@ impl Connection {
 
     /// Sends a notification that belongs to no request; dropped when nobody listens or the client
     /// does not read, because one slow client must never hold up another.
-    pub(crate) fn push(&self, message: Bytes) {
-        let stream = self.state().stream.clone();
-        if let Some(Err(_)) = stream.map(|stream| stream.try_send(message)) {
-            tracing::debug!("dropped a notification for a client that does not read");
+    pub(crate) fn push(&self, mut message: Bytes) {
+        let state = self.state();
+        if state.listeners.is_empty() {
+            return;
         }
+        for (_, stream) in state.listeners.iter().rev() {
+            match stream.try_send(message) {
+                Ok(()) => return,
+                Err(TrySendError::Full(unsent) | TrySendError::Closed(unsent)) => message = unsent,
+            }
+        }
+        drop(state);
+        tracing::debug!("dropped a notification for a client that does not read");
     }
 
     /// Stops the request, if it is in flight here.
@@ -230,7 +293,7 @@ impl Connection {
         self.leaving.cancel();
         let mut state = self.state();
         state.asks.clear();
-        state.stream = None;
+        state.listeners = Vec::new();
         state.answers = None;
         let all: Vec<Ctx> = state.in_flight.values().cloned().collect();
         drop(state);
@@ -241,20 +304,37 @@ impl Connection {
     /// Whether something is in flight, a stream is open, or one that can be resumed goes on.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.state();
-        let open = state.stream.as_ref();
-        if !state.in_flight.is_empty() || open.is_some_and(|stream| !stream.is_closed()) {
+        let mut listeners = state.listeners.iter();
+        if !state.in_flight.is_empty() || listeners.any(|(_, stream)| !stream.is_closed()) {
             return true;
         }
         drop(state);
         self.streams.is_busy()
     }
 
-    /// Registers a request of ours; the answer arrives at the receiver.
+    /// Its requests in flight, and how many of these work: the others wait for the client.
+    pub(crate) fn requests(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.in_flight.len(), state.working)
+    }
+
+    /// Registers a request of ours; the answer arrives at the receiver. There is none from a client
+    /// that has left.
     pub(crate) fn open_ask(&self) -> (u64, oneshot::Receiver<AskOutcome>) {
         let id = self.next_ask.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
-        self.state().asks.insert(id, sender);
+        let mut state = self.state();
+        if !self.leaving.is_cancelled() {
+            state.asks.insert(id, sender);
+        }
+        drop(state);
         (id, receiver)
+    }
+
+    /// Whether a request of ours has, or had, this id.
+    pub(crate) fn gave(&self, id: &Id) -> bool {
+        let next = self.next_ask.load(Ordering::Relaxed);
+        id.as_number().is_some_and(|id| id < next)
     }
 
     pub(crate) fn close_ask(&self, id: u64) {
@@ -262,11 +342,15 @@ impl Connection {
     }
 
     /// Hands the client's answer to whoever asked. Answers to nothing are ignored.
-    pub(crate) fn resolve(&self, id: &Id, outcome: Result<&str, &str>) {
+    pub(crate) fn resolve(&self, id: &Id, outcome: &Outcome<'_>) {
         let ask = id.as_number().and_then(|id| self.state().asks.remove(&id));
         if let Some(ask) = ask {
             // The asker may have given up meanwhile.
-            let _ = ask.send(outcome.map(Into::into).map_err(Into::into));
+            let _ = ask.send(match outcome {
+                Outcome::Result(result) => AskOutcome::Result((*result).into()),
+                Outcome::Error(error) => AskOutcome::Error((*error).into()),
+                Outcome::Malformed(_) | Outcome::Missing(_) => AskOutcome::Malformed,
+            });
         }
     }
 
@@ -301,66 +385,92 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// The place of one call among those in flight; frees it when dropped.
+/// One call among those in flight, until it is dropped: its place among all that work, and its id
+/// among those of its connection.
 pub(crate) struct Slot {
     ctx: Ctx,
-    in_all: Arc<AtomicUsize>,
+    /// `None` while it waits for its client.
+    place: Option<Permit>,
+    /// It lasts for hours, and never has a place among those that work.
+    lasting: bool,
 }
 
 impl Slot {
-    /// Takes a place, or says why there is none.
+    /// Takes a place among the calls, or says why there is none.
     pub(crate) fn take(
         ctx: &Ctx,
-        in_all: &Arc<AtomicUsize>,
+        calls: &Shares,
         max_per_connection: usize,
-        max_in_all: usize,
     ) -> Result<Self, RpcError> {
-        if in_all.fetch_add(1, Ordering::Relaxed) >= max_in_all {
-            in_all.fetch_sub(1, Ordering::Relaxed);
-            return Err(busy(max_in_all, "in all"));
-        }
-        // From here on dropping it gives the place back.
-        let slot = Self {
-            ctx: ctx.clone(),
-            in_all: Arc::clone(in_all),
-        };
+        let share = ctx
+            .connection()
+            .calls
+            .get_or_init(|| calls.of(ctx.caller()));
+        let permit = share.take().map_err(|full| match full {
+            Full::Share => busy(share.taken(), "for this caller"),
+            Full::InAll => busy(calls.taken(), "in all"),
+        })?;
+        Self::register(ctx, Some(permit), max_per_connection)
+    }
+
+    /// For what lasts: takes no place among the calls.
+    pub(crate) fn lasting(ctx: &Ctx) -> Result<Self, RpcError> {
+        Self::register(ctx, None, usize::MAX)
+    }
+
+    fn register(ctx: &Ctx, place: Option<Permit>, max: usize) -> Result<Self, RpcError> {
         let connection = ctx.connection();
         if connection.remembers {
             let mut state = connection.state();
-            let refusal = if state.in_flight.contains_key(ctx.id()) {
+            if state.in_flight.contains_key(ctx.id()) {
                 // Answering the second one leaves the first its own, single answer.
-                Some(RpcError::invalid_request(
+                return Err(RpcError::invalid_request(
                     "A request with this id is already in flight.",
-                ))
-            } else if state.in_flight.len() >= max_per_connection {
-                Some(busy(max_per_connection, "on this connection"))
-            } else {
-                state.in_flight.insert(ctx.id().clone(), ctx.clone());
-                None
-            };
-            drop(state);
-            if let Some(refusal) = refusal {
-                return Err(refusal);
+                ));
+            }
+            if state.working >= max {
+                return Err(busy(max, "on this connection"));
+            }
+            state.working += usize::from(place.is_some());
+            state.in_flight.insert(ctx.id().clone(), ctx.clone());
+        }
+        Ok(Self {
+            ctx: ctx.clone(),
+            lasting: place.is_none(),
+            place,
+        })
+    }
+
+    /// Gives the place back while the call waits for its client, and takes it again when that has
+    /// answered. A call that has its answer goes on whether there is a place or not: there are then
+    /// more calls than allowed, by those that waited at most.
+    pub(crate) fn follow(&mut self) {
+        if self.lasting || self.ctx.is_asking() == self.place.is_none() {
+            return;
+        }
+        let connection = self.ctx.connection();
+        let again = || connection.calls.get().map(Share::take_again);
+        self.place = match self.place.take() {
+            Some(_) => None,
+            None => again(),
+        };
+        if connection.remembers {
+            let mut state = connection.state();
+            match self.place {
+                Some(_) => state.working += 1,
+                None => state.working -= 1,
             }
         }
-        Ok(slot)
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.in_all.fetch_sub(1, Ordering::Relaxed);
         let connection = self.ctx.connection();
         if connection.remembers {
             let mut state = connection.state();
-            // A refused duplicate must not free the place of the call it duplicates.
-            if state
-                .in_flight
-                .get(self.ctx.id())
-                .is_some_and(|held| held.is(&self.ctx))
-            {
-                state.in_flight.remove(self.ctx.id());
-            }
+            state.in_flight.remove(self.ctx.id());
+            state.working -= usize::from(self.place.is_some());
         }
     }
 }

@@ -126,7 +126,7 @@ impl Inner {
     }
 
     async fn get(&self, ctx: Ctx, prompt: Arc<Prompt>, arguments: JsonObject) -> Result<Outcome> {
-        prompt.check(&arguments)?;
+        let arguments = prompt.check(arguments)?;
         self.open(&ctx).await?;
         let work = (prompt.handler)(ctx.clone(), arguments);
         match drive(&ctx, work).await {

@@ -2,7 +2,7 @@
 //!
 //! Legacy clients (2024-11-05 … 2025-11-25) send `initialize` and hold a session. Since 2026-07-28
 //! every request stands alone and says in `_meta` what it speaks. Both are served on one endpoint;
-//! [`classify`] is the only place that decides, from nothing but the message and three headers
+//! [`classify`] is the only place that decides, from nothing but the message and four headers
 //! (specification `basic/versioning#backward-compatibility-with-initialization-based-versions`).
 
 use http::HeaderMap;
@@ -38,10 +38,15 @@ pub struct HttpSignals<'a> {
     pub method: Option<&'a str>,
     /// `Mcp-Name`.
     pub name: Option<&'a str>,
+    /// Whether there is an `Mcp-Session-Id` that is not empty.
+    pub session: bool,
     /// All headers: the tool that is called says which `Mcp-Param-*` among them repeat arguments.
     pub all: Option<&'a HeaderMap>,
     /// One of the three that appears twice or is no visible ASCII.
     pub broken: Option<&'static str>,
+    /// Whether the client takes one JSON document as the answer and no stream, so that it hears
+    /// nothing before the answer.
+    pub json_only: bool,
 }
 
 /// Where a message goes.
@@ -72,10 +77,12 @@ pub(crate) fn classify_meta(
         return Route::Modern;
     }
     let http = http.unwrap_or_default();
-    let modern_header = http
-        .version
-        .is_some_and(|version| !LEGACY_VERSIONS.contains(&version));
-    if modern_header || http.method.is_some() || MODERN_ONLY.contains(&method) {
+    let modern_header = match http.version {
+        Some(version) => !LEGACY_VERSIONS.contains(&version),
+        // Bridges such as mcp-remote repeat the method in every request of a legacy session.
+        None => http.method.is_some() && !http.session,
+    };
+    if modern_header || MODERN_ONLY.contains(&method) {
         return Route::Malformed(RpcError::invalid_params(
             "\"params._meta\" must name \"io.modelcontextprotocol/protocolVersion\" and \
              \"io.modelcontextprotocol/clientCapabilities\" in every request of this protocol revision.",
@@ -110,21 +117,43 @@ mod tests {
     const META: &str = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}"#;
     const OLD_META: &str = r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}}"#;
 
-    fn route(
-        method: &str,
-        params: Option<&str>,
-        version: Option<&str>,
-        mirrored: Option<&str>,
-    ) -> &'static str {
-        match classify(
-            method,
-            params,
-            Some(HttpSignals {
-                version,
-                method: mirrored,
-                ..HttpSignals::default()
-            }),
-        ) {
+    /// The headers of a row.
+    type Sent = HttpSignals<'static>;
+
+    const NONE: Sent = HttpSignals {
+        version: None,
+        method: None,
+        name: None,
+        session: false,
+        all: None,
+        broken: None,
+        json_only: false,
+    };
+
+    const fn version(version: &'static str) -> Sent {
+        HttpSignals {
+            version: Some(version),
+            ..NONE
+        }
+    }
+
+    const fn mirroring(method: &'static str, sent: Sent) -> Sent {
+        HttpSignals {
+            method: Some(method),
+            name: Some("x"),
+            ..sent
+        }
+    }
+
+    const fn in_session(sent: Sent) -> Sent {
+        HttpSignals {
+            session: true,
+            ..sent
+        }
+    }
+
+    fn route(method: &str, params: Option<&str>, sent: Sent) -> &'static str {
+        match classify(method, params, Some(sent)) {
             Route::Legacy => "legacy",
             Route::Modern => "modern",
             Route::Malformed(_) => "malformed",
@@ -137,77 +166,73 @@ mod tests {
         let init_modern = Some(
             r#"{"protocolVersion":"2026-07-28","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#,
         );
+        let token = Some(r#"{"name":"x","_meta":{"progressToken":1}}"#);
+        let modern = version("2026-07-28");
+        let legacy = version("2025-11-25");
+        let list = "tools/list";
         let rows = [
             // 1: `initialize` as legacy clients send it is legacy, whatever else it claims.
-            ("initialize", init, None, None, "legacy"),
-            ("initialize", init, Some("2026-07-28"), None, "legacy"),
+            ("initialize", init, NONE, "legacy"),
+            ("initialize", init, modern, "legacy"),
             (
                 "initialize",
                 init_modern,
-                Some("2026-07-28"),
-                Some("initialize"),
+                mirroring("initialize", modern),
                 "legacy",
             ),
+            ("initialize", init, mirroring("initialize", NONE), "legacy"),
             // 2: `initialize` without its params but with a modern envelope.
-            ("initialize", Some(META), Some("2026-07-28"), None, "modern"),
-            // 3: the envelope decides, whatever version it names.
-            ("tools/list", Some(META), None, None, "modern"),
+            ("initialize", Some(META), modern, "modern"),
+            // 3: the envelope decides, whatever version it names, and in a session too.
+            (list, Some(META), NONE, "modern"),
+            (list, Some(OLD_META), legacy, "modern"),
+            ("ping", Some(META), mirroring("ping", modern), "modern"),
             (
-                "tools/list",
-                Some(OLD_META),
-                Some("2025-11-25"),
-                None,
+                list,
+                Some(META),
+                in_session(mirroring(list, modern)),
                 "modern",
+            ),
+            (list, Some(META), in_session(legacy), "modern"),
+            // 4: modern by header or by method, but without the envelope.
+            (list, None, modern, "malformed"),
+            (list, None, in_session(modern), "malformed"),
+            (list, None, in_session(mirroring(list, modern)), "malformed"),
+            (list, Some("{}"), version("2030-01-01"), "malformed"),
+            (list, None, version(""), "malformed"),
+            (list, None, mirroring(list, NONE), "malformed"),
+            ("server/discover", None, NONE, "malformed"),
+            ("server/discover", None, in_session(NONE), "malformed"),
+            ("subscriptions/listen", Some("{}"), legacy, "malformed"),
+            // 5: what repeats the message says nothing where a session or a legacy version does.
+            (list, None, mirroring(list, legacy), "legacy"),
+            (list, None, in_session(mirroring(list, NONE)), "legacy"),
+            (list, None, in_session(mirroring(list, legacy)), "legacy"),
+            (
+                "tools/call",
+                token,
+                in_session(mirroring("wrong", NONE)),
+                "legacy",
             ),
             (
                 "ping",
-                Some(META),
-                Some("2026-07-28"),
-                Some("ping"),
-                "modern",
-            ),
-            // 4: modern by header or by method, but without the envelope.
-            ("tools/list", None, Some("2026-07-28"), None, "malformed"),
-            (
-                "tools/list",
-                Some("{}"),
-                Some("2030-01-01"),
                 None,
-                "malformed",
-            ),
-            (
-                "tools/list",
-                None,
-                Some("2025-11-25"),
-                Some("tools/list"),
-                "malformed",
-            ),
-            ("server/discover", None, None, None, "malformed"),
-            (
-                "subscriptions/listen",
-                Some("{}"),
-                Some("2025-11-25"),
-                None,
-                "malformed",
-            ),
-            // 5–7: everything else is legacy; the session decides.
-            ("tools/list", None, Some("2025-06-18"), None, "legacy"),
-            ("tools/list", None, None, None, "legacy"),
-            (
-                "tools/call",
-                Some(r#"{"name":"x","_meta":{"progressToken":1}}"#),
-                None,
-                None,
+                mirroring("ping", version("2024-11-05")),
                 "legacy",
             ),
-            ("initialize", None, None, None, "legacy"),
-            ("tools/list", Some("[]"), None, None, "legacy"),
+            // 6–8: everything else is legacy; the session decides.
+            (list, None, version("2025-06-18"), "legacy"),
+            (list, None, NONE, "legacy"),
+            (list, None, in_session(NONE), "legacy"),
+            ("tools/call", token, NONE, "legacy"),
+            ("initialize", None, NONE, "legacy"),
+            (list, Some("[]"), NONE, "legacy"),
         ];
-        for (method, params, version, mirrored, expected) in rows {
+        for (method, params, sent, expected) in rows {
             assert_eq!(
-                route(method, params, version, mirrored),
+                route(method, params, sent),
                 expected,
-                "{method} {params:?} {version:?} {mirrored:?}"
+                "{method} {params:?} {sent:?}"
             );
         }
     }

@@ -53,6 +53,19 @@ impl<'a> Inbound<'a> {
         }
     }
 
+    /// The method, when it is a request.
+    pub(super) fn method(&self) -> Option<&str> {
+        match &self.message {
+            Message::Request(request) => Some(&request.method),
+            _ => None,
+        }
+    }
+
+    /// Whether its answer is a stream that lasts.
+    pub fn is_subscription(&self) -> bool {
+        matches!(&self.message, Message::Request(request) if request.method == "subscriptions/listen")
+    }
+
     /// Whether it is the request that opens a legacy session.
     pub fn is_initialize(&self) -> bool {
         matches!(&self.message, Message::Request(request) if request.method == "initialize")

@@ -52,9 +52,11 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// Serves one subscription until its client goes away or the server ends.
+/// Serves one subscription until its client goes away, its place is needed or the server ends.
 pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Bytes> {
     let mut honoured = honour(inner, &ctx, params.notifications)?;
+    let place = inner.subscriptions.open(ctx.caller(), ctx.connection())?;
+    let over = place.over();
     if let Some(ids) = honoured.task_ids.take() {
         let mut own = Vec::new();
         for id in ids {
@@ -76,20 +78,23 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
     let bus = &ctx.components().bus;
     // Before the acknowledgement: nothing that happens after it is missed.
     let mailbox = bus.listen(ctx.principal().clone(), interests);
-    let acknowledged = json!({ "notifications": honoured });
+    // Moved, not borrowed: the subscription keeps its interests only.
+    let acknowledged =
+        serde_json::to_value(honoured).map(|honoured| json!({ "notifications": honoured }))?;
     tell(
         &ctx,
+        over,
         "notifications/subscriptions/acknowledged",
         acknowledged,
     )
     .await;
-    let leaving = ctx.connection().leaving();
-    while let Some(news) = next(&mailbox, leaving).await {
+    while let Some(news) = next(&mailbox, over).await {
         match news {
-            News::Changed(kind) => tell(&ctx, kind.list_changed(), json!({})).await,
+            News::Changed(kind) => tell(&ctx, over, kind.list_changed(), json!({})).await,
             News::Updated(uri) => {
                 tell(
                     &ctx,
+                    over,
                     "notifications/resources/updated",
                     json!({ "uri": uri }),
                 )
@@ -97,7 +102,7 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
             }
             News::Task(task) => {
                 let task = serde_json::to_value(task.detailed())?;
-                tell(&ctx, "notifications/tasks", task).await;
+                tell(&ctx, over, "notifications/tasks", task).await;
             }
         }
     }
@@ -108,22 +113,22 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
     Ok(serde_json::to_vec(&end)?.into())
 }
 
-async fn next(mailbox: &Mailbox, leaving: &CancellationToken) -> Option<News> {
+async fn next(mailbox: &Mailbox, over: &CancellationToken) -> Option<News> {
     tokio::select! {
         // However much there is to tell.
         biased;
-        () = leaving.cancelled() => None,
+        () = over.cancelled() => None,
         news = mailbox.next() => Some(news),
     }
 }
 
-async fn tell(ctx: &Ctx, method: &str, mut params: Value) {
+async fn tell(ctx: &Ctx, over: &CancellationToken, method: &str, mut params: Value) {
     let id: &Id = ctx.id();
     params["_meta"] = json!({ SUBSCRIPTION_ID: id });
-    // A client that does not read must not hold up the end of the server.
+    // A client that does not read must not hold up the end, its own or the server's.
     tokio::select! {
         () = ctx.outbox().send(wire::notification(method, &params)) => {}
-        () = ctx.connection().leaving().cancelled() => {}
+        () = over.cancelled() => {}
     }
 }
 

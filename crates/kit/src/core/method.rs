@@ -7,6 +7,7 @@ mod complete;
 mod handshake;
 mod headers;
 mod incoming;
+mod shape;
 mod skills;
 mod subscribe;
 mod tasks;
@@ -15,11 +16,11 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rmcp::model::{CallToolRequestParams, GetPromptRequestParams, ReadResourceRequestParams};
-use serde::{Deserialize, Serialize};
+use rmcp::model::JsonObject;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::component::{Arguments, Kind, is_uri, normalize};
+use crate::component::{Arguments, Kind, is_uri, lower_scheme, normalize};
 use crate::context::{Ctx, Level};
 use crate::error;
 use crate::middleware::{
@@ -28,6 +29,7 @@ use crate::middleware::{
 use crate::wire::{Code, Id, Message, Notification, RpcError};
 
 use super::call::Reply;
+use super::client::Members;
 use super::connection::{Connection, legacy_peer};
 use super::era::{Era, Route};
 use super::inbound::Inbound;
@@ -111,6 +113,13 @@ const METHODS: &[Method] = &[
     legacy("resources/unsubscribe", false, subscribe::unsubscribe),
 ];
 
+/// Whether this is a method that no legacy revision has.
+pub(super) fn is_modern(name: &str) -> bool {
+    METHODS
+        .iter()
+        .any(|method| method.name == name && !method.legacy)
+}
+
 /// Sends a request to its method.
 pub(super) fn dispatch(
     server: &Server,
@@ -154,6 +163,11 @@ pub(super) fn dispatch(
         (None, _) => legacy_peer(connection)?,
     };
     let method = found.ok_or_else(no_such_method)?;
+    // A legacy client hears questions before the answer; a modern one has them as the answer.
+    let peer = match http.is_some_and(|http| http.json_only) && era == Era::Legacy {
+        true => peer.deaf(),
+        false => peer,
+    };
     if let Some(params) = request.params
         && !params.starts_with('{')
     {
@@ -208,11 +222,37 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
     }
 }
 
+/// The params of `tools/call` and `prompts/get`. What is an object here is not read: whoever needs
+/// more of it looks into the text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Named {
+    name: String,
+    arguments: Option<JsonObject>,
+    request_state: Option<String>,
+    #[serde(rename = "inputResponses")]
+    _responses: Option<Members>,
+    #[serde(rename = "_meta")]
+    _meta: Option<Members>,
+}
+
+/// The params of `resources/read`, in the same way.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Located {
+    uri: String,
+    request_state: Option<String>,
+    #[serde(rename = "inputResponses")]
+    _responses: Option<Members>,
+    #[serde(rename = "_meta")]
+    _meta: Option<Members>,
+}
+
 fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     if !server.inner().exposes(Kind::Tool) {
         return Err(no_such_method());
     }
-    let params: CallToolRequestParams = incoming.typed()?;
+    let params: Named = incoming.typed()?;
     incoming.check_name(&params.name)?;
     let tool = server
         .inner()
@@ -221,7 +261,7 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
         .tools
         .get(&params.name)
         .cloned();
-    incoming.may_ask(params.request_state, params.input_responses);
+    incoming.may_ask(params.request_state.is_some());
     let values = params.arguments.unwrap_or_default();
     if let Some(prepared) = &tool {
         incoming.check_params(&prepared.mirrored, &values)?;
@@ -235,7 +275,7 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
         None => values.into(),
     };
     Ok(Target::Tool(ToolCall {
-        name: params.name.into_owned(),
+        name: params.name,
         arguments,
         tool,
     }))
@@ -245,11 +285,13 @@ fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rpc
     if !server.inner().exposes_resources() {
         return Err(no_such_method());
     }
-    let params: ReadResourceRequestParams = incoming.typed()?;
+    let params: Located = incoming.typed()?;
     incoming.check_name(&params.uri)?;
-    let uri = resource_uri(&params.uri)?;
-    let found = server.inner().components().registry.find(&uri);
-    incoming.may_ask(params.request_state, params.input_responses);
+    let normal = resource_uri(&params.uri)?;
+    let found = server.inner().components().registry.find(&normal);
+    // As the client wrote it: that is what it knows the contents by.
+    let uri = lower_scheme(&params.uri).into_owned();
+    incoming.may_ask(params.request_state.is_some());
     Ok(Target::Resource(ResourceRead { uri, found }))
 }
 
@@ -257,7 +299,7 @@ fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErr
     if !server.inner().exposes(Kind::Prompt) {
         return Err(no_such_method());
     }
-    let params: GetPromptRequestParams = incoming.typed()?;
+    let params: Named = incoming.typed()?;
     incoming.check_name(&params.name)?;
     let prompt = server
         .inner()
@@ -266,7 +308,7 @@ fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErr
         .prompts
         .get(&params.name)
         .cloned();
-    incoming.may_ask(params.request_state, params.input_responses);
+    incoming.may_ask(params.request_state.is_some());
     Ok(Target::Prompt(PromptGet {
         name: params.name,
         arguments: params.arguments.unwrap_or_default(),
@@ -286,7 +328,11 @@ fn resource_uri(uri: &str) -> Result<String, RpcError> {
 fn set_level(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     #[derive(Deserialize)]
     struct Params {
+        #[serde(deserialize_with = "level")]
         level: Level,
+    }
+    fn level<'de, D: Deserializer<'de>>(json: D) -> Result<Level, D::Error> {
+        shape::one_of(json, Level::NAMES, Level::named)
     }
     let Params { level } = incoming.typed()?;
     let connection = Arc::clone(incoming.connection);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{ClientCapabilities, Implementation, TASKS_EXTENSION_ID};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::context::Level;
 use crate::wire::{Code, Id, RpcError, WireLimits};
 
+use super::client::{ClientCapabilities, ClientInfo, MAX_INTRODUCTION, is_short};
 use super::era::{Era, LEGACY_VERSIONS, MODERN_VERSION};
 
 /// The client, as it introduced itself: once per session (legacy) or in this request (modern).
@@ -23,29 +23,25 @@ pub struct PeerInfo {
     pub version: &'static str,
     /// What the client can be asked for.
     pub capabilities: ClientCapabilities,
-    /// Name and version, when it told them.
-    pub client: Option<Implementation>,
+    /// What it calls itself, when it told that.
+    pub client: Option<ClientInfo>,
 }
 
 impl PeerInfo {
     /// Whether the client takes tasks (an extension of the modern era; what legacy clients declare
     /// under the same name is something else).
     pub fn takes_tasks(&self) -> bool {
-        self.era == Era::Modern
-            && self
-                .capabilities
-                .extensions
-                .as_ref()
-                .is_some_and(|known| known.contains_key(TASKS_EXTENSION_ID))
+        self.era == Era::Modern && self.capabilities.tasks
     }
 
-    /// Whether it can be asked anything.
-    pub(crate) fn can_be_asked(&self) -> bool {
-        let can = &self.capabilities;
-        // Roots and sampling are deprecated, and clients have them for another year at least.
-        #[allow(deprecated)]
-        let old = can.sampling.is_some() || can.roots.is_some();
-        old || can.elicitation.is_some()
+    /// The same client where it hears nothing but the answer, and so cannot be asked.
+    pub(crate) fn deaf(&self) -> Arc<Self> {
+        Arc::new(Self {
+            era: self.era,
+            version: self.version,
+            capabilities: ClientCapabilities::default(),
+            client: self.client.clone(),
+        })
     }
 }
 
@@ -126,6 +122,12 @@ impl<'a> RequestMeta<'a> {
                  \"io.modelcontextprotocol/clientCapabilities\" (an object).",
             ));
         };
+        if !is_short(capabilities, self.client) {
+            return Err(RpcError::invalid_params(format!(
+                "\"_meta.io.modelcontextprotocol/clientCapabilities\" and \
+                 \"_meta.io.modelcontextprotocol/clientInfo\" can have {MAX_INTRODUCTION} bytes together, \"icons\" aside."
+            )));
+        }
         let capabilities = serde_json::from_str(capabilities.get()).map_err(|_| {
             RpcError::invalid_params(
                 "\"_meta.io.modelcontextprotocol/clientCapabilities\" must be an object of capabilities.",
@@ -148,7 +150,7 @@ impl<'a> RequestMeta<'a> {
 pub(crate) struct ModernEnvelope {
     pub(crate) version: String,
     capabilities: ClientCapabilities,
-    client: Option<Implementation>,
+    client: Option<ClientInfo>,
 }
 
 impl ModernEnvelope {

@@ -1,7 +1,6 @@
 //! The server: its components, its limits, and the way in.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use arc_swap::Guard;
 use rmcp::model::{Implementation, ServerCapabilities};
@@ -9,10 +8,11 @@ use rmcp::model::{Implementation, ServerCapabilities};
 use crate::ask::Vault;
 use crate::component::{Components, Kind, Registry, Snapshot};
 use crate::context::{Ctx, Facts};
+use crate::limits::Shares;
 use crate::middleware::{self, Invocation, Middleware, Next, Target};
 use crate::skills::Skills;
 use crate::tasks::Tasks;
-use crate::wire::{self, Body, Malformed, Message, RpcError, WireLimits};
+use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits};
 
 use super::batch::Batch;
 use super::builder::{CallLimits, ServerBuilder};
@@ -21,6 +21,7 @@ use super::connection::{Connection, Slot};
 use super::era::HttpSignals;
 use super::inbound::Inbound;
 use super::method;
+use super::subscriptions::Subscriptions;
 
 /// An MCP server. Cheap to clone; all clones are the same server.
 #[derive(Clone)]
@@ -37,8 +38,8 @@ pub(crate) struct Inner {
     pub(crate) wire: WireLimits,
     pub(super) calls: CallLimits,
     pub(crate) stack: Vec<Arc<dyn Middleware>>,
-    pub(super) in_flight: Arc<AtomicUsize>,
-    pub(super) listening: Arc<AtomicUsize>,
+    pub(super) in_flight: Shares,
+    pub(super) subscriptions: Arc<Subscriptions>,
 }
 
 impl Inner {
@@ -100,9 +101,23 @@ impl Server {
 
     /// Serves what one body or line holds.
     pub fn receive(&self, connection: &Arc<Connection>, body: Body<'_>) -> Reply {
+        self.receive_from(connection, body, true)
+    }
+
+    /// [`Server::receive`], from a client that may take no stream as its answer.
+    pub(crate) fn receive_from(
+        &self,
+        connection: &Arc<Connection>,
+        body: Body<'_>,
+        takes_stream: bool,
+    ) -> Reply {
+        let http = (!takes_stream).then(|| HttpSignals {
+            json_only: true,
+            ..HttpSignals::default()
+        });
         match body {
-            Body::Single(message) => self.handle(connection, Inbound::new(message, None)),
-            Body::Batch(members) => Batch::start(self, connection, members),
+            Body::Single(message) => self.handle(connection, Inbound::new(message, http)),
+            Body::Batch(members) => Batch::start(self, connection, members, http),
         }
     }
 
@@ -119,8 +134,18 @@ impl Server {
                 Reply::Accepted
             }
             Message::Response(response) => {
-                connection.resolve(&response.id, response.outcome);
-                Reply::Accepted
+                match &response.id {
+                    Some(id) => connection.resolve(id, &response.outcome),
+                    None => tracing::debug!("a client could not read a message of ours"),
+                }
+                match response.outcome {
+                    Outcome::Result(_) | Outcome::Error(_) => Reply::Accepted,
+                    Outcome::Malformed(error) => Reply::Answer(Answer::error(None, &error)),
+                    Outcome::Missing(error) => {
+                        let id = response.id.filter(|id| !connection.gave(id));
+                        Reply::Answer(Answer::error(id.as_ref(), &error))
+                    }
+                }
             }
         }
     }
@@ -131,19 +156,23 @@ impl Server {
         &self.0.facts.components
     }
 
+    /// Requests that work, without those that wait for their client and without subscriptions.
+    pub fn in_flight(&self) -> usize {
+        self.0.in_flight.taken()
+    }
+
     pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.0
     }
 
     /// Starts a request on its way through the pipeline.
     pub(crate) fn start(&self, ctx: Ctx, target: Target) -> Result<Reply, RpcError> {
-        let limits = &self.0.calls;
+        let per_connection = self.0.calls.in_flight_per_connection;
         // Subscriptions last for hours; they have places of their own, so that calls find some.
-        let (places, in_all) = match target.is_lasting() {
-            true => (&self.0.listening, limits.subscriptions),
-            false => (&self.0.in_flight, limits.in_flight),
+        let slot = match target.is_lasting() {
+            true => Slot::lasting(&ctx)?,
+            false => Slot::take(&ctx, &self.0.in_flight, per_connection)?,
         };
-        let slot = Slot::take(&ctx, places, limits.in_flight_per_connection, in_all)?;
         let (inner, call) = (
             Arc::clone(&self.0),
             Invocation {

@@ -60,7 +60,7 @@ impl Inner {
     ) -> Result<Outcome> {
         let limit = prepared.tool.settings.timeout;
         let ttl = limit.map(|limit| limit.saturating_add(KEEP_RESULT));
-        let (worker, task) = self.tasks.create(ctx.principal(), ttl).await?;
+        let (worker, task) = self.tasks.create(ctx.caller(), ttl).await?;
         // It ends with a word rather than with its time to be kept.
         let kept = Duration::from_millis(task.ttl_ms.unwrap_or(u64::MAX));
         let limit = limit.unwrap_or(kept).min(kept.saturating_sub(kept / 5));

@@ -1,6 +1,7 @@
 //! Whose share of something bounded is used up.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::OnceLock;
 
 use crate::principal::Principal;
 
@@ -20,6 +21,7 @@ pub struct Caller {
 enum Place {
     Address(IpAddr),
     Connection(u64),
+    Anywhere,
 }
 
 impl Caller {
@@ -36,11 +38,52 @@ impl Caller {
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
+
+    /// Whom it is counted for where things are kept longer than a connection lasts: a principal that
+    /// is known is one, wherever it calls from; an anonymous one is whoever is at its place.
+    #[must_use]
+    pub fn account(&self) -> Self {
+        let place = match self.principal.subject() {
+            Some(_) => Place::Anywhere,
+            None => self.place,
+        };
+        Self {
+            principal: self.principal.clone(),
+            place,
+        }
+    }
+
+    /// The caller as text, for stores that several processes share. No other caller has the same
+    /// one, in whichever process.
+    pub fn key(&self) -> String {
+        let place = match self.place {
+            Place::Address(address) => address.to_string(),
+            Place::Connection(number) => format!("{:x}.{number}", process()),
+            Place::Anywhere => "*".to_owned(),
+        };
+        match self.principal.subject() {
+            Some(subject) => format!("{place}/{subject}"),
+            None => place,
+        }
+    }
+}
+
+/// Tells this process from others, as numbers of connections do not.
+fn process() -> u64 {
+    static PROCESS: OnceLock<u64> = OnceLock::new();
+    *PROCESS.get_or_init(|| {
+        let mut bytes = [0; 8];
+        match getrandom::fill(&mut bytes) {
+            Ok(()) => u64::from_ne_bytes(bytes),
+            // Better than nothing, and nothing else works without randomness.
+            Err(_) => std::process::id().into(),
+        }
+    })
 }
 
 /// What one subscriber of an internet provider has to itself: an IPv4 address, or the 2^64
 /// addresses of an IPv6 network (RFC 4291 §2.5.1). `None` for loopback, which may be anybody.
-fn neighbourhood(address: IpAddr) -> Option<IpAddr> {
+pub(crate) fn neighbourhood(address: IpAddr) -> Option<IpAddr> {
     let address = address.to_canonical();
     match address {
         _ if address.is_loopback() => None,
@@ -87,5 +130,28 @@ mod tests {
             1,
         );
         assert_ne!(alice, caller("192.0.2.1", 1));
+    }
+
+    #[test]
+    fn a_known_principal_is_counted_for_wherever_it_is() {
+        let alice =
+            |address: &str| Caller::new(Principal::authenticated("alice"), address.parse().ok(), 1);
+        assert_eq!(alice("192.0.2.1").account(), alice("192.0.2.2").account());
+        for (one, other) in [("192.0.2.1", "192.0.2.2"), ("192.0.2.1", "127.0.0.1")] {
+            assert_ne!(caller(one, 1).account(), caller(other, 1).account());
+        }
+        let everybody = [
+            alice("192.0.2.1"),
+            alice("192.0.2.1").account(),
+            alice("127.0.0.1"),
+            caller("192.0.2.1", 1),
+            caller("127.0.0.1", 1),
+            caller("127.0.0.1", 2),
+        ];
+        for (i, one) in everybody.iter().enumerate() {
+            for (j, other) in everybody.iter().enumerate() {
+                assert_eq!(one.key() == other.key(), i == j, "{one:?} {other:?}");
+            }
+        }
     }
 }

@@ -27,7 +27,7 @@ impl Middleware for ArgumentCheck {
             if !unknown.is_empty() {
                 self.log_once(&target.name, unknown);
             }
-            target.arguments.coerce(plan);
+            target.arguments.coerce(plan, &next.inner().wire);
             let values = Value::Object(std::mem::take(&mut target.arguments.values));
             if let Some(complaint) = prepared.input.complain(&values) {
                 let sentence = format!("Invalid arguments for '{}': {complaint}.", target.name);

@@ -3,30 +3,49 @@
 //! Only components that say [`cached()`](crate::Tool::cached), only successes, and never one that
 //! asked the user or the model. A repeated answer runs nothing and logs nothing to the client.
 
+mod ring;
+
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
-use moka::sync::Cache;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use crate::canonical;
 use crate::component::Arguments;
 use crate::core::Era;
 
+use self::ring::Ring;
 use super::{Flow, Invocation, Middleware, Next, Outcome, Target};
 
+/// How often what has expired is let go of, whether or not anybody asks: once in a lifetime of an
+/// answer, within these bounds.
+const SWEEP: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+
+/// The largest block: it is asked for whole, and an allocation that fails ends the process.
+const MAX_BYTES: u64 = 1 << 30;
+
 /// Bounds of the response cache.
+///
+/// It is one block of memory in which the oldest answers make room for new ones. The block is given
+/// back to the operating system at most 30 s after the last answer in it has expired (without a Tokio
+/// runtime, when the server is dropped).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheConfig {
     /// How long an answer may be repeated; zero switches the cache off. Default 30 s.
     pub ttl: Duration,
-    /// Bytes of all answers and their keys. Default 32 MiB.
+    /// Size of the block that holds all answers and their questions, in bytes; at most 1 GiB, and
+    /// more counts as that. The index takes another 100 bytes per answer. Default 32 MiB: glibc maps
+    /// blocks of this size separately, so freeing one returns its memory to the system; below that
+    /// it may keep it.
     pub total_bytes: u64,
     /// Answers. Default 10,000.
     pub entries: u64,
-    /// Bytes of one answer; larger ones are not kept. Default 1 MiB.
+    /// Bytes of one answer and its question; larger ones are not kept. Default 64 KiB.
     pub entry_bytes: usize,
 }
 
@@ -36,24 +55,22 @@ impl Default for CacheConfig {
             ttl: Duration::from_secs(30),
             total_bytes: 32 << 20,
             entries: 10_000,
-            entry_bytes: 1 << 20,
+            entry_bytes: 64 << 10,
         }
     }
 }
 
-/// Answers, found by the hash of their question: the map holds on to the keys of what it let go of,
-/// so a key must be small however long the question is.
 pub(super) struct ResponseCache {
-    entries: Cache<u64, Entry>,
+    answers: Arc<Answers>,
     hasher: RandomState,
+    ttl: Duration,
     entry_bytes: usize,
 }
 
-/// With the whole question, because two of them may have the same hash.
-#[derive(Clone)]
-struct Entry {
-    question: Arc<[u8]>,
-    answer: Bytes,
+struct Answers {
+    ring: RwLock<Ring>,
+    /// Whether a task looks after them.
+    swept: AtomicBool,
 }
 
 impl ResponseCache {
@@ -62,22 +79,39 @@ impl ResponseCache {
         if config.ttl.is_zero() {
             return None;
         }
-        // One weight bounds both: an entry weighs its bytes, but never so little that more than
-        // `entries` of them fit.
-        let least = config.total_bytes.div_ceil(config.entries.max(1));
-        let entries = Cache::builder()
-            .max_capacity(config.total_bytes)
-            .time_to_live(config.ttl)
-            .weigher(move |_: &u64, entry: &Entry| {
-                let bytes = (entry.question.len() + entry.answer.len()) as u64;
-                bytes.max(least).try_into().unwrap_or(u32::MAX)
-            })
-            .build();
+        let most = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let ring = Ring::new(
+            most(config.total_bytes.min(MAX_BYTES)),
+            most(config.entries),
+        );
         Some(Self {
-            entries,
+            answers: Arc::new(Answers {
+                ring: RwLock::new(ring),
+                swept: AtomicBool::new(false),
+            }),
             hasher: RandomState::new(),
+            ttl: config.ttl,
             entry_bytes: config.entry_bytes,
         })
+    }
+
+    fn get(&self, hash: u64, question: &[u8]) -> Option<Bytes> {
+        self.answers.read().get(hash, question, Instant::now())
+    }
+
+    fn insert(&self, hash: u64, question: &[u8], answer: &[u8]) {
+        if question.len() + answer.len() > self.entry_bytes {
+            return;
+        }
+        let now = Instant::now();
+        // A time that no clock counts is none that an answer lives.
+        let Some(until) = now.checked_add(self.ttl) else {
+            return;
+        };
+        self.answers
+            .write()
+            .insert(hash, question, answer, now, until);
+        self.answers.keep_swept(self.ttl.clamp(SWEEP.0, SWEEP.1));
     }
 
     fn through<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
@@ -92,10 +126,9 @@ impl ResponseCache {
             return next.run(call);
         };
         let hash = self.hasher.hash_one(&question);
-        let found = self.entries.get(&hash);
-        if let Some(entry) = found.filter(|entry| *entry.question == *question) {
+        if let Some(json) = self.get(hash, &question) {
             return Box::pin(std::future::ready(Ok(Outcome::Encoded {
-                json: entry.answer,
+                json,
                 is_error: false,
             })));
         }
@@ -108,13 +141,59 @@ impl ResponseCache {
                 is_error: false,
             } = &outcome
                 && !ctx.was_interactive()
-                && json.len() <= self.entry_bytes
             {
-                let (question, answer) = (question.into(), json.clone());
-                self.entries.insert(hash, Entry { question, answer });
+                self.insert(hash, &question, json);
             }
             Ok(outcome)
         })
+    }
+}
+
+impl Answers {
+    fn read(&self) -> RwLockReadGuard<'_, Ring> {
+        self.ring.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Ring> {
+        self.ring.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that what expires is let go of, also when nobody asks any more: by a task that is
+    /// there for as long as there are answers.
+    fn keep_swept(self: &Arc<Self>, pause: Duration) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if self.swept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let sweeper = Sweeper(Arc::downgrade(self));
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(pause).await;
+                let Some(answers) = sweeper.0.upgrade() else {
+                    return;
+                };
+                let mut ring = answers.write();
+                ring.sweep(Instant::now());
+                if ring.is_empty() {
+                    // Before anybody can put another one there.
+                    drop(sweeper);
+                    return;
+                }
+            }
+        });
+    }
+}
+
+/// The task that looks after the answers. Also when its runtime ends, another one may.
+struct Sweeper(Weak<Answers>);
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        if let Some(answers) = self.0.upgrade() {
+            answers.swept.store(false, Ordering::Relaxed);
+        }
     }
 }
 
@@ -181,35 +260,81 @@ fn canonical_arguments(arguments: &Arguments, out: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
+    fn cache(config: CacheConfig) -> ResponseCache {
+        ResponseCache::new(config).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_given_back_when_nobody_asks_any_more() {
+        for ttl in [1, 30, 86_400] {
+            let ttl = Duration::from_secs(ttl);
+            let cache = cache(CacheConfig {
+                ttl,
+                ..CacheConfig::default()
+            });
+            // More than once: the task ends with the last answer, and comes again with the next one.
+            for round in 0..3 {
+                for hash in 0..10 {
+                    cache.insert(hash, b"question", b"answer");
+                }
+                tokio::time::sleep(ttl - Duration::from_millis(1)).await;
+                assert!(cache.get(1, b"question").is_some(), "{ttl:?} {round}");
+                assert!(!cache.answers.read().is_empty());
+                tokio::time::sleep(Duration::from_secs(31)).await;
+                assert!(cache.answers.read().is_empty(), "{ttl:?} {round}");
+                assert!(!cache.answers.swept.load(Ordering::Relaxed));
+            }
+        }
+    }
+
     #[test]
-    fn the_cache_is_bounded_in_entries_and_bytes() {
-        let config = CacheConfig {
-            entries: 10,
-            total_bytes: 1000,
+    fn a_sweeper_ends_with_its_cache_and_is_replaced_when_its_runtime_ends() {
+        let cache = cache(CacheConfig::default());
+        // Without a runtime there is none, and the cache works.
+        cache.insert(1, b"question", b"answer");
+        assert!(!cache.answers.swept.load(Ordering::Relaxed));
+        assert!(cache.get(1, b"question").is_some());
+        for _ in 0..2 {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap();
+            runtime.block_on(async { cache.insert(1, b"question", b"answer") });
+            assert!(cache.answers.swept.load(Ordering::Relaxed));
+            drop(runtime);
+            assert!(!cache.answers.swept.load(Ordering::Relaxed));
+        }
+    }
+
+    #[test]
+    fn an_answer_with_its_question_is_bounded() {
+        let cache = cache(CacheConfig {
+            entry_bytes: 100,
+            ..CacheConfig::default()
+        });
+        cache.insert(1, b"question", &[b'x'; 92]);
+        assert!(cache.get(1, b"question").is_some());
+        cache.insert(2, b"question", &[b'x'; 93]);
+        assert!(cache.get(2, b"question").is_none());
+    }
+
+    #[test]
+    fn a_block_larger_than_can_be_had_is_as_large_as_may_be() {
+        let cache = cache(CacheConfig {
+            total_bytes: u64::MAX,
+            entries: u64::MAX,
+            ..CacheConfig::default()
+        });
+        cache.insert(1, b"question", b"answer");
+        assert!(cache.get(1, b"question").is_some());
+    }
+
+    #[test]
+    fn no_time_is_no_cache() {
+        let off = CacheConfig {
+            ttl: Duration::ZERO,
             ..CacheConfig::default()
         };
-        let cache = ResponseCache::new(config).unwrap();
-        for i in 0..1000_u32 {
-            cache.entries.insert(
-                i.into(),
-                Entry {
-                    question: [].into(),
-                    answer: Bytes::from_static(b"x"),
-                },
-            );
-        }
-        cache.entries.run_pending_tasks();
-        assert!(
-            cache.entries.entry_count() <= 10,
-            "{}",
-            cache.entries.entry_count()
-        );
-        assert!(
-            ResponseCache::new(CacheConfig {
-                ttl: Duration::ZERO,
-                ..config
-            })
-            .is_none()
-        );
+        assert!(ResponseCache::new(off).is_none());
     }
 }

@@ -9,6 +9,7 @@ use crate::component::CacheHint;
 use crate::context::{Ctx, Facts};
 use crate::core::Era;
 use crate::error::{Error, Result};
+use crate::wire;
 
 use super::{Flow, Invocation, Middleware, Next, Outcome, Target, tool_error};
 
@@ -127,5 +128,5 @@ pub(crate) fn complete_modern(mut result: Value, hint: CacheHint, server: &Value
 }
 
 fn write(result: &impl Serialize) -> Result<Bytes> {
-    Ok(serde_json::to_vec(result)?.into())
+    Ok(wire::escaped(serde_json::to_vec(result)?))
 }

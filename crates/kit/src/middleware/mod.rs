@@ -113,7 +113,7 @@ pub struct ToolCall {
 
 /// A `resources/read`.
 pub struct ResourceRead {
-    /// The URI, its scheme in lower case.
+    /// The URI as it came, its scheme in lower case.
     pub uri: String,
     pub(crate) found: Option<Found>,
 }

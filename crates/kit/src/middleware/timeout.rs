@@ -57,21 +57,26 @@ where
     }
     // A limit that no clock can add is none.
     let limit = limit.min(LONGEST);
-    let mut deadline = Instant::now() + limit;
+    // What was asked before, by the call that has become a task, is not of this time.
+    let (begun, before) = (Instant::now(), ctx.asked_for().unwrap_or_default());
+    let mut timer = begun + limit;
     loop {
-        let timer = pin!(sleep_until(deadline));
-        match select(&mut work, timer).await {
+        match select(&mut work, pin!(sleep_until(timer))).await {
             Either::Left((outcome, _)) => return Some(outcome),
-            Either::Right(_) if ctx.is_asking() => deadline = Instant::now() + limit,
-            Either::Right(_) => {
-                let asked_for = ctx.take_asked_for();
-                if asked_for.is_zero() {
+            Either::Right(_) => {}
+        }
+        timer = match ctx.asked_for() {
+            // How long it has to wait is not known yet: look again later.
+            None => Instant::now() + limit,
+            Some(asked_for) => {
+                let deadline = begun + limit + asked_for.saturating_sub(before);
+                if deadline <= timer {
                     ctx.time_is_up();
                     return None;
                 }
-                deadline += asked_for;
+                deadline
             }
-        }
+        };
     }
 }
 

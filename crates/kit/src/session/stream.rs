@@ -3,7 +3,8 @@
 //!
 //! One task writes, at most one client reads. While somebody reads, the writer waits for a slow
 //! reader as every call does; while nobody does, it never waits, and the oldest events are dropped
-//! when there are too many. The answer is never dropped.
+//! when there are too many. The answer is never dropped. The log knows whether anybody reads, which
+//! decides how long a question of the call may wait.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -11,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use crate::limits::Permit;
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::streams::{EventId, StreamLimits};
 
@@ -22,7 +23,7 @@ pub(crate) struct StreamLog {
     limits: StreamLimits,
     state: Mutex<State>,
     // Its place among the logs of all sessions.
-    _place: OwnedSemaphorePermit,
+    _place: Permit,
 }
 
 struct State {
@@ -33,6 +34,8 @@ struct State {
     reader: Option<Attached>,
     readers: u64,
     writer: Option<Waker>,
+    /// Whom to wake when somebody begins or ceases to read.
+    watcher: Option<Waker>,
     ended: Option<Instant>,
     closed: bool,
 }
@@ -83,7 +86,7 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl StreamLog {
-    pub(super) fn new(id: u128, limits: StreamLimits, place: OwnedSemaphorePermit) -> Arc<Self> {
+    pub(super) fn new(id: u128, limits: StreamLimits, place: Permit) -> Arc<Self> {
         Arc::new(Self {
             id,
             limits,
@@ -95,6 +98,7 @@ impl StreamLog {
                 reader: None,
                 readers: 0,
                 writer: None,
+                watcher: None,
                 ended: None,
                 closed: false,
             }),
@@ -144,9 +148,10 @@ impl StreamLog {
             waker: None,
         });
         // The new reader may need less than the former did.
-        let writer = state.writer.take();
+        let (writer, watcher) = (state.writer.take(), state.watcher.take());
         drop(state);
         wake(writer);
+        wake(watcher);
         wake(former.and_then(|former| former.waker));
         Some(StreamReader {
             log: Arc::clone(self),
@@ -190,6 +195,19 @@ impl StreamWriter {
             Poll::Ready(())
         })
         .await;
+    }
+
+    /// Whether somebody reads; the task hears of it when that changes.
+    pub(crate) fn is_read(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.0.state();
+        if !state
+            .watcher
+            .as_ref()
+            .is_some_and(|watcher| watcher.will_wake(cx.waker()))
+        {
+            state.watcher = Some(cx.waker().clone());
+        }
+        state.reader.is_some()
     }
 
     /// Ends the connection of the one who reads, after what is written so far.
@@ -249,9 +267,10 @@ impl StreamReader {
         let number = reader.position;
         if reader.release_at.is_some_and(|at| number >= at) {
             state.reader = None;
-            let writer = state.writer.take();
+            let (writer, watcher) = (state.writer.take(), state.watcher.take());
             drop(guard);
             wake(writer);
+            wake(watcher);
             return Poll::Ready(None);
         }
         let index = usize::try_from(number - state.first).unwrap_or(usize::MAX);
@@ -293,8 +312,9 @@ impl Drop for StreamReader {
             return;
         }
         state.reader = None;
-        let writer = state.writer.take();
+        let (writer, watcher) = (state.writer.take(), state.watcher.take());
         drop(state);
         wake(writer);
+        wake(watcher);
     }
 }

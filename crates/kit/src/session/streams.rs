@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use crate::limits::Share;
 
 use super::stream::{StreamLog, StreamReader, StreamWriter};
 use super::{parse_bits, random_bits};
@@ -15,7 +15,9 @@ pub struct StreamLimits {
     /// Streams of one session: those that go on and those that are kept after their end, oldest
     /// of the latter dropped first. Default 16.
     pub per_session: usize,
-    /// Streams of all sessions. Default 512.
+    /// Streams of all sessions of one caller. Default 128.
+    pub per_caller: usize,
+    /// Streams of all sessions. A caller never has more than are left for others. Default 512.
     pub in_all: usize,
     /// Events kept of one stream besides its answer; older ones are dropped. Default 256.
     pub events: usize,
@@ -30,6 +32,7 @@ impl Default for StreamLimits {
     fn default() -> Self {
         Self {
             per_session: 16,
+            per_caller: 128,
             in_all: 512,
             events: 256,
             bytes: 256 << 10,
@@ -71,8 +74,8 @@ impl std::fmt::Display for EventId {
 pub(crate) enum Resumed {
     /// A response; reads what comes after the event.
     Response(StreamReader),
-    /// The stream of what belongs to no request, which keeps nothing.
-    Unsolicited,
+    /// A stream of what belongs to no request, by its number in the session; it keeps nothing.
+    Unsolicited(u64),
 }
 
 /// The streams of one session.
@@ -116,7 +119,7 @@ impl Streams {
     pub(super) fn open(
         &self,
         limits: &StreamLimits,
-        places: &Arc<Semaphore>,
+        places: &Share,
     ) -> Option<(StreamWriter, StreamReader)> {
         let id = random_bits().ok()?;
         let mut state = self.state();
@@ -129,14 +132,13 @@ impl Streams {
                 return None;
             }
         }
-        let place = loop {
-            match Arc::clone(places).try_acquire_owned() {
-                Ok(place) => break place,
-                Err(_) if state.drop_oldest() => {}
-                Err(_) => return None,
-            }
+        // One that ended makes room for one. Where that is not enough, the caller's share is used up
+        // elsewhere, and the others would go for nothing.
+        let place = match places.take() {
+            Err(_) if state.drop_oldest() => places.take(),
+            place => place,
         };
-        let log = StreamLog::new(id, *limits, place);
+        let log = StreamLog::new(id, *limits, place.ok()?);
         let reader = log.read_after(0)?;
         let writer = log.writer();
         state.logs.push(log);
@@ -148,21 +150,22 @@ impl Streams {
         let mut state = self.state();
         state.let_go(keep, Instant::now());
         if state.unsolicited == Some(id.stream) {
-            return (id.number == 0).then_some(Resumed::Unsolicited);
+            return Some(Resumed::Unsolicited(id.number));
         }
         let log = state.logs.iter().find(|log| log.id() == id.stream)?;
         log.read_after(id.number).map(Resumed::Response)
     }
 
-    /// The id of the stream of what belongs to no request. `None` when there is no randomness.
-    pub(crate) fn unsolicited(&self) -> Option<EventId> {
+    /// The id that begins the stream of this number of what belongs to no request. `None` when there
+    /// is no randomness.
+    pub(crate) fn unsolicited(&self, number: u64) -> Option<EventId> {
         let mut state = self.state();
         if state.unsolicited.is_none() {
             state.unsolicited = random_bits().ok();
         }
         Some(EventId {
             stream: state.unsolicited?,
-            number: 0,
+            number,
         })
     }
 

@@ -1,20 +1,21 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::limits::{Caller, Share, Shares};
+use crate::principal::Principal;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::task::noop_waker;
-use tokio::sync::Semaphore;
 
 use super::stream::{StreamReader, StreamWriter};
 use super::streams::{EventId, Resumed, StreamLimits, Streams};
 
 const LIMITS: StreamLimits = StreamLimits {
     per_session: 3,
-    in_all: 4,
+    per_caller: 3,
+    in_all: 8,
     events: 4,
     bytes: 100,
     keep: Duration::from_secs(60),
@@ -23,18 +24,19 @@ const LIMITS: StreamLimits = StreamLimits {
 /// One session, with places of its own.
 struct Session {
     streams: Streams,
-    places: Arc<Semaphore>,
+    places: Share,
 }
 
 impl Session {
     fn new() -> Self {
-        Self::among(&Arc::new(Semaphore::new(LIMITS.in_all)))
+        Self::among(&Shares::new(8, 8), 1)
     }
 
-    fn among(places: &Arc<Semaphore>) -> Self {
+    fn among(places: &Shares, caller: u64) -> Self {
+        let caller = Caller::new(Principal::ANONYMOUS, None, caller);
         Self {
             streams: Streams::default(),
-            places: Arc::clone(places),
+            places: places.of(&caller),
         }
     }
 
@@ -45,7 +47,7 @@ impl Session {
     fn resume(&self, id: EventId) -> Option<StreamReader> {
         match self.streams.resume(id, LIMITS.keep)? {
             Resumed::Response(reader) => Some(reader),
-            Resumed::Unsolicited => panic!("no response"),
+            Resumed::Unsolicited(_) => panic!("no response"),
         }
     }
 }
@@ -226,19 +228,39 @@ fn there_are_only_so_many_and_the_one_that_ended_first_makes_room() {
 
 #[test]
 fn all_sessions_together_have_only_so_many() {
-    let places = Arc::new(Semaphore::new(LIMITS.in_all));
-    let (one, other) = (Session::among(&places), Session::among(&places));
-    let held: Vec<_> = (0..3).map(|_| one.open().unwrap()).collect();
-    let (writer, reader) = other.open().unwrap();
-    assert!(other.open().is_none());
+    let places = Shares::new(5, 2);
+    let [one, another, third] = [1, 2, 3].map(|caller| Session::among(&places, caller));
+    let held: Vec<_> = [&one, &one, &another, &another]
+        .map(|session| session.open().unwrap())
+        .into();
+    assert!(one.open().is_none() && another.open().is_none());
+    let (writer, reader) = third.open().unwrap();
+    assert!(third.open().is_none());
     // Room is made among one's own only.
     answer(writer, "answer");
     drop(reader);
     assert!(one.open().is_none());
-    let _again = other.open().unwrap();
+    let _again = third.open().unwrap();
     drop(held);
     one.streams.close();
-    assert_eq!(places.available_permits(), 3);
+    assert_eq!(places.taken(), 3);
+}
+
+#[test]
+fn room_that_is_missing_elsewhere_costs_one_at_most() {
+    let places = Shares::new(16, 3);
+    let [one, same] = [1, 1].map(|caller| Session::among(&places, caller));
+    let mut ended = Vec::new();
+    for _ in 0..2 {
+        let (writer, reader) = one.open().unwrap();
+        answer(writer, "answer");
+        // Whoever still reads it keeps its place.
+        ended.push(reader);
+    }
+    let _elsewhere = same.open().unwrap();
+    assert!(one.open().is_none());
+    assert!(one.resume(ended[0].stream()).is_none());
+    assert!(one.resume(ended[1].stream()).is_some());
 }
 
 #[test]
@@ -264,12 +286,12 @@ fn ids_of_other_sessions_open_nothing() {
     let (ours, theirs) = (Session::new(), Session::new());
     let (_writer, reader) = ours.open().unwrap();
     assert!(theirs.resume(reader.stream()).is_none());
-    let unsolicited = ours.streams.unsolicited().unwrap();
-    assert_eq!(ours.streams.unsolicited(), Some(unsolicited));
-    assert_ne!(theirs.streams.unsolicited(), Some(unsolicited));
+    let unsolicited = ours.streams.unsolicited(3).unwrap();
+    assert_eq!(ours.streams.unsolicited(3), Some(unsolicited));
+    assert_ne!(theirs.streams.unsolicited(3), Some(unsolicited));
     assert!(theirs.streams.resume(unsolicited, LIMITS.keep).is_none());
     let resumed = ours.streams.resume(unsolicited, LIMITS.keep);
-    assert!(matches!(resumed, Some(Resumed::Unsolicited)));
+    assert!(matches!(resumed, Some(Resumed::Unsolicited(3))));
 }
 
 #[test]

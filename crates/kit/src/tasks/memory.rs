@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::limits::{Caller, may_have_another};
 use crate::principal::Principal;
 use crate::store::{StoreError, StoreFuture};
 
@@ -22,9 +23,9 @@ use super::store::{Changed, TaskStore};
 /// The longest life of a task here; more would not fit every clock.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Keeps tasks in memory, bounded for all callers and for each. Where there is no room, the oldest of
-/// the caller's own tasks that have ended goes; if there is none, the new one is refused. Nobody's
-/// task goes for somebody else's; but all anonymous callers are one, and may use the whole store.
+/// Keeps tasks in memory, bounded for all callers and for each ([`Caller::account`]), who can never
+/// have more than are left for others. Where there is no room, the oldest of the caller's own tasks that
+/// have ended goes; if there is none, the new one is refused. Nobody's task goes for somebody else's.
 /// It knows nothing after a restart, and nothing of other processes.
 pub struct MemoryTaskStore(Arc<Shared>);
 
@@ -40,14 +41,16 @@ struct State {
     tasks: HashMap<Box<str>, Entry>,
     due: BTreeSet<(Instant, Box<str>)>,
     used: Used,
-    used_by: HashMap<Principal, Used>,
-    /// Tasks that have ended, by owner, the oldest first; some of them may be gone already.
-    ended: HashMap<Principal, VecDeque<Box<str>>>,
+    used_by: HashMap<Caller, Used>,
+    /// Tasks that have ended, by account, the oldest first; some of them may be gone already.
+    ended: HashMap<Caller, VecDeque<Box<str>>>,
     sweeper: Option<JoinHandle<()>>,
 }
 
 struct Entry {
     record: watch::Sender<Arc<TaskRecord>>,
+    /// Whom it is counted for.
+    account: Caller,
     created: Instant,
     expires: Instant,
     bytes: usize,
@@ -81,9 +84,9 @@ impl MemoryTaskStore {
 }
 
 impl TaskStore for MemoryTaskStore {
-    fn create(&self, record: TaskRecord) -> StoreFuture<'_, ()> {
+    fn create<'a>(&'a self, caller: &'a Caller, record: TaskRecord) -> StoreFuture<'a, ()> {
         // Not before it is awaited: the sweeper needs a runtime.
-        Box::pin(async move { self.0.create(record) })
+        Box::pin(async move { self.0.create(caller.account(), record) })
     }
 
     fn get<'a>(
@@ -138,15 +141,16 @@ impl Shared {
         state
     }
 
-    fn create(self: &Arc<Self>, record: TaskRecord) -> Result<(), StoreError> {
+    fn create(self: &Arc<Self>, account: Caller, record: TaskRecord) -> Result<(), StoreError> {
         let now = Instant::now();
         let mut state = self.current();
-        let own = match record.owner.subject() {
-            Some(_) => self.limits.tasks_per_principal,
-            None => self.limits.tasks,
+        let fits = |state: &State| {
+            let own = state.used_by(&account).tasks;
+            let limits = &self.limits;
+            may_have_another(own, limits.tasks_per_caller, limits.tasks, state.used.tasks)
         };
-        while state.used.tasks >= self.limits.tasks || state.used_by(&record.owner).tasks >= own {
-            if !state.drop_ended(&record.owner) {
+        while !fits(&state) {
+            if !state.drop_ended(&account) {
                 return Err(StoreError::Full);
             }
         }
@@ -155,13 +159,14 @@ impl Shared {
         }
         let expires = now + record.ttl.min(LONGEST);
         let bytes = record.bytes();
-        state.count(&record.owner, |used| {
+        state.count(&account, |used| {
             used.tasks += 1;
             used.bytes += bytes;
         });
         let first = state.due.first().is_none_or(|(first, _)| expires < *first);
         state.due.insert((expires, record.id.clone()));
         let entry = Entry {
+            account,
             created: now,
             expires,
             bytes,
@@ -190,7 +195,7 @@ impl Shared {
             return Ok(None);
         };
         let current = entry.current();
-        let (before, expires) = (entry.bytes, entry.expires);
+        let (before, expires, account) = (entry.bytes, entry.expires, entry.account.clone());
         if current.ending.is_some() {
             return Ok(Some(Changed {
                 record: current,
@@ -203,14 +208,14 @@ impl Shared {
         let after = record.bytes();
         if may_be_refused && after > before {
             let more = after - before;
-            let own = match owner.subject() {
-                Some(_) => self.limits.bytes_per_principal,
-                None => self.limits.bytes,
+            let fits = |state: &State| {
+                // Without what the caller has itself: nobody has more than is left for others.
+                let own = state.used_by(&account).bytes;
+                let left = self.limits.bytes.saturating_sub(state.used.bytes);
+                own.saturating_add(more) <= self.limits.bytes_per_caller.min(left)
             };
-            while state.used.bytes.saturating_add(more) > self.limits.bytes
-                || state.used_by(owner).bytes.saturating_add(more) > own
-            {
-                if !state.drop_ended(owner) {
+            while !fits(&state) {
+                if !state.drop_ended(&account) {
                     return Err(StoreError::Full);
                 }
             }
@@ -220,10 +225,10 @@ impl Shared {
             state.due.remove(&(expires, record.id.clone()));
             state.due.insert((later, record.id.clone()));
         }
-        state.count(owner, |used| used.bytes = used.bytes + after - before);
+        state.count(&account, |used| used.bytes = used.bytes + after - before);
         let record = Arc::new(record);
         if record.ending.is_some() {
-            let ended = state.ended.entry(owner.clone()).or_default();
+            let ended = state.ended.entry(account).or_default();
             ended.push_back(record.id.clone());
         }
         if let Some(entry) = state.tasks.get_mut(id) {
@@ -242,8 +247,8 @@ impl State {
             .filter(|entry| entry.record.borrow().owner == *owner)
     }
 
-    fn used_by(&self, owner: &Principal) -> Used {
-        self.used_by.get(owner).copied().unwrap_or_default()
+    fn used_by(&self, account: &Caller) -> Used {
+        self.used_by.get(account).copied().unwrap_or_default()
     }
 
     fn expire(&mut self, now: Instant) {
@@ -255,9 +260,9 @@ impl State {
         }
     }
 
-    /// Drops the oldest of the owner's tasks that have ended; `false` when none has.
-    fn drop_ended(&mut self, owner: &Principal) -> bool {
-        while let Some(id) = self.ended.get_mut(owner).and_then(VecDeque::pop_front) {
+    /// Drops the oldest of the account's tasks that have ended; `false` when none has.
+    fn drop_ended(&mut self, account: &Caller) -> bool {
+        while let Some(id) = self.ended.get_mut(account).and_then(VecDeque::pop_front) {
             if self.remove(&id) {
                 return true;
             }
@@ -269,30 +274,30 @@ impl State {
         let Some(entry) = self.tasks.remove(id) else {
             return false;
         };
-        let owner = entry.current().owner.clone();
+        let account = &entry.account;
         self.due.remove(&(entry.expires, id.into()));
-        self.count(&owner, |used| {
+        self.count(account, |used| {
             used.tasks -= 1;
             used.bytes -= entry.bytes;
         });
-        // Those of its owner that are gone are in front, nearly always.
-        if let Some(ended) = self.ended.get_mut(&owner) {
+        // Those of its account that are gone are in front, nearly always.
+        if let Some(ended) = self.ended.get_mut(account) {
             while ended.front().is_some_and(|id| !self.tasks.contains_key(id)) {
                 ended.pop_front();
             }
             if ended.is_empty() {
-                self.ended.remove(&owner);
+                self.ended.remove(account);
             }
         }
         true
     }
 
-    fn count(&mut self, owner: &Principal, change: impl Fn(&mut Used)) {
+    fn count(&mut self, account: &Caller, change: impl Fn(&mut Used)) {
         change(&mut self.used);
-        let used = self.used_by.entry(owner.clone()).or_default();
+        let used = self.used_by.entry(account.clone()).or_default();
         change(used);
         if used.tasks == 0 {
-            self.used_by.remove(owner);
+            self.used_by.remove(account);
         }
     }
 }

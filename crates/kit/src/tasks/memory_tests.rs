@@ -10,15 +10,20 @@ const TTL: Duration = Duration::from_secs(300);
 fn limits() -> TaskLimits {
     TaskLimits {
         tasks: 4,
-        tasks_per_principal: 2,
+        tasks_per_caller: 2,
         bytes: 1000,
-        bytes_per_principal: 600,
+        bytes_per_caller: 600,
         ..TaskLimits::default()
     }
 }
 
 fn alice() -> Principal {
     Principal::authenticated("alice")
+}
+
+/// Whoever this is, in one place.
+fn caller(owner: &Principal) -> Caller {
+    Caller::new(owner.clone(), None, 1)
 }
 
 fn text(bytes: usize) -> Box<RawValue> {
@@ -32,7 +37,7 @@ async fn create(
     ttl: Duration,
 ) -> Result<(), StoreError> {
     let record = TaskRecord::new(owner.clone(), id.into(), ttl, Duration::from_secs(1));
-    store.create(record).await
+    store.create(&caller(owner), record).await
 }
 
 async fn change(
@@ -78,15 +83,47 @@ async fn one_caller_cannot_take_the_room_of_all() {
     create(&store, &alice(), "3", TTL).await.unwrap();
     assert!(!exists(&store, &alice(), "1").await);
     assert!(exists(&store, &alice(), "2").await);
-    let bob = Principal::authenticated("bob");
+    // The last place is for somebody who has none.
+    let [bob, carol, dave] = ["bob", "carol", "dave"].map(Principal::authenticated);
+    let full = Err(StoreError::Full);
     create(&store, &bob, "4", TTL).await.unwrap();
-    create(&store, &bob, "5", TTL).await.unwrap();
-    let carol = Principal::authenticated("carol");
-    assert_eq!(
-        create(&store, &carol, "6", TTL).await,
-        Err(StoreError::Full)
-    );
+    assert_eq!(create(&store, &bob, "5", TTL).await, full);
+    create(&store, &carol, "6", TTL).await.unwrap();
+    assert_eq!(create(&store, &dave, "7", TTL).await, full);
     assert_eq!(store.len(), 4);
+}
+
+#[tokio::test]
+async fn anonymous_callers_are_counted_for_where_they_are() {
+    let store = MemoryTaskStore::new(TaskLimits {
+        tasks: 8,
+        ..limits()
+    });
+    let nobody = Principal::ANONYMOUS;
+    let at = |address: [u8; 4], connection| {
+        Caller::new(Principal::ANONYMOUS, Some(address.into()), connection)
+    };
+    let begin = |id: &'static str| TaskRecord::new(nobody.clone(), id.into(), TTL, TTL);
+    let (one, same) = (at([192, 0, 2, 1], 1), at([192, 0, 2, 1], 2));
+    store.create(&one, begin("1")).await.unwrap();
+    store.create(&same, begin("2")).await.unwrap();
+    assert_eq!(store.create(&one, begin("3")).await, Err(StoreError::Full));
+    // Somebody else, and on loopback another connection, has a share of its own; what has ended goes
+    // for its own caller only.
+    change(&store, &nobody, "1", Change::Cancel).await.unwrap();
+    let (other, local, too) = (
+        at([192, 0, 2, 2], 1),
+        at([127, 0, 0, 1], 1),
+        at([127, 0, 0, 1], 2),
+    );
+    for (caller, id) in [(&other, "4"), (&local, "5"), (&too, "6")] {
+        store.create(caller, begin(id)).await.unwrap();
+    }
+    assert!(exists(&store, &nobody, "1").await);
+    store.create(&same, begin("7")).await.unwrap();
+    assert!(!exists(&store, &nobody, "1").await);
+    // All of them are one principal, and find each other's by its id.
+    assert!(exists(&store, &nobody, "4").await);
 }
 
 #[tokio::test]

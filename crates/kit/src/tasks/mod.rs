@@ -22,6 +22,7 @@ use std::time::Duration;
 use rmcp::model::Task;
 use serde_json::value::RawValue;
 
+use crate::limits::Caller;
 use crate::principal::Principal;
 use crate::store::StoreError;
 use crate::wire::{Code, RpcError};
@@ -40,12 +41,13 @@ pub struct TaskLimits {
     /// Tasks in all, with those that have ended; those that run count here, and not among the calls in
     /// flight. Default 4,096.
     pub tasks: usize,
-    /// Tasks of one caller. Default 256.
-    pub tasks_per_principal: usize,
+    /// Tasks of one caller: of an authenticated principal, or of an anonymous one at its address or
+    /// on its connection; never more than are left for others. Default 256.
+    pub tasks_per_caller: usize,
     /// Bytes of the questions, answers and results of all tasks. Default 64 MiB.
     pub bytes: usize,
-    /// The same for one caller. Default 16 MiB.
-    pub bytes_per_principal: usize,
+    /// The same for one caller, and never more than are left for others. Default 16 MiB.
+    pub bytes_per_caller: usize,
     /// How long a task is kept, from its creation; one that is not done by then is cancelled.
     /// What ends later than a minute before is kept for a minute. Default 5 min.
     pub ttl: Duration,
@@ -59,9 +61,9 @@ impl Default for TaskLimits {
     fn default() -> Self {
         Self {
             tasks: 4096,
-            tasks_per_principal: 256,
+            tasks_per_caller: 256,
             bytes: 64 << 20,
-            bytes_per_principal: 16 << 20,
+            bytes_per_caller: 16 << 20,
             ttl: Duration::from_secs(300),
             max_ttl: Duration::from_secs(3600),
             poll_interval: Duration::from_secs(1),
@@ -121,7 +123,7 @@ impl Tasks {
     /// or the operating system has no randomness.
     pub async fn create(
         &self,
-        owner: &Principal,
+        caller: &Caller,
         ttl: Option<Duration>,
     ) -> Result<(Worker, Task), RpcError> {
         let limits = &self.0.limits;
@@ -130,9 +132,10 @@ impl Tasks {
             tracing::error!(%error, "no randomness for a task's id");
             RpcError::internal()
         })?;
+        let owner = caller.principal();
         let record = TaskRecord::new(owner.clone(), id.clone(), ttl, limits.poll_interval);
         let task = record.task();
-        self.0.store.create(record).await.map_err(refusal)?;
+        self.0.store.create(caller, record).await.map_err(refusal)?;
         Ok((Worker::new(self.clone(), owner.clone(), id), task))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::limits::Caller;
 use crate::principal::Principal;
 use crate::store::StoreFuture;
 
@@ -13,8 +14,13 @@ use super::record::{Change, TaskRecord};
 /// Somebody else's task does not exist, and neither does one whose time is up; both are `None`.
 /// A future that is dropped may or may not have done its work, but never half of it.
 pub trait TaskStore: Send + Sync + 'static {
-    /// Keeps a new task. When this has returned, every other method finds it.
-    fn create(&self, record: TaskRecord) -> StoreFuture<'_, ()>;
+    /// Keeps a new task of `caller`, who is the record's owner. When this has returned, every other
+    /// method finds it.
+    ///
+    /// What a caller makes a store keep should be bounded, so that nobody fills it for all others;
+    /// [`Caller::account`] is whom the task is counted for, for as long as it is kept, and
+    /// [`Caller::key`] is the name of that in a store that several processes share.
+    fn create<'a>(&'a self, caller: &'a Caller, record: TaskRecord) -> StoreFuture<'a, ()>;
 
     /// Looks a task up.
     fn get<'a>(

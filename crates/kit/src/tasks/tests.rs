@@ -9,12 +9,16 @@ use super::*;
 
 const ME: Principal = Principal::ANONYMOUS;
 
+fn me() -> Caller {
+    Caller::new(ME, None, 1)
+}
+
 fn tasks() -> Tasks {
     Tasks::in_memory(TaskLimits::default())
 }
 
 async fn create(tasks: &Tasks) -> (Worker, String) {
-    let (worker, task) = tasks.create(&ME, None).await.unwrap_or_else(|_| panic!());
+    let (worker, task) = tasks.create(&me(), None).await.unwrap_or_else(|_| panic!());
     (worker, task.task_id)
 }
 
@@ -48,7 +52,7 @@ async fn settle() {
 #[tokio::test]
 async fn a_task_can_be_found_when_its_handle_leaves() {
     let tasks = tasks();
-    let (worker, task) = tasks.create(&ME, None).await.unwrap_or_else(|_| panic!());
+    let (worker, task) = tasks.create(&me(), None).await.unwrap_or_else(|_| panic!());
     assert_eq!(task.task_id.len(), 32);
     assert_eq!(task.task_id, worker.handle().id());
     assert!(task.status == TaskStatus::Working);
@@ -66,7 +70,10 @@ async fn a_life_has_its_bounds() {
     let tasks = tasks();
     for (wanted, given) in [(0, 1000), (7, 7000), (10_000_000, 3_600_000)] {
         let wanted = Some(Duration::from_secs(wanted));
-        let (_, task) = tasks.create(&ME, wanted).await.unwrap_or_else(|_| panic!());
+        let (_, task) = tasks
+            .create(&me(), wanted)
+            .await
+            .unwrap_or_else(|_| panic!());
         assert_eq!(task.ttl_ms, Some(given));
     }
 }
@@ -91,14 +98,15 @@ async fn somebody_elses_task_does_not_exist() {
 #[tokio::test]
 async fn too_many_are_refused() {
     let tasks = Tasks::in_memory(TaskLimits {
-        tasks_per_principal: 1,
+        tasks_per_caller: 1,
         ..TaskLimits::default()
     });
-    let bob = Principal::authenticated("bob");
+    let caller = |name| Caller::new(Principal::authenticated(name), None, 1);
+    let bob = caller("bob");
     let _first = tasks.create(&bob, None).await.unwrap();
     let refused = tasks.create(&bob, None).await.map(drop);
     assert_eq!(refused.unwrap_err().code, Code::BUSY);
-    let carol = Principal::authenticated("carol");
+    let carol = caller("carol");
     assert!(tasks.create(&carol, None).await.is_ok());
 }
 
@@ -366,7 +374,7 @@ async fn listeners_hear_what_a_client_would_see() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_at_once() {
     let tasks = Tasks::in_memory(TaskLimits {
-        tasks_per_principal: 1000,
+        tasks_per_caller: 1000,
         ..TaskLimits::default()
     });
     let done = Arc::new(AtomicUsize::new(0));

@@ -21,6 +21,8 @@ use crate::principal::Principal;
 use crate::wire::{Malformed, RpcError};
 
 use super::lines::{Line, Lines};
+use super::process::{Input, Output};
+use crate::descriptor;
 
 /// Calls that may wait before reading pauses.
 const MAX_WAITING: usize = 128;
@@ -52,6 +54,17 @@ where
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
+}
+
+/// Serves one client on stdin and stdout of this process, as [`serve`] does; they may be non-blocking. To be called once,
+/// where nothing else reads or writes them.
+///
+/// # Errors
+/// As of [`serve`].
+pub async fn serve_process(server: Server) -> io::Result<()> {
+    let input = Input::new(descriptor::stdin())?;
+    let output = Output::new(descriptor::stdout())?;
+    serve(server, input, output).await
 }
 
 struct Session<R, W> {
@@ -168,7 +181,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     /// The input has ended: nobody will answer our questions, but what was asked is answered.
     async fn drain(mut self) -> io::Result<()> {
         self.connection.hang_up();
-        self.writer.flush().await?;
         let Self {
             ref mut waiting,
             outgoing: (sender, mut receiver),
@@ -177,6 +189,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         } = self;
         drop(sender);
         let drained = timeout(DRAIN, async {
+            writer.flush().await?;
             // Ends when the last task has dropped its sender.
             while let Some(message) = receiver.recv().await {
                 writer.write_all(&message).await?;
@@ -203,5 +216,19 @@ async fn next(stream: &mut Option<mpsc::Receiver<Bytes>>) -> Option<Bytes> {
     match stream {
         Some(stream) => stream.recv().await,
         None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_without_reading_is_not_waited_for_for_ever() {
+        let server = Server::builder("test", "1.0.0").build().unwrap();
+        let (_unread, writer) = tokio::io::duplex(16);
+        let input = &b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\n"[..];
+        let served = timeout(DRAIN * 2, serve(server, input, writer));
+        served.await.unwrap().unwrap();
     }
 }

@@ -1,6 +1,8 @@
 //! JSON-RPC errors: the codes that may leave this server, and nothing else.
 
 use std::borrow::Cow;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -47,6 +49,10 @@ pub struct RpcError {
     /// What a program needs to mend it, where the specification defines it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
+    /// Seconds after which trying again may help, for the transport that can say so
+    /// (`Retry-After`).
+    #[serde(skip)]
+    pub retry_after: Option<NonZeroU32>,
 }
 
 impl RpcError {
@@ -56,7 +62,15 @@ impl RpcError {
             code,
             message: message.into(),
             data: None,
+            retry_after: None,
         }
+    }
+
+    /// The same error, which may be mended by trying again after this time.
+    pub fn with_retry_after(mut self, after: Duration) -> Self {
+        let seconds = after.as_millis().div_ceil(1000).try_into();
+        self.retry_after = NonZeroU32::new(seconds.unwrap_or(u32::MAX));
+        self
     }
 
     /// The same error with `data`.

@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Id(Box<str>);
 
+/// Up to here a double holds every integer.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
 impl Id {
     /// An id of our own, for a request to the client.
     pub fn number(n: u64) -> Self {
@@ -37,6 +40,16 @@ impl Id {
         let digits = text.strip_prefix('-').unwrap_or(text);
         (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
             .then(|| Self(text.into()))
+    }
+
+    /// Reads the id of a response, which is one of our own: also from a client that holds every number
+    /// as a double and writes `7` as `7.0`.
+    pub(super) fn of_response(text: &str, limit: usize) -> Option<Self> {
+        Self::from_json(text, limit).or_else(|| {
+            let number = (text.len() <= limit).then(|| text.parse::<f64>().ok())??;
+            let exact = number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(&number);
+            exact.then(|| Self::number(number as u64))
+        })
     }
 
     /// The id as JSON text.
@@ -94,6 +107,25 @@ mod tests {
             assert_eq!(Id::from_json(text, 256), None, "{text}");
         }
         assert_eq!(Id::from_json(&"1".repeat(257), 256), None);
+    }
+
+    #[test]
+    fn an_id_of_ours_may_come_back_as_a_double() {
+        for (text, number) in [
+            ("7", 7),
+            ("0.0", 0),
+            ("7.0", 7),
+            ("1.2e1", 12),
+            ("9007199254740992.0", 1 << 53),
+        ] {
+            let id = Id::of_response(text, 256);
+            assert_eq!(id, Some(Id::number(number)), "{text}");
+        }
+        for text in ["1.5", "-7.0", "1e300", "null", "true", "{}"] {
+            assert_eq!(Id::of_response(text, 256), None, "{text}");
+        }
+        let long = format!("1.{}", "0".repeat(256));
+        assert_eq!(Id::of_response(&long, 256), None);
     }
 
     #[test]

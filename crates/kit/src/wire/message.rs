@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::value::RawValue;
 
 use super::error::{Code, RpcError};
 use super::id::Id;
 use super::limits::WireLimits;
-use super::scan::{Budget, Flaw, Key, Node};
+use super::scan::{Budget, Flaw, Key};
 
 /// A request: it is owed exactly one answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub struct Request<'a> {
     pub id: Id,
     /// The method as it came.
     pub method: Cow<'a, str>,
-    /// The `params` as JSON text, within the limits; absent when the member is.
+    /// The `params` as JSON text, within the limits; absent when the member is, or is `null`.
     pub params: Option<&'a str>,
 }
 
@@ -31,16 +33,32 @@ pub struct Notification<'a> {
 }
 
 /// The client's answer to a request of ours.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Response<'a> {
-    /// The id we gave.
-    pub id: Id,
-    /// `Ok`: the `result`; `Err`: the `error`; both as JSON text, within the limits.
-    pub outcome: Result<&'a str, &'a str>,
+    /// The id we gave; `None` when the client could not read the id of what it answers with an error
+    /// (JSON-RPC 2.0 §5).
+    pub id: Option<Id>,
+    /// What it says.
+    pub outcome: Outcome<'a>,
+}
+
+/// What a [`Response`] says.
+#[derive(Debug, PartialEq)]
+pub enum Outcome<'a> {
+    /// The `result` as JSON text, within the limits.
+    Result(&'a str),
+    /// The `error` as JSON text, within the limits.
+    Error(&'a str),
+    /// It cannot be read, for this reason. Its id could be, so whoever waits for it is told. An error
+    /// that is sent back for it bears no id: it would be one of ours.
+    Malformed(RpcError),
+    /// There is neither a result nor an error, and no method: it may as well be a request without
+    /// one. Only who knows which ids are ours can tell.
+    Missing(RpcError),
 }
 
 /// One message.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Message<'a> {
     /// Wants an answer.
     Request(Request<'a>),
@@ -53,7 +71,8 @@ pub enum Message<'a> {
 /// A message that cannot be served, with the id when that much was readable.
 #[derive(Debug, PartialEq)]
 pub struct Malformed {
-    /// The id to answer under; `None` when it could not be read.
+    /// The id to answer under; `None` when it could not be read, and when the message names no method:
+    /// it may be an answer, whose id is one of ours.
     pub id: Option<Id>,
     /// What is wrong with it.
     pub error: RpcError,
@@ -101,24 +120,50 @@ fn batch<'a>(
     limits: &WireLimits,
     budget: &mut Budget<'a>,
 ) -> Result<Body<'a>, Malformed> {
-    // One pass that builds nothing, so that the list of slices below is bounded by the node limit.
-    budget
-        .check(text)
-        .map_err(|flaw| malformed(None, explain(flaw, limits)))?;
-    let parts: Vec<&'a RawValue> =
-        serde_json::from_str(text).map_err(|e| malformed(None, syntax(&e.to_string())))?;
-    if parts.is_empty() || parts.len() > limits.batch {
-        return Err(malformed(
-            None,
-            RpcError::invalid_request(format!("A batch holds 1 to {} messages.", limits.batch)),
-        ));
+    let mut json = serde_json::Deserializer::from_str(text);
+    let parts = json
+        .deserialize_seq(Parts(limits.batch))
+        .and_then(|parts| json.end().map(|()| parts))
+        .ok()
+        .filter(|parts| !parts.is_empty());
+    let Some(parts) = parts else {
+        return Err(malformed(None, no_batch(text, limits)));
+    };
+    // What is wrong with one of them is no matter of the others; their values are counted together.
+    let members = parts.into_iter().map(|part| single(part, limits, budget));
+    Ok(Body::Batch(members.collect()))
+}
+
+/// What is wrong with a text that begins like a batch.
+fn no_batch(text: &str, limits: &WireLimits) -> RpcError {
+    match serde_json::from_str::<IgnoredAny>(text) {
+        Err(error) => syntax(&error.to_string()),
+        Ok(_) => {
+            RpcError::invalid_request(format!("A batch holds 1 to {} messages.", limits.batch))
+        }
     }
-    Ok(Body::Batch(
-        parts
-            .into_iter()
-            .map(|part| single(part.get(), limits, &mut Budget::new(limits)))
-            .collect(),
-    ))
+}
+
+/// The parts of a list that has at most so many.
+struct Parts(usize);
+
+impl<'a> Visitor<'a> for Parts {
+    type Value = Vec<&'a str>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a list of at most {}", self.0)
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(part) = seq.next_element::<&'a RawValue>()? {
+            if parts.len() == self.0 {
+                return Err(A::Error::invalid_length(parts.len() + 1, &self));
+            }
+            parts.push(part.get());
+        }
+        Ok(parts)
+    }
 }
 
 fn single<'a>(
@@ -128,55 +173,57 @@ fn single<'a>(
 ) -> Result<Message<'a>, Malformed> {
     let mut envelope = Envelope::default();
     let mut json = serde_json::Deserializer::from_str(text);
-    let read = Reader {
-        envelope: &mut envelope,
-        budget,
-    }
-    .deserialize(&mut json)
-    .and_then(|()| json.end());
-    let id = envelope
-        .id
-        .and_then(|id| Id::from_json(id, limits.id_bytes));
-    // The id of a response is one of ours: the client would take an error under it for the answer to
-    // a request of its own.
-    let answerable =
-        envelope.method.is_some() || (envelope.result.is_none() && envelope.error.is_none());
-    let malformed = |id: Option<Id>, error| malformed(id.filter(|_| answerable), error);
+    let read = Reader(&mut envelope)
+        .deserialize(&mut json)
+        .and_then(|()| json.end());
     if let Err(error) = read {
         use serde_json::error::Category;
-        let flaw = budget
-            .take_flaw()
-            .or(envelope.duplicate.then_some(Flaw::DuplicateKey));
-        let error = match (flaw, error.classify()) {
-            (Some(flaw), _) => explain(flaw, limits),
-            (None, Category::Data) => RpcError::invalid_request(
-                "A message is a JSON object with \"jsonrpc\": \"2.0\", and a string as \"method\".",
-            ),
+        // Of what is not JSON nothing is known, its id included (JSON-RPC 2.0 §5).
+        let error = match error.classify() {
+            Category::Data => RpcError::invalid_request(NO_MESSAGE),
             _ => syntax(&error.to_string()),
         };
-        // Of what is not JSON nothing is known, its id included (JSON-RPC 2.0 §5).
-        return Err(malformed(id.filter(|_| error.code != Code::PARSE), error));
+        return Err(malformed(None, error));
     }
-    if envelope.id.is_some() && id.is_none() {
-        return Err(malformed(
-            None,
-            RpcError::invalid_request(format!(
-                "The \"id\" of a request is an integer or a string of at most {} bytes.",
-                limits.id_bytes
-            )),
-        ));
-    }
-    for part in [envelope.params, envelope.result, envelope.error]
-        .into_iter()
-        .flatten()
-    {
-        if let Err(flaw) = budget.check(part) {
-            return Err(malformed(id, explain(flaw, limits)));
+    let given = envelope.id;
+    let is_request = value(envelope.method).is_some();
+    let read = match is_request {
+        true => Id::from_json,
+        false => Id::of_response,
+    };
+    let id = given.and_then(|id| read(id, limits.id_bytes));
+    let is_error = value(envelope.error).is_some();
+    let answers = !is_request && (envelope.result.is_some() || envelope.error.is_some());
+    let read = match given {
+        // What could not be read has no id to be named in an error about it.
+        Some("null") if !is_request && is_error => envelope.judge(None, limits, budget),
+        Some(_) if id.is_none() => Err(RpcError::invalid_request(format!(
+            "The \"id\" of a request is an integer or a string of at most {} bytes.",
+            limits.id_bytes
+        ))),
+        _ => envelope.judge(id.clone(), limits, budget),
+    };
+    match (read, id) {
+        (Ok(message), _) => Ok(message),
+        (Err(error), Some(id)) if answers => Ok(response(Some(id), Outcome::Malformed(error))),
+        (Err(error), Some(id)) if !is_request && error.code != Code::PARSE => {
+            Ok(response(Some(id), Outcome::Missing(error)))
+        }
+        (Err(error), id) => {
+            let id = id.filter(|_| is_request && error.code != Code::PARSE);
+            Err(malformed(id, error))
         }
     }
-    envelope
-        .into_message(id.clone(), limits)
-        .map_err(|error| malformed(id, error))
+}
+
+/// What is said of JSON that is no message.
+const NO_MESSAGE: &str =
+    "A message is a JSON object with \"jsonrpc\": \"2.0\", and a string as \"method\".";
+
+/// A member that is `null` counts as absent: serialisers of several languages write all members of
+/// an envelope.
+fn value(member: Option<&str>) -> Option<&str> {
+    member.filter(|text| *text != "null")
 }
 
 fn malformed(id: Option<Id>, error: RpcError) -> Malformed {
@@ -216,25 +263,41 @@ fn explain(flaw: Flaw, limits: &WireLimits) -> RpcError {
     }
 }
 
-/// The members of a message, as they came.
+/// The members of a message as JSON text, as they came.
 #[derive(Default)]
 struct Envelope<'a> {
-    jsonrpc: Option<Cow<'a, str>>,
+    jsonrpc: Option<&'a str>,
     id: Option<&'a str>,
-    method: Option<Cow<'a, str>>,
+    method: Option<&'a str>,
     params: Option<&'a str>,
     result: Option<&'a str>,
     error: Option<&'a str>,
+    unknown: Vec<(Cow<'a, str>, &'a str)>,
     duplicate: bool,
 }
 
 impl<'a> Envelope<'a> {
-    fn into_message(self, id: Option<Id>, limits: &WireLimits) -> Result<Message<'a>, RpcError> {
-        if self.jsonrpc.as_deref() != Some("2.0") {
+    /// The message, when all of it can be served.
+    fn judge(
+        self,
+        id: Option<Id>,
+        limits: &WireLimits,
+        budget: &mut Budget<'a>,
+    ) -> Result<Message<'a>, RpcError> {
+        if self.duplicate {
+            return Err(explain(Flaw::DuplicateKey, limits));
+        }
+        let (params, result, error) = (value(self.params), value(self.result), value(self.error));
+        let ignored = self.unknown.iter().map(|(_, text)| *text);
+        for part in [params, result, error].into_iter().flatten().chain(ignored) {
+            budget.check(part).map_err(|flaw| explain(flaw, limits))?;
+        }
+        if self.jsonrpc.and_then(string).as_deref() != Some("2.0") {
             return Err(RpcError::invalid_request("\"jsonrpc\" must be \"2.0\"."));
         }
-        match (self.method, self.result, self.error) {
+        match (value(self.method), result, error) {
             (Some(method), None, None) => {
+                let method = string(method).ok_or_else(|| RpcError::invalid_request(NO_MESSAGE))?;
                 if method.len() > limits.method_bytes {
                     return Err(RpcError::invalid_request(format!(
                         "\"method\" is longer than the {} bytes allowed.",
@@ -242,43 +305,43 @@ impl<'a> Envelope<'a> {
                     )));
                 }
                 Ok(match id {
-                    Some(id) => Message::Request(Request {
-                        id,
-                        method,
-                        params: self.params,
-                    }),
-                    None => Message::Notification(Notification {
-                        method,
-                        params: self.params,
-                    }),
+                    Some(id) => Message::Request(Request { id, method, params }),
+                    None => Message::Notification(Notification { method, params }),
                 })
             }
             (None, Some(_), Some(_)) | (Some(_), ..) => Err(RpcError::invalid_request(
                 "A message has exactly one of \"method\", \"result\" and \"error\".",
             )),
-            (None, Some(result), None) => response(id, Ok(result)),
-            (None, None, Some(error)) => response(id, Err(error)),
+            (None, None, None) if self.result.is_some() || self.error.is_some() => {
+                Err(RpcError::invalid_request(
+                    "A response has a \"result\" or an \"error\" that is not null.",
+                ))
+            }
             (None, None, None) => Err(RpcError::invalid_request("\"method\" is missing.")),
+            (None, ..) if self.id.is_none() => Err(RpcError::invalid_request(
+                "A response needs the \"id\" of its request.",
+            )),
+            (None, Some(result), None) => Ok(response(id, Outcome::Result(result))),
+            (None, None, Some(error)) => Ok(response(id, Outcome::Error(error))),
         }
     }
 }
 
-fn response<'a>(
-    id: Option<Id>,
-    outcome: Result<&'a str, &'a str>,
-) -> Result<Message<'a>, RpcError> {
-    match id {
-        Some(id) => Ok(Message::Response(Response { id, outcome })),
-        None => Err(RpcError::invalid_request(
-            "A response needs the \"id\" of its request.",
-        )),
+fn response(id: Option<Id>, outcome: Outcome<'_>) -> Message<'_> {
+    Message::Response(Response { id, outcome })
+}
+
+/// What a JSON text says that is a string.
+fn string(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    match inside.contains('\\') {
+        false => Some(Cow::Borrowed(inside)),
+        true => serde_json::from_str(json).ok().map(Cow::Owned),
     }
 }
 
-struct Reader<'e, 'a> {
-    envelope: &'e mut Envelope<'a>,
-    budget: &'e mut Budget<'a>,
-}
+/// Reads all members, whatever is wrong with them: who is to be told depends on all of them.
+struct Reader<'e, 'a>(&'e mut Envelope<'a>);
 
 impl<'a> DeserializeSeed<'a> for Reader<'_, 'a> {
     type Value = ();
@@ -296,39 +359,28 @@ impl<'a> Visitor<'a> for Reader<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let envelope = self.envelope;
-        let mut unknown: Vec<Cow<'a, str>> = Vec::new();
+        let envelope = self.0;
         while let Some(key) = map.next_key_seed(Key)? {
-            let raw = match &*key {
-                "jsonrpc" => {
-                    let text = map.next_value_seed(Key)?;
-                    envelope.duplicate |= envelope.jsonrpc.replace(text).is_some();
-                    None
-                }
-                "method" => {
-                    let text = map.next_value_seed(Key)?;
-                    envelope.duplicate |= envelope.method.replace(text).is_some();
-                    None
-                }
-                "id" => Some(&mut envelope.id),
-                "params" => Some(&mut envelope.params),
-                "result" => Some(&mut envelope.result),
-                "error" => Some(&mut envelope.error),
+            let text = map.next_value::<&'a RawValue>()?.get();
+            let slot = match &*key {
+                "jsonrpc" => &mut envelope.jsonrpc,
+                "id" => &mut envelope.id,
+                "method" => &mut envelope.method,
+                "params" => &mut envelope.params,
+                "result" => &mut envelope.result,
+                "error" => &mut envelope.error,
                 _ => {
-                    envelope.duplicate |=
-                        unknown.contains(&key) || unknown.len() == UNKNOWN_MEMBERS;
-                    unknown.push(key);
-                    map.next_value_seed(Node(self.budget))?;
-                    None
+                    let unknown = &mut envelope.unknown;
+                    match unknown.len() < UNKNOWN_MEMBERS
+                        && unknown.iter().all(|(name, _)| *name != key)
+                    {
+                        true => unknown.push((key, text)),
+                        false => envelope.duplicate = true,
+                    }
+                    continue;
                 }
             };
-            if let Some(slot) = raw {
-                let text: &'a RawValue = map.next_value()?;
-                envelope.duplicate |= slot.replace(text.get()).is_some();
-            }
-            if envelope.duplicate {
-                return Err(A::Error::custom("duplicate key"));
-            }
+            envelope.duplicate |= slot.replace(text).is_some();
         }
         Ok(())
     }

@@ -12,8 +12,10 @@ mod limits;
 mod message;
 mod scan;
 
+pub(crate) use encode::escaped;
 pub use encode::{error, notification, request, result};
 pub use error::{Code, RpcError};
 pub use id::Id;
 pub use limits::WireLimits;
-pub use message::{Body, Malformed, Message, Notification, Request, Response, parse};
+pub use message::{Body, Malformed, Message, Notification, Outcome, Request, Response, parse};
+pub(crate) use scan::tree;

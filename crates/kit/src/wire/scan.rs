@@ -34,6 +34,7 @@ pub(super) enum Flaw {
 
 /// What is left of the limits while one message is walked.
 pub(super) struct Budget<'de> {
+    limit: usize,
     depth: usize,
     nodes: usize,
     flaw: Option<Flaw>,
@@ -44,6 +45,7 @@ pub(super) struct Budget<'de> {
 impl<'de> Budget<'de> {
     pub(super) fn new(limits: &WireLimits) -> Self {
         Self {
+            limit: limits.depth,
             depth: limits.depth,
             nodes: limits.nodes,
             flaw: None,
@@ -51,8 +53,11 @@ impl<'de> Budget<'de> {
         }
     }
 
-    /// Checks one complete JSON text.
+    /// Checks one complete JSON text. Its values count with those of the texts before, whatever was
+    /// wrong with them.
     pub(super) fn check(&mut self, text: &'de str) -> Result<(), Flaw> {
+        self.depth = self.limit;
+        self.keys.clear();
         let mut json = serde_json::Deserializer::from_str(text);
         Node(self)
             .deserialize(&mut json)
@@ -62,11 +67,6 @@ impl<'de> Budget<'de> {
                     .take()
                     .unwrap_or_else(|| Flaw::Syntax(error.to_string()))
             })
-    }
-
-    /// What was found, when the walk was part of a larger reading that failed.
-    pub(super) fn take_flaw(&mut self) -> Option<Flaw> {
-        self.flaw.take()
     }
 
     fn refuse<E: de::Error>(&mut self, flaw: Flaw) -> E {
@@ -91,8 +91,25 @@ impl<'de> Budget<'de> {
     }
 }
 
+/// Reads JSON that stood in a string of a message, nested no deeper than `depth` and with no more
+/// than `nodes` values, which it takes off; `None` when it is no JSON, or outside of that.
+pub(crate) fn tree(text: &str, depth: usize, nodes: &mut usize) -> Option<serde_json::Value> {
+    let mut budget = Budget {
+        limit: depth,
+        depth,
+        nodes: *nodes,
+        flaw: None,
+        keys: Vec::new(),
+    };
+    let checked = budget.check(text);
+    // Looking took its time either way.
+    *nodes = budget.nodes;
+    checked.ok()?;
+    serde_json::from_str(text).ok()
+}
+
 /// Any JSON value, counted and dropped.
-pub(super) struct Node<'b, 'de>(pub(super) &'b mut Budget<'de>);
+struct Node<'b, 'de>(&'b mut Budget<'de>);
 
 impl<'de> DeserializeSeed<'de> for Node<'_, 'de> {
     type Value = ();

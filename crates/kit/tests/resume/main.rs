@@ -4,4 +4,5 @@
 
 mod bounds;
 mod delivery;
+mod questions;
 mod stage;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pymcp_kit::core::CallLimits;
 use pymcp_kit::session::{SessionLimits, StreamLimits};
 use pymcp_kit::transport::http::{HttpConfig, serve};
-use pymcp_kit::{Ctx, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Elicited, NoArgs, Resource, Result, Server, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,6 +19,9 @@ use tokio::time::timeout;
 
 /// Long enough for a busy machine; nothing here takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Time for which a question waits that nobody can hear.
+pub(crate) const UNREAD: Duration = Duration::from_secs(1);
 
 pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
     timeout(PATIENCE, what).await.expect("in time")
@@ -65,8 +69,14 @@ impl Stage {
             let (gate, said) = (Arc::clone(&gate), Arc::clone(&said));
             move |ctx: Ctx, args: Args| wait(ctx, args, gate.clone(), said.clone(), end.clone())
         });
+        let limits = CallLimits {
+            ask_unread: UNREAD,
+            ..CallLimits::default()
+        };
         let server = Server::builder("test", "1.0.0")
             .tool(tool)
+            .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
+            .call_limits(limits)
             .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
             .build()
             .unwrap();
@@ -98,8 +108,8 @@ impl Stage {
 
     pub(crate) async fn session(&self, version: &'static str) -> Session {
         let client = json!({ "name": "test", "version": "1.0" });
-        let params =
-            json!({ "protocolVersion": version, "capabilities": {}, "clientInfo": client });
+        let capabilities = json!({ "elicitation": {} });
+        let params = json!({ "protocolVersion": version, "capabilities": capabilities, "clientInfo": client });
         let hello = request("hello", "initialize", params);
         let response = Stream::post(self.address, "", &hello).await;
         let id = response.header("mcp-session-id").expect("a session");
@@ -138,6 +148,14 @@ pub(crate) async fn wait(
     }
     end.0 = true;
     Ok("through")
+}
+
+/// Asks, and says what came of it.
+async fn ask(ctx: Ctx) -> Result<String> {
+    match ctx.elicit::<u8>("How many?").await? {
+        Elicited::Accepted(number) => Ok(format!("{number} of them")),
+        _ => Ok("none".to_owned()),
+    }
 }
 
 pub(crate) async fn say(ctx: &Ctx, i: usize, length: usize) {

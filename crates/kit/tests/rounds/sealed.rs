@@ -2,13 +2,13 @@
 
 use std::future::ready;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use pymcp_kit::core::CallLimits;
-use pymcp_kit::store::{NonceStore, StoreError, StoreFuture};
-use pymcp_kit::{KeyRing, Principal};
+use pymcp_kit::store::{MemoryNonces, NonceStore, StoreError, StoreFuture};
+use pymcp_kit::{Caller, KeyRing, Principal};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, accept, again, asked, state, tea, text};
@@ -262,14 +262,71 @@ fn a_client_that_cannot_be_asked_has_no_state_either() {
     assert_eq!(stage.runs(), before);
 }
 
+/// A store that says how much it was told to remember.
+#[derive(Default)]
+struct Counting(MemoryNonces, Arc<AtomicUsize>);
+
+impl NonceStore for Counting {
+    fn claim<'a>(&'a self, by: &'a Caller, nonce: u128, ttl: Duration) -> StoreFuture<'a, bool> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.claim(by, nonce, ttl)
+    }
+
+    fn is_used<'a>(&'a self, owner: &'a Principal, nonce: u128) -> StoreFuture<'a, bool> {
+        self.0.is_used(owner, nonce)
+    }
+}
+
+#[test]
+fn a_round_in_which_nothing_was_answered_is_not_remembered() {
+    let store = Counting::default();
+    let claims = Arc::clone(&store.1);
+    let stage = Stage::of("test", |builder| builder.nonce_store(store));
+    let first = stage.ordered();
+    for answers in [
+        json!({}),
+        json!({ "wrap": accept(true) }),
+        json!({ "never": 1 }),
+    ] {
+        let round = stage.call(again(tea(), &*first, answers));
+        assert_eq!(asked(&round), ["amount"]);
+    }
+    assert_eq!(claims.load(Ordering::SeqCst), 0);
+    // It counts once even so, and then not even for nothing.
+    let second = stage.call(again(tea(), &*first, five()));
+    assert_eq!(asked(&second), ["wrap"]);
+    for answers in [five(), json!({})] {
+        stage.refuses("tools/call", again(tea(), &*first, answers));
+    }
+    // What holds an answer could be gone on from as often as it is used: that is remembered.
+    let second = state(&second);
+    let claimed = claims.load(Ordering::SeqCst);
+    let third = stage.call(again(tea(), &*second, json!({})));
+    assert_eq!(asked(&third), ["wrap"]);
+    assert_eq!(claims.load(Ordering::SeqCst), claimed + 1);
+    stage.refuses(
+        "tools/call",
+        again(tea(), second, json!({ "wrap": accept(true) })),
+    );
+    let wrap = json!({ "wrap": accept(true) });
+    let done = stage.call(again(tea(), state(&third), wrap));
+    assert_eq!(text(&done), ("5 tea, wrapped", false));
+    assert_eq!(stage.counts.charges.load(Ordering::SeqCst), 1);
+}
+
 /// Nothing was used up, so the client loses nothing: neither its answers nor what was done already.
 #[test]
 fn after_a_store_that_could_not_tell_the_same_state_is_still_good() {
     struct Away(StoreError, Arc<AtomicBool>);
     impl NonceStore for Away {
-        fn claim<'a>(&'a self, _: &'a Principal, _: u128, _: Duration) -> StoreFuture<'a, bool> {
+        fn claim<'a>(&'a self, _: &'a Caller, _: u128, _: Duration) -> StoreFuture<'a, bool> {
             let away = self.1.load(Ordering::SeqCst);
             Box::pin(ready(if away { Err(self.0) } else { Ok(true) }))
+        }
+
+        fn is_used<'a>(&'a self, _: &'a Principal, _: u128) -> StoreFuture<'a, bool> {
+            let away = self.1.load(Ordering::SeqCst);
+            Box::pin(ready(if away { Err(self.0) } else { Ok(false) }))
         }
     }
     for error in [StoreError::Full, StoreError::Unavailable] {

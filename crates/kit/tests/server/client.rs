@@ -64,21 +64,71 @@ impl Client {
         (client, unsolicited)
     }
 
-    fn message(&self, method: &str, mut params: Value) -> String {
+    /// A legacy client in its session that can fill in forms.
+    pub(crate) async fn asked(server: &Server) -> Self {
+        let client = Self::stranger(server);
+        let mut introduction = introduction("test");
+        introduction["capabilities"] = json!({ "elicitation": {} });
+        client.result("initialize", introduction).await;
+        client
+    }
+
+    /// The same client on another connection.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self {
+            server: self.server.clone(),
+            connection: Connection::stateless(Principal::ANONYMOUS),
+            meta: self.meta.clone(),
+        }
+    }
+
+    /// Begins a request under an id of its own.
+    pub(crate) fn start(&self, id: u64, method: &str, params: Value) -> Exchange {
+        let begun = self.try_start(id, method, params);
+        begun.unwrap_or_else(|answer| panic!("it did not begin: {answer}"))
+    }
+
+    /// The same, or the answer that is there already.
+    pub(crate) fn try_start(
+        &self,
+        id: u64,
+        method: &str,
+        params: Value,
+    ) -> Result<Exchange, Value> {
+        self.begin(id, method, params, None)
+    }
+
+    /// The answer to a request under an id of its own.
+    pub(crate) async fn ask_as(&self, id: u64, method: &str, params: Value) -> Value {
+        match self.begin(id, method, params, None) {
+            Ok(exchange) => answer(exchange).await,
+            Err(answer) => answer,
+        }
+    }
+
+    /// Answers a question.
+    pub(crate) fn answer(&self, id: u64, result: Value) {
+        let message = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
+        let body = self.server.parse(message.as_bytes()).unwrap();
+        self.server.receive(&self.connection, body);
+    }
+
+    fn message(&self, id: u64, method: &str, mut params: Value) -> String {
         if let Some(meta) = &self.meta {
             params["_meta"] = meta.clone();
         }
-        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string()
+        json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
     }
 
     /// What there is to poll, or the answer that is there already.
     fn begin(
         &self,
+        id: u64,
         method: &str,
         params: Value,
         http: Option<HttpSignals<'_>>,
     ) -> Result<Exchange, Value> {
-        let message = self.message(method, params);
+        let message = self.message(id, method, params);
         let Ok(Body::Single(message)) = self.server.parse(message.as_bytes()) else {
             panic!("no message: {message}");
         };
@@ -101,13 +151,9 @@ impl Client {
         params: Value,
         http: Option<HttpSignals<'_>>,
     ) -> Value {
-        let mut exchange = match self.begin(method, params, http) {
-            Ok(exchange) => exchange,
-            Err(answer) => return answer,
-        };
-        match soon(exchange.next_event()).await {
-            Some(Event::Answer(answer)) => serde_json::from_slice(&answer.body).unwrap(),
-            other => panic!("no answer: {other:?}"),
+        match self.begin(1, method, params, http) {
+            Ok(exchange) => answer(exchange).await,
+            Err(answer) => answer,
         }
     }
 
@@ -121,7 +167,7 @@ impl Client {
     /// Asks to hear of changes, and waits until that is acknowledged.
     pub(crate) async fn listen(&self, wanted: Value) -> Listening {
         let params = json!({ "notifications": wanted });
-        let begun = self.begin("subscriptions/listen", params, None);
+        let begun = self.begin(1, "subscriptions/listen", params, None);
         let mut listening = Listening(begun.unwrap());
         let acknowledged = listening.hear().await;
         assert_eq!(
@@ -129,6 +175,13 @@ impl Client {
             "notifications/subscriptions/acknowledged"
         );
         listening
+    }
+}
+
+async fn answer(mut exchange: Exchange) -> Value {
+    match soon(exchange.next_event()).await {
+        Some(Event::Answer(answer)) => serde_json::from_slice(&answer.body).unwrap(),
+        other => panic!("no answer: {other:?}"),
     }
 }
 

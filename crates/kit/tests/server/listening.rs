@@ -1,5 +1,8 @@
 //! News in any number, and the end of those who listen.
 
+use std::time::Duration;
+
+use pymcp_kit::core::CallLimits;
 use pymcp_kit::{Ctx, Kind, NoArgs, Prompt, Resource, Server, Tool};
 use serde_json::json;
 
@@ -9,7 +12,12 @@ use super::client::Client;
 const QUEUE: usize = 16;
 
 fn server() -> Server {
+    server_with(CallLimits::default())
+}
+
+fn server_with(limits: CallLimits) -> Server {
     Server::builder("test", "1.0.0")
+        .call_limits(limits)
         .tool(Tool::new("a", async |_: Ctx, _: NoArgs| Ok("a")))
         .prompt(Prompt::new("b", async |_: Ctx, _: NoArgs| {
             Ok("b".to_owned())
@@ -74,4 +82,68 @@ async fn a_server_that_leaves_ends_a_stream_that_nobody_reads() {
     assert!(late <= QUEUE, "{late} of them were said after the end");
     assert_eq!(end["resultType"], "complete", "{end}");
     assert_eq!(end["_meta"]["io.modelcontextprotocol/subscriptionId"], 1);
+}
+
+/// All that can be subscribed to here.
+fn tools() -> serde_json::Value {
+    json!({ "toolsListChanged": true })
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_caller_has_a_share_of_the_subscriptions_and_they_take_nothing_from_calls() {
+    let server = server_with(CallLimits {
+        subscriptions: 8,
+        subscriptions_per_caller: 3,
+        in_flight: 1,
+        in_flight_per_connection: 1,
+        ..CallLimits::default()
+    });
+    let client = Client::modern(&server, json!({}));
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(client.listen(tools()).await);
+    }
+    let wanted = json!({ "notifications": tools() });
+    let refused = client.ask("subscriptions/listen", wanted.clone()).await;
+    assert_eq!(refused["error"]["code"], -31001, "{refused}");
+    let why = refused["error"]["message"].as_str().unwrap();
+    assert!(why.contains("end one first"), "{why}");
+    client.result("tools/call", json!({ "name": "a" })).await;
+    let other = client.elsewhere();
+    open.push(other.listen(tools()).await);
+    drop(open);
+    let again = client.listen(tools()).await;
+    assert_eq!(server.in_flight(), 0);
+    drop(again);
+}
+
+/// On loopback a caller is a connection, and one client can have many: each has its turn.
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_had_its_turn_makes_place_for_another() {
+    let server = server_with(CallLimits {
+        subscriptions: 3,
+        ..CallLimits::default()
+    });
+    let client = Client::modern(&server, json!({}));
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(client.elsewhere().listen(tools()).await);
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
+    let wanted = json!({ "notifications": tools() });
+    let refused = client.ask("subscriptions/listen", wanted.clone()).await;
+    assert_eq!(refused["error"]["code"], -31001, "{refused}");
+    let why = refused["error"]["message"].as_str().unwrap();
+    assert!(why.contains("in 30 s"), "{why}");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let mut late = client.listen(tools()).await;
+    let (_, end) = open.remove(0).end().await;
+    assert_eq!(end["resultType"], "complete", "{end}");
+    // The others go on, and nobody takes two places where others have one.
+    assert!(open.iter_mut().all(|listening| listening.is_silent()));
+    tokio::time::advance(Duration::from_secs(600)).await;
+    let refused = client.ask("subscriptions/listen", wanted).await;
+    assert_eq!(refused["error"]["code"], -31001, "{refused}");
+    server.components().changed(Kind::Tool);
+    late.hear().await;
 }

@@ -4,11 +4,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod asking;
+mod batches;
 mod bounds;
 mod client;
 mod listening;
 mod pages;
+mod params;
+mod questions;
 mod session;
 mod switching;
 mod tasks;

@@ -1,6 +1,7 @@
 //! What lasts as long as a session does.
 
-use pymcp_kit::{Ctx, NoArgs, Result, Server, SessionKey, Tool};
+use pymcp_kit::core::Unsolicited;
+use pymcp_kit::{Ctx, NoArgs, Resource, Result, Server, SessionKey, Tool};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -44,4 +45,27 @@ async fn the_end_of_a_session_is_told_to_whoever_kept_something_for_it() {
     let alone = Client::modern(&server, able());
     alone.result("tools/call", watch).await;
     assert_eq!(heard.recv().await, Some(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_not_read_leaves_what_comes_to_an_older_one() {
+    let server = Server::builder("test", "1.0.0")
+        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .build()
+        .unwrap();
+    let (client, mut older) = Client::legacy(&server).await;
+    let mut newer = client.connection.open_stream().unwrap();
+    let uri = json!({ "uri": "data://x" });
+    client.result("resources/subscribe", uri).await;
+    // 64 wait for each; what is beyond both is lost.
+    for _ in 0..200 {
+        server.components().updated("data://x");
+    }
+    let heard = |stream: &mut Unsolicited| std::iter::from_fn(|| stream.try_recv().ok()).count();
+    assert_eq!((heard(&mut newer), heard(&mut older)), (64, 64));
+    server.components().updated("data://x");
+    assert_eq!((heard(&mut newer), heard(&mut older)), (1, 0));
+    drop(newer);
+    server.components().updated("data://x");
+    assert_eq!(heard(&mut older), 1);
 }

@@ -303,7 +303,7 @@ fn code(server: &Server, message: &Value, headers: Option<&HeaderMap>) -> Option
         method: Some("tools/call"),
         name: Some("route"),
         all: Some(all),
-        broken: None,
+        ..HttpSignals::default()
     });
     let inbound = server.inspect(message, signals);
     let connection = Connection::stateless(Principal::ANONYMOUS);

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::component::{Completers, Completion, PreparedTemplate, Prompt, Typing};
+use crate::component::{Completers, Completion, MAX_URI, PreparedTemplate, Prompt, Typing};
 use crate::core::server::Server;
 use crate::error::Error;
 use crate::middleware::Target;
 use crate::wire::RpcError;
 
-use super::{Incoming, no_such_method, result};
+use super::{Incoming, no_such_method, result, shape};
 
 pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
     #[derive(Deserialize)]
@@ -21,32 +21,49 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
     }
     #[derive(Default, Deserialize)]
     struct Context {
-        #[serde(default)]
-        arguments: BTreeMap<String, String>,
+        arguments: Option<BTreeMap<String, String>>,
     }
     #[derive(Deserialize)]
     struct Params {
-        r#ref: Reference,
+        r#ref: Named,
         argument: Argument,
-        #[serde(default)]
-        context: Context,
+        context: Option<Context>,
     }
     if server.inner().capabilities.completions.is_none() {
         return Err(no_such_method());
     }
     let params: Params = incoming.typed()?;
+    let reference = params.r#ref.read()?;
     let server = server.clone();
     Ok(incoming.served(move |ctx| async move {
-        let subject = Completed::find(&server, params.r#ref)?;
+        let subject = Completed::find(&server, reference)?;
         let argument = params.argument;
         if !subject.has(&argument.name) {
             return Err(Error::invalid_params(
                 "\"argument.name\" is none of those that \"ref\" has.",
             ));
         }
+        let most = subject.max_bytes();
+        let too_long = |member: &str| {
+            let sentence = format!("\"{member}\" can have at most {most} bytes.");
+            Error::invalid_params(sentence)
+        };
+        if argument.value.len() > most {
+            return Err(too_long("argument.value"));
+        }
+        let context = params.context.unwrap_or_default();
+        let mut arguments = context.arguments.unwrap_or_default();
+        if arguments
+            .iter()
+            .any(|(name, value)| name.len() + value.len() > most)
+        {
+            return Err(too_long("context.arguments"));
+        }
+        // Others would be kept for as long as the suggestions take.
+        arguments.retain(|name, _| subject.has(name));
         let typing = Typing {
             value: argument.value,
-            arguments: params.context.arguments,
+            arguments,
         };
         let work = subject
             .completers()
@@ -59,14 +76,50 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
     }))
 }
 
-/// How a client names what it completes.
-#[derive(Deserialize)]
-#[serde(tag = "type")]
+/// What a client completes.
 enum Reference {
-    #[serde(rename = "ref/prompt")]
     Prompt { name: String },
-    #[serde(rename = "ref/resource")]
     Resource { uri: String },
+}
+
+/// How it names that.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(deserialize_with = "of")]
+    r#type: Of,
+    name: Option<String>,
+    uri: Option<String>,
+}
+
+impl Named {
+    fn read(self) -> Result<Reference, RpcError> {
+        let read = match self.r#type {
+            Of::Prompt => self
+                .name
+                .map(|name| Reference::Prompt { name })
+                .ok_or("name"),
+            Of::Resource => self.uri.map(|uri| Reference::Resource { uri }).ok_or("uri"),
+        };
+        read.map_err(|missing| {
+            RpcError::invalid_params(format!(
+                "Invalid params for completion/complete: missing field \"ref.{missing}\"."
+            ))
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    Prompt,
+    Resource,
+}
+
+fn of<'de, D: Deserializer<'de>>(json: D) -> Result<Of, D::Error> {
+    shape::one_of(json, &["ref/prompt", "ref/resource"], |word| match word {
+        "ref/prompt" => Some(Of::Prompt),
+        "ref/resource" => Some(Of::Resource),
+        _ => None,
+    })
 }
 
 /// What a completion is for.
@@ -100,6 +153,14 @@ impl Completed {
         match self {
             Self::Prompt(prompt) => prompt.has_argument(argument),
             Self::Template(prepared) => prepared.template.has_variable(argument),
+        }
+    }
+
+    /// Bytes that a value of it can have, and so what is typed of one.
+    fn max_bytes(&self) -> usize {
+        match self {
+            Self::Prompt(prompt) => prompt.argument_bytes,
+            Self::Template(_) => MAX_URI,
         }
     }
 

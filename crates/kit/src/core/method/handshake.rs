@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use rmcp::model::{
-    DiscoverResult, ExtensionCapabilities, InitializeRequestParams, InitializeResult, JsonObject,
-    ProtocolVersion, SKILLS_EXTENSION_ID, TASKS_EXTENSION_ID,
+    DiscoverResult, ExtensionCapabilities, InitializeResult, JsonObject, ProtocolVersion,
+    SKILLS_EXTENSION_ID, TASKS_EXTENSION_ID,
 };
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::component::CacheHint;
+use crate::core::client::{ClientCapabilities, ClientInfo, MAX_INTRODUCTION, is_short};
 use crate::core::era::{Era, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION};
 use crate::core::peer::PeerInfo;
 use crate::core::server::Server;
@@ -16,21 +19,42 @@ use crate::wire::RpcError;
 
 use super::{Incoming, json, skills};
 
-/// Bytes of what a legacy client says of itself.
-const MAX_INTRODUCTION: usize = 16 << 10;
+/// What a legacy client says of itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Introduction {
+    protocol_version: String,
+    capabilities: ClientCapabilities,
+    client_info: ClientInfo,
+}
 
-pub(super) fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
-    let mut params: InitializeRequestParams = incoming.typed()?;
-    if incoming.params.map_or(0, str::len) > MAX_INTRODUCTION {
-        // Pictures are most of a long introduction, and nobody here looks at them.
-        params.client_info.icons = None;
-        let kept = json(&(&params.capabilities, &params.client_info))?;
-        if kept.len() > MAX_INTRODUCTION {
-            return Err(RpcError::invalid_params(format!(
-                "\"capabilities\" and \"clientInfo\" can have {MAX_INTRODUCTION} bytes: they are kept for as long as the session lasts."
-            )));
+impl Introduction {
+    /// Refuses one that is too long.
+    fn check_size(params: &str) -> Result<(), RpcError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Parts<'a> {
+            #[serde(borrow)]
+            capabilities: &'a RawValue,
+            #[serde(borrow)]
+            client_info: &'a RawValue,
+        }
+        // Nearly all are short, and those that are not are read once more.
+        let short = params.len() <= MAX_INTRODUCTION
+            || serde_json::from_str::<Parts<'_>>(params)
+                .is_ok_and(|parts| is_short(parts.capabilities, Some(parts.client_info)));
+        match short {
+            true => Ok(()),
+            false => Err(RpcError::invalid_params(format!(
+                "\"capabilities\" and \"clientInfo\" can have {MAX_INTRODUCTION} bytes together, \"icons\" aside."
+            ))),
         }
     }
+}
+
+pub(super) fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+    let params: Introduction = incoming.typed()?;
+    Introduction::check_size(incoming.params.unwrap_or_default())?;
     let proposed = params.protocol_version.as_str();
     let version = LEGACY_VERSIONS
         .into_iter()

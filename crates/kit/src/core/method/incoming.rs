@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rmcp::model::{InputResponses, JsonObject, PaginatedRequestParams};
+use rmcp::model::{JsonObject, PaginatedRequestParams};
 use serde::de::DeserializeOwned;
 
 use crate::ask::Seed;
@@ -20,7 +20,7 @@ use crate::middleware::{List, ProtocolCall, Target};
 use crate::wire::{Id, RpcError};
 
 use super::headers::{expect, mismatch};
-use super::no_such_method;
+use super::{no_such_method, shape};
 
 /// One request, ready for its method.
 pub(super) struct Incoming<'a> {
@@ -54,15 +54,8 @@ impl Incoming<'_> {
 
     /// The params as their type.
     pub(super) fn typed<T: DeserializeOwned>(&self) -> Result<T, RpcError> {
-        serde_json::from_str(self.params.unwrap_or("{}")).map_err(|error| {
-            // serde's words may quote a value; the caller knows its own, but logs and models do not
-            // need it. "missing field" names a member of the protocol only.
-            let text = error.to_string();
-            let detail = match text.split_once(" at line") {
-                Some((what, _)) if what.starts_with("missing field") => what.replace('`', "\""),
-                _ => "a member has the wrong type".to_owned(),
-            };
-            RpcError::invalid_params(format!("Invalid params for {}: {detail}.", self.method))
+        shape::read(self.params.unwrap_or("{}")).map_err(|wrong| {
+            RpcError::invalid_params(format!("Invalid params for {}: {wrong}.", self.method))
         })
     }
 
@@ -113,13 +106,12 @@ impl Incoming<'_> {
 
     /// Keeps what questions of this call would start from. A client that cannot be asked anything,
     /// and carries no state, costs nothing.
-    pub(super) fn may_ask(&self, state: Option<String>, responses: Option<InputResponses>) {
-        if self.peer.era == Era::Modern && (self.peer.can_be_asked() || state.is_some()) {
+    pub(super) fn may_ask(&self, carries_state: bool) {
+        if self.peer.era == Era::Modern && (self.peer.capabilities.can_be_asked() || carries_state)
+        {
             self.seed.set(Some(Seed {
                 method: self.method,
                 params: self.params.unwrap_or("{}").into(),
-                state,
-                responses: responses.unwrap_or_default(),
             }));
         }
     }

@@ -37,6 +37,42 @@ impl Body {
     pub(super) fn whole(bytes: Bytes) -> Self {
         Self::Whole(Some(bytes))
     }
+
+    /// Whether a client that loses it loses no call, although it answers one: the client can read on
+    /// with another connection, or has to answer a question before the call goes on, which it does
+    /// without this connection.
+    pub(super) fn waits(&self) -> bool {
+        let Self::Events(events) = self else {
+            return false;
+        };
+        match &events.source {
+            Some(Source::Log(_)) => true,
+            Some(Source::Exchange(kept)) => kept.waits(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a stream that answers no request of its own connection.
+    pub(super) fn is_standalone(&self) -> bool {
+        let Self::Events(events) = self else {
+            return false;
+        };
+        matches!(
+            events.source,
+            Some(Source::Unsolicited(_) | Source::Session(_))
+        )
+    }
+
+    /// The session that ends with it.
+    pub(super) fn session(&self) -> Option<&Arc<Connection>> {
+        match self {
+            Self::Events(events) => match &events.source {
+                Some(Source::Session(session)) => Some(&session.connection),
+                _ => None,
+            },
+            Self::Whole(_) => None,
+        }
+    }
 }
 
 /// Appends one message as a server-sent event. JSON on one line needs no escaping there.
@@ -48,6 +84,16 @@ pub(super) fn write_event(out: &mut BytesMut, id: Option<EventId>, message: &[u8
     out.extend_from_slice(b"event: message\ndata: ");
     out.extend_from_slice(message);
     out.extend_from_slice(b"\n\n");
+}
+
+/// Messages as the events of a stream that cannot be resumed.
+pub(super) fn written(messages: &[Bytes]) -> BytesMut {
+    let length = messages.iter().map(|message| message.len() + 24).sum();
+    let mut events = BytesMut::with_capacity(length);
+    for message in messages {
+        write_event(&mut events, None, message);
+    }
+    events
 }
 
 /// An exchange that, for a legacy client that goes away, is run to its end all the same:
@@ -76,6 +122,11 @@ impl Kept {
         event
     }
 
+    /// Whether it survives, and only waits for its client.
+    fn waits(&self) -> bool {
+        self.survives && self.exchange.as_ref().is_some_and(Exchange::is_asking)
+    }
+
     /// The exchange, which is somebody else's to run from now on.
     pub(super) fn take(&mut self) -> Option<Exchange> {
         self.exchange.take()
@@ -87,6 +138,8 @@ impl Drop for Kept {
         let Some(mut exchange) = self.exchange.take().filter(|_| self.survives) else {
             return;
         };
+        // Nobody will hear what it asks.
+        exchange.set_read(false);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             // Bounded like every call: by its timeout and by the calls that may be in flight.
             runtime.spawn(async move { while exchange.next_event().await.is_some() {} });

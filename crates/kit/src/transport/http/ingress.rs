@@ -1,93 +1,19 @@
-//! What a request must be before anyone looks into it: for this host, and from nowhere or from an
-//! origin that is allowed. This is what stands between a web page and a server on the same machine
+//! What a request must be before anyone looks into it: of one length, for this host, and from nowhere
+//! or from an origin that is allowed. The latter is what stands between a web page and a server on the same machine
 //! (DNS rebinding), so it can be configured but not switched off.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderName, ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderName, ORIGIN,
+    TRANSFER_ENCODING, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::{Request, Response};
 
 use super::HttpConfig;
+use super::allowed::Origins;
 use super::body::Body;
 use super::reply::{self, Refusal};
-
-/// Origins (RFC 6454) that may call: the CORS list and the Origin check are the same list.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origins {
-    any: bool,
-    loopback: bool,
-    exact: Vec<String>,
-}
-
-impl Origins {
-    /// Pages served from this machine, on any port.
-    pub fn loopback() -> Self {
-        Self {
-            loopback: true,
-            ..Self::default()
-        }
-    }
-
-    /// Reads a comma-separated list: `loopback`, `*`, and origins such as `https://app.example`.
-    ///
-    /// # Errors
-    /// The first entry that is none of these.
-    pub fn parse(list: &str) -> Result<Self, String> {
-        let mut origins = Self::default();
-        for entry in list
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty())
-        {
-            match entry {
-                "*" => origins.any = true,
-                "loopback" => origins.loopback = true,
-                _ if is_origin(entry) => origins.exact.push(entry.to_ascii_lowercase()),
-                _ => return Err(entry.to_owned()),
-            }
-        }
-        Ok(origins)
-    }
-
-    /// Whether every page on the web may call.
-    pub fn allow_any(&self) -> bool {
-        self.any
-    }
-
-    fn allow(&self, origin: &str) -> bool {
-        self.any
-            || (self.loopback && is_loopback(origin))
-            || self
-                .exact
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(origin))
-    }
-}
-
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, authority)) = text.split_once("://") else {
-        return false;
-    };
-    matches!(scheme, "http" | "https")
-        && authority.parse::<http::uri::Authority>().is_ok()
-        && !authority.contains('@')
-}
-
-fn is_loopback(origin: &str) -> bool {
-    let Some((scheme, authority)) = origin.split_once("://") else {
-        return false;
-    };
-    let Ok(authority) = authority.parse::<http::uri::Authority>() else {
-        return false;
-    };
-    matches!(scheme, "http" | "https")
-        && !authority.as_str().contains('@')
-        && ["localhost", "127.0.0.1", "[::1]"]
-            .iter()
-            .any(|host| authority.host().eq_ignore_ascii_case(host))
-}
 
 /// Lets a request in, with its origin if it has one, or says why not.
 pub(super) fn admit<B>(
@@ -95,6 +21,7 @@ pub(super) fn admit<B>(
     config: &HttpConfig,
 ) -> Result<Option<HeaderValue>, Refusal> {
     let headers = request.headers();
+    check_framing(headers)?;
     let host = only(headers, HOST).and_then(|host| host.to_str().ok());
     let Some(host) = host.filter(|host| !host.is_empty()) else {
         return Err(reply::refuse(
@@ -108,7 +35,7 @@ pub(super) fn admit<B>(
         .authority()
         .map_or(host, |authority| authority.as_str());
     for name in [host, target] {
-        match allows_host(name, &config.hosts) {
+        match config.hosts.allow(name) {
             Some(true) => {}
             Some(false) => {
                 let why = "This Host is not served; add it to the allowed hosts (--allowed-hosts) if it is yours.";
@@ -138,19 +65,22 @@ pub(super) fn admit<B>(
     }
 }
 
-/// `None` when it is no host at all.
-fn allows_host(host: &str, allowed: &[String]) -> Option<bool> {
-    let authority: http::uri::Authority = host.parse().ok()?;
-    // A port that is no number reads as none.
-    let broken_port =
-        authority.port().is_none() && authority.as_str().len() > authority.host().len();
-    if host.contains('@') || broken_port {
-        return None;
+/// A body whose end two readers could see in two places is how requests are smuggled past a proxy
+/// (RFC 9112 §11.2), so the connection ends as well: nothing that follows can be trusted.
+///
+/// Where there is a `Content-Length` as well, hyper has taken it away, and ends the connection after
+/// the response.
+fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    match !headers.contains_key(TRANSFER_ENCODING)
+        || only(headers, TRANSFER_ENCODING).is_some_and(chunked)
+    {
+        true => Ok(()),
+        false => {
+            let why = "Transfer-Encoding must be \"chunked\", once, or absent.";
+            Err(reply::refuse(StatusCode::BAD_REQUEST, why).closing())
+        }
     }
-    let is = |entry: &String| {
-        entry.eq_ignore_ascii_case(authority.host()) || entry.eq_ignore_ascii_case(host)
-    };
-    Some(allowed.iter().any(is))
 }
 
 /// The value of a header that must not come twice.
@@ -187,7 +117,7 @@ pub(super) fn preflight(allowed: &HeaderValue) -> Response<Body> {
 /// Lets a page of this origin read the response.
 pub(super) fn allow(response: &mut Response<Body>, origin: HeaderValue, origins: &Origins) {
     let headers = response.headers_mut();
-    if origins.any {
+    if origins.allow_any() {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     } else {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);

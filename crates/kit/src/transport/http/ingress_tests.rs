@@ -70,16 +70,26 @@ fn only_allowed_origins_may_call() {
 }
 
 #[test]
-fn lists_of_origins_are_read_strictly() {
-    let origins = Origins::parse(" https://App.example , loopback").unwrap();
-    assert!(origins.allow("https://app.example") && origins.allow("http://localhost:1"));
-    assert!(!origins.allow("https://app.example:444") && !origins.allow_any());
-    assert!(Origins::parse("*").unwrap().allow_any());
-    assert_eq!(
-        Origins::parse("https://a.example,app.example"),
-        Err("app.example".into())
-    );
-    assert!(!Origins::parse("").unwrap().allow("http://localhost"));
+fn a_body_has_one_framing() {
+    let with = |codings: &[&str]| {
+        let mut headers = vec![("host", "localhost")];
+        headers.extend(codings.iter().map(|coding| ("transfer-encoding", *coding)));
+        status(&headers, "/mcp")
+    };
+    for codings in [&[][..], &["chunked"], &["Chunked"]] {
+        assert_eq!(with(codings), 200, "{codings:?}");
+    }
+    for codings in [
+        &[""][..],
+        &["gzip, chunked"],
+        &["gzip", "chunked"],
+        &["chunked", "chunked"],
+        &["chunked, chunked"],
+        &[",chunked"],
+        &["identity, chunked"],
+    ] {
+        assert_eq!(with(codings), 400, "{codings:?}");
+    }
 }
 
 #[test]

@@ -20,9 +20,9 @@ use crate::session::SessionId;
 use crate::wire::{self, Code, Malformed, Message, RpcError};
 
 use super::body::{Body, Events, SessionStream, Source};
+use super::negotiate::{Forms, check_content};
 use super::reply::{self, Refusal};
-use super::streamable;
-use super::{App, Client};
+use super::{App, Client, request_body, streamable};
 
 /// Messages that may wait for a client that reads slowly; its calls wait behind them.
 const QUEUE: usize = 64;
@@ -48,7 +48,7 @@ pub(super) fn open(
     });
     let id = app
         .sessions
-        .open(Arc::clone(&connection))
+        .open(Arc::clone(&connection), client.stateless.caller())
         .map_err(streamable::no_session)?;
     let endpoint = format!("event: endpoint\ndata: /messages/?session_id={id}\n\n");
     let source = Source::Session(SessionStream {
@@ -69,6 +69,35 @@ pub(super) fn open(
     Ok(reply::events(events.into_body()))
 }
 
+/// What would be lost with the stream of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loss {
+    Nothing,
+    /// Calls that only wait for the client.
+    Questions,
+    /// Calls that work, or answers that are on their way.
+    Calls,
+}
+
+impl Loss {
+    pub(super) fn of(session: &Connection) -> Self {
+        let (all, working) = session.requests();
+        // A request has its place until its answer is in the queue.
+        let answers = session.answers();
+        let owed = |answers: &Answers| answers.places.available_permits() < PLACES;
+        let queued = |answers: &Answers| answers.queue.capacity() < QUEUE;
+        if working > 0 || answers.as_ref().is_some_and(queued) {
+            Self::Calls
+        } else if all > 0 {
+            Self::Questions
+        } else if answers.as_ref().is_some_and(owed) {
+            Self::Calls
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
 /// The stream is the session: both end together.
 struct EndsSession {
     app: Arc<App>,
@@ -83,35 +112,48 @@ impl Drop for EndsSession {
 
 pub(super) async fn post(
     app: Arc<App>,
+    client: &Client,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::POST {
         return Err(reply::wrong_method("POST, OPTIONS"));
     }
     let (head, body) = request.into_parts();
-    let gone = || {
-        reply::refuse(
-            StatusCode::NOT_FOUND,
-            "No such session; open one with GET /sse.",
-        )
-    };
-    let connection = session_id(&head.uri)
-        .and_then(|id| app.sessions.get(id, &Principal::ANONYMOUS))
-        .ok_or_else(gone)?;
-    let answers = connection.answers().ok_or_else(gone)?;
-    let body = streamable::read(&head.headers, body, &app).await?;
+    check_content(&head.headers)?;
+    // Before the body is read: what was sent in time is answered although the server ends meanwhile.
+    let session = session_id(&head.uri).and_then(|id| app.sessions.get(id, &Principal::ANONYMOUS));
+    let answers = session.as_ref().and_then(|session| session.answers());
+    // Its client reads the answer off the stream, so what it accepts here is of no account.
+    let body = request_body::read(&app, client, &head.headers, body).await?;
     let received = match app.server.parse(&body) {
         Ok(received) => received,
         Err(Malformed { id, error }) => {
             let answer = Answer::error(id.as_ref(), &error);
-            return Ok(reply::answer(answer, Era::Legacy, true));
+            return Ok(reply::answer(answer, Era::Legacy, true, Forms::ALL));
         }
     };
+    let id = match &received {
+        wire::Body::Single(Message::Request(request)) => Some(request.id.clone()),
+        _ => None,
+    };
+    let gone = || {
+        let why = "No such session; open one with GET /sse.";
+        reply::refuse(StatusCode::NOT_FOUND, why).under(id.as_ref())
+    };
+    let unread = || {
+        let why = "Too many answers wait to be read; read the stream.";
+        reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why).under(id.as_ref())
+    };
+    let connection = session.ok_or_else(gone)?;
     // Before anything is run: a client that does not read its stream must not pile up answers. What
-    // is owed none (the answer to a question of ours, say) always gets through.
-    let place = match &received {
+    // is owed none (the answer to a question of ours, say) always gets through, also when the server
+    // ends and takes nothing else.
+    let owed = match &received {
         wire::Body::Single(Message::Notification(_) | Message::Response(_)) => None,
-        _ => Some(answers.places.try_acquire_owned().map_err(|_| unread())?),
+        _ => {
+            let Answers { queue, places } = answers.ok_or_else(gone)?;
+            Some((queue, places.try_acquire_owned().map_err(|_| unread())?))
+        }
     };
     let reply = match received {
         wire::Body::Single(message) => {
@@ -126,17 +168,18 @@ pub(super) async fn post(
         }
         batch => app.server.receive(&connection, batch),
     };
-    match reply.into_exchange() {
-        Err(None) => {}
-        Err(Some(answer)) => answers
-            .queue
-            .try_send(answer.body)
-            .map_err(|error| match error {
+    match (reply.into_exchange(), owed) {
+        (Err(None), _) | (_, None) => {}
+        (Err(Some(answer)), Some((queue, _place))) => {
+            queue.try_send(answer.body).map_err(|error| match error {
                 TrySendError::Full(_) => unread(),
                 TrySendError::Closed(_) => gone(),
-            })?,
+            })?;
+        }
         // The answer goes to another connection than this one, so somebody has to carry it.
-        Ok(exchange) => drop(tokio::spawn(carry(exchange, answers.queue, place))),
+        (Ok(exchange), Some((queue, place))) => {
+            tokio::spawn(carry(exchange, queue, place));
+        }
     }
     Ok(reply::accepted())
 }
@@ -158,18 +201,7 @@ fn legacy_only(requested: Option<String>) -> RpcError {
     .with_data(json!({ "supported": LEGACY_VERSIONS, "requested": requested }))
 }
 
-fn unread() -> Refusal {
-    reply::refuse(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "Too many answers wait to be read; read the stream.",
-    )
-}
-
-async fn carry(
-    mut exchange: Exchange,
-    answers: mpsc::Sender<Bytes>,
-    _place: Option<OwnedSemaphorePermit>,
-) {
+async fn carry(mut exchange: Exchange, answers: mpsc::Sender<Bytes>, _place: OwnedSemaphorePermit) {
     while let Some(event) = exchange.next_event().await {
         let (Event::Message(message) | Event::Answer(Answer { body: message, .. })) = event else {
             continue;

@@ -2,8 +2,14 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `listener` | accepts connections, bounds them, drains them |
-//! | `ingress` | Host, Origin, CORS: before anything is read |
+//! | `listener` | accepts connections, and lets them finish at shutdown |
+//! | `connections` | which connections are open, and which goes when there is no place |
+//! | `activity` | what a connection is doing |
+//! | `socket` | its bytes: what comes, and what does not leave |
+//! | `ingress` | framing, Host, Origin, CORS: before anything is read |
+//! | `allowed` | the hosts and origins that are served, and `pattern` how they are written |
+//! | `negotiate` | types: what the body is, and in which form the answer is taken |
+//! | `request_body` | reads what is posted, within size, time and rate |
 //! | `streamable` | `/mcp`: POST, GET, DELETE of streamable HTTP, both eras |
 //! | `legacy_sse` | `/sse` and `/messages/` of 2024-11-05, only when asked for |
 //! | `respond` | from what the core replies to a response |
@@ -11,13 +17,20 @@
 //! | `body` | what is sent back: whole, or as server-sent events |
 //! | `reply` | statuses and headers, in one place |
 
+mod activity;
+mod allowed;
 mod body;
+mod connections;
 mod ingress;
 mod legacy_sse;
 mod listener;
+mod negotiate;
+mod pattern;
 mod reply;
+mod request_body;
 mod respond;
 mod resume;
+mod socket;
 mod streamable;
 
 use std::net::IpAddr;
@@ -33,12 +46,12 @@ use crate::core::{Connection, Server};
 use crate::principal::Principal;
 use crate::session::{SessionLimits, Sessions};
 
+use activity::Activity;
 use body::Body;
 use reply::Refusal;
 
-pub use http::uri::Authority;
-pub use ingress::Origins;
-pub use listener::serve;
+pub use allowed::{BadEntry, Hosts, Origins};
+pub use listener::{Listeners, bind, serve};
 
 /// Which endpoints there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,16 +67,33 @@ pub enum Endpoints {
 pub struct HttpConfig {
     /// Which endpoints there are.
     pub endpoints: Endpoints,
-    /// Names that `Host` may have: lower case, without a port (any port then) or with one.
-    pub hosts: Vec<String>,
+    /// What `Host` may say. Default: the names of this machine, on any port.
+    pub hosts: Hosts,
     /// Origins that browsers may call from; all others get `403`.
     pub origins: Origins,
     /// Time for the head of a request, and for which a connection may idle. Default 15 s.
     pub header_timeout: Duration,
     /// Time for the body of a request. Default 30 s.
     pub body_timeout: Duration,
-    /// Connections at a time; more are closed at once. Default 1,024.
+    /// Bytes a second that a body has to bring while it is waited for; one that brings fewer within
+    /// [`body_window`](Self::body_window) is answered `408`. 0 asks for none. Default 1,024.
+    pub body_rate: u32,
+    /// Time over which the rate of a body is measured. Default 5 s.
+    pub body_window: Duration,
+    /// Time for which a client may read nothing of what is written to it; then its connection ends.
+    /// Default 30 s.
+    pub write_timeout: Duration,
+    /// Connections at a time, at least 1. When all places are taken, a new connection takes that of
+    /// the one that has waited longest: of heads that are not complete (as long as these hold more
+    /// than a quarter of the places), then of connections that idle, of bodies under way, of
+    /// answers of which nobody has read anything for 250 ms, of streams that answer no request, of
+    /// responses in legacy sessions that can be resumed or only wait for their client (their calls
+    /// go on), and of the other heads. It is closed at once when the requests of all are worked
+    /// on. Default 1,024.
     pub connections: usize,
+    /// Connections from one address at a time (IPv6: from one /64), but for loopback, where a proxy
+    /// may stand; one more takes the place of one of them. Default 256.
+    pub connections_per_address: usize,
     /// Bounds of legacy sessions.
     pub sessions: SessionLimits,
     /// Time between comments that keep an open stream alive, and after which the response to a
@@ -75,7 +105,8 @@ pub struct HttpConfig {
     /// Time after which a client of 2025-11-25 is to come back when its stream ends early: the
     /// field `retry`, in whole milliseconds. Default 3 s.
     pub retry: Duration,
-    /// Time that requests in flight have at shutdown. Default 10 s.
+    /// Time that requests in flight have at shutdown; questions to clients end after 1 s of it.
+    /// Default 10 s.
     pub drain: Duration,
 }
 
@@ -83,13 +114,15 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             endpoints: Endpoints::Streamable,
-            hosts: ["localhost", "127.0.0.1", "[::1]"]
-                .map(str::to_owned)
-                .into(),
+            hosts: Hosts::loopback(),
             origins: Origins::loopback(),
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
+            body_rate: 1024,
+            body_window: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
             connections: 1024,
+            connections_per_address: 256,
             sessions: SessionLimits::default(),
             keep_alive: Duration::from_secs(15),
             stream_after: Duration::from_secs(1),
@@ -99,10 +132,20 @@ impl Default for HttpConfig {
     }
 }
 
+impl HttpConfig {
+    /// Bytes that a body has to bring within [`body_window`](Self::body_window).
+    fn least_body(&self) -> usize {
+        let least = self.body_window.as_secs_f64() * f64::from(self.body_rate);
+        // Cut to what there is.
+        least as usize
+    }
+}
+
 /// Who is at the other end of one TCP connection.
 #[derive(Clone)]
 struct Client {
     address: IpAddr,
+    activity: Arc<Activity>,
     /// The connection of its modern requests: they stand alone.
     stateless: Arc<Connection>,
 }
@@ -130,10 +173,11 @@ impl App {
     }
 
     /// A client that has connected from this address.
-    fn client(&self, address: IpAddr) -> Client {
+    fn client(&self, address: IpAddr, activity: Arc<Activity>) -> Client {
         let leaving = self.closing.clone();
         Client {
             address,
+            activity,
             stateless: Connection::stateless_from_address(Principal::ANONYMOUS, address, leaving),
         }
     }
@@ -162,12 +206,15 @@ impl App {
         client: Client,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Refusal> {
+        // Both spellings are served as they are: a redirect would lose the prefix that a proxy took off.
         match (self.config.endpoints, request.uri().path()) {
-            (Endpoints::Streamable, "/mcp") => streamable::serve(self, client, request).await,
-            (Endpoints::Streamable, "/mcp/") => Ok(reply::redirect("/mcp")),
-            (Endpoints::LegacySse, "/sse") => legacy_sse::open(&self, &client, &request),
-            (Endpoints::LegacySse, "/messages/") => legacy_sse::post(self, request).await,
-            (Endpoints::LegacySse, "/messages") => Ok(reply::redirect("/messages/")),
+            (Endpoints::Streamable, "/mcp" | "/mcp/") => {
+                streamable::serve(self, client, request).await
+            }
+            (Endpoints::LegacySse, "/sse" | "/sse/") => legacy_sse::open(&self, &client, &request),
+            (Endpoints::LegacySse, "/messages/" | "/messages") => {
+                legacy_sse::post(self, &client, request).await
+            }
             _ => Err(reply::not_found()),
         }
     }

@@ -1,14 +1,18 @@
 //! Responses: the one place where JSON-RPC errors become statuses.
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::Response;
 
 use crate::core::{Answer, Era};
-use crate::wire::{self, Code, RpcError};
+use crate::wire::{self, Code, Id, RpcError};
 
-use super::body::Body;
+use super::body::{self, Body};
+use super::negotiate::Forms;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
@@ -54,18 +58,22 @@ pub(super) fn events(body: Body) -> Response<Body> {
     response
 }
 
-/// An answer that needs no stream. `before_call` tells an answer that was given without running
-/// anything from a handler's own: `-32602` is a bad request only in the first case.
-pub(super) fn answer(answer: Answer, era: Era, before_call: bool) -> Response<Body> {
+/// An answer that needs no stream, and is one only where its client takes nothing else; what has a
+/// status of its own is JSON in any case. `before_call` tells an answer that was given without
+/// running anything from a handler's own: `-32602` is a bad request only in the first case.
+pub(super) fn answer(answer: Answer, era: Era, before_call: bool, forms: Forms) -> Response<Body> {
     let status = match answer.error {
         None => StatusCode::OK,
         Some(code) => status(code, era, before_call),
     };
+    if status == StatusCode::OK && !forms.json {
+        return events(Body::whole(body::written(&[answer.body]).freeze()));
+    }
     let mut response = json(status, answer.body);
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        response
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        // A call may have ended by then.
+        let after = answer.retry_after.map_or(1, NonZeroU32::get);
+        response.headers_mut().insert(RETRY_AFTER, after.into());
     }
     response
 }
@@ -90,6 +98,29 @@ pub(super) struct Refusal {
     status: StatusCode,
     why: &'static str,
     allowed: Option<&'static str>,
+    id: Option<Id>,
+    closes: bool,
+    retry_after: Duration,
+}
+
+impl Refusal {
+    /// The same, as the answer to the request with this id, where it could be read.
+    pub(super) fn under(mut self, id: Option<&Id>) -> Self {
+        self.id = id.cloned();
+        self
+    }
+
+    /// The same, and the end of the connection.
+    pub(super) fn closing(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    /// Says when trying again may help; after a second otherwise.
+    pub(super) fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = after;
+        self
+    }
 }
 
 /// Refuses a request; `why` is one sentence that names the way out.
@@ -98,6 +129,9 @@ pub(super) fn refuse(status: StatusCode, why: &'static str) -> Refusal {
         status,
         why,
         allowed: None,
+        id: None,
+        closes: false,
+        retry_after: Duration::ZERO,
     }
 }
 
@@ -105,9 +139,8 @@ pub(super) fn refuse(status: StatusCode, why: &'static str) -> Refusal {
 pub(super) fn wrong_method(allowed: &'static str) -> Refusal {
     let why = "This path does not have that HTTP method.";
     Refusal {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        why,
         allowed: Some(allowed),
+        ..refuse(StatusCode::METHOD_NOT_ALLOWED, why)
     }
 }
 
@@ -125,27 +158,23 @@ impl From<Refusal> for Response<Body> {
         };
         let mut response = json(
             refusal.status,
-            wire::error(None, &RpcError::new(code, refusal.why)),
+            wire::error(refusal.id.as_ref(), &RpcError::new(code, refusal.why)),
         );
         if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            let after = refusal.retry_after.as_millis().div_ceil(1000);
+            let after = u64::try_from(after).unwrap_or(u64::MAX).max(1);
+            response.headers_mut().insert(RETRY_AFTER, after.into());
         }
         if let Some(allowed) = refusal.allowed {
             response
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static(allowed));
         }
+        if refusal.closes {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
-}
-
-/// The same request, at another path.
-pub(super) fn redirect(path: &'static str) -> Response<Body> {
-    let mut response = empty(StatusCode::TEMPORARY_REDIRECT);
-    response
-        .headers_mut()
-        .insert(LOCATION, HeaderValue::from_static(path));
-    response
 }

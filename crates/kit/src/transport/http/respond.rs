@@ -2,13 +2,14 @@
 //!
 //! A call that says nothing but its answer is a JSON response, made without a task or a channel. As
 //! soon as it says more, or is silent for too long, the response becomes a stream of events; one
-//! that is complete already goes out whole.
+//! that is complete already goes out whole. A client that takes one form only has its answer in that
+//! one; where it is JSON, what else would have been said is left out.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use http::StatusCode;
 use hyper::Response;
 use tokio::time::timeout;
@@ -16,7 +17,8 @@ use tokio::time::timeout;
 use crate::core::{Connection, Era, Event, Exchange, Reply};
 
 use super::App;
-use super::body::{Body, Events, FRAME, KEEP_ALIVE, Kept, Source, write_event};
+use super::body::{Body, Events, FRAME, KEEP_ALIVE, Kept, Source, written};
+use super::negotiate::Forms;
 use super::reply;
 use super::resume::{self, Resume};
 
@@ -28,6 +30,7 @@ pub(super) async fn send(
     app: &App,
     reply: Reply,
     session: Option<&Arc<Connection>>,
+    forms: Forms,
 ) -> Response<Body> {
     let era = match session {
         Some(_) => Era::Legacy,
@@ -35,8 +38,24 @@ pub(super) async fn send(
     };
     match reply.into_exchange() {
         Err(None) => reply::empty(StatusCode::ACCEPTED),
-        Err(Some(answer)) => reply::answer(answer, era, true),
-        Ok(exchange) => exchanged(app, exchange, session, era).await,
+        Err(Some(answer)) => reply::answer(answer, era, true, forms),
+        Ok(exchange) if forms.stream => exchanged(app, exchange, session, era, forms).await,
+        Ok(exchange) => answered(exchange, era, forms).await,
+    }
+}
+
+/// The answer and nothing else, for a client that takes no stream.
+async fn answered(exchange: Exchange, era: Era, forms: Forms) -> Response<Body> {
+    let mut kept = Kept::new(exchange, era == Era::Legacy);
+    loop {
+        match poll_fn(|cx| kept.poll_event(cx)).await {
+            Some(Event::Answer(answer)) => return reply::answer(answer, era, false, forms),
+            Some(Event::Message(_) | Event::Release) => {
+                // A call that always has something to say lets others have their turn.
+                tokio::task::coop::consume_budget().await;
+            }
+            None => return reply::empty(StatusCode::ACCEPTED),
+        }
     }
 }
 
@@ -45,6 +64,7 @@ async fn exchanged(
     exchange: Exchange,
     session: Option<&Arc<Connection>>,
     era: Era,
+    forms: Forms,
 ) -> Response<Body> {
     // Looked up only when the answer is not there at once.
     let resume = || session.map_or(Resume::Never, |connection| Resume::of(connection));
@@ -63,7 +83,7 @@ async fn exchanged(
         };
         match event {
             Some(Event::Answer(answer)) if said.is_empty() => {
-                return reply::answer(answer, era, false);
+                return reply::answer(answer, era, false, forms);
             }
             // All is said already: no need to stream it.
             Some(Event::Answer(answer)) => {
@@ -125,14 +145,6 @@ async fn first(kept: &mut Kept, app: &App, era: Era, resume: Resume) -> Option<O
     timeout(patience, poll_fn(|cx| kept.poll_event(cx)))
         .await
         .ok()
-}
-
-fn written(said: &[Bytes]) -> BytesMut {
-    let mut events = BytesMut::with_capacity(said.iter().map(|message| message.len() + 24).sum());
-    for message in said {
-        write_event(&mut events, None, message);
-    }
-    events
 }
 
 fn stream(app: &App, beginning: BytesMut, source: Source) -> Response<Body> {

@@ -6,7 +6,9 @@
 //! Requests since 2026-07-28 have nothing of it: no ids, no `retry`, and `Last-Event-ID` is not
 //! looked at.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Context;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode};
@@ -69,7 +71,11 @@ pub(super) async fn pump(
     if released {
         writer.release();
     }
-    while let Some(event) = exchange.next_event().await {
+    let next = |exchange: &mut Exchange, cx: &mut Context<'_>| {
+        exchange.set_read(writer.is_read(cx));
+        exchange.poll_event(cx)
+    };
+    while let Some(event) = poll_fn(|cx| next(&mut exchange, cx)).await {
         match event {
             Event::Message(message) => writer.say(message).await,
             Event::Release => writer.release(),
@@ -82,10 +88,11 @@ pub(super) async fn pump(
 
 /// Answers a `GET` in a session.
 ///
-/// Without `Last-Event-ID` it opens the stream of what belongs to no request. With the id of an
-/// event of a response it yields what came after that event, and goes on until the answer; whoever
-/// read that response before is cut off. With the id that began the session's own stream it opens
-/// that one again, in place of an older connection; what was said meanwhile is not repeated.
+/// Without `Last-Event-ID` it opens a stream of what belongs to no request, next to those that are
+/// open. With the id of an event of a response it yields what came after that event, and goes on
+/// until the answer; whoever read that response before is cut off. With the id that began a stream of
+/// what belongs to no request it opens that one again, in place of its older connection; what was
+/// said meanwhile is not repeated.
 ///
 /// Any other id of ours (of another session, or of a stream that is not kept any more) is a status
 /// 400. It is no 404, which would tell the client that its session is over; and to open the
@@ -94,7 +101,7 @@ pub(super) async fn pump(
 /// for nothing.
 pub(super) fn listen(
     app: &Arc<App>,
-    connection: &Connection,
+    connection: &Arc<Connection>,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
     let resume = Resume::of(connection);
@@ -113,16 +120,17 @@ pub(super) fn listen(
             let events = Events::new(beginning, Source::Log(reader), app.config.keep_alive);
             return Ok(reply::events(events.into_body()));
         }
-        Some(Resumed::Unsolicited) => connection.take_over_stream(),
-        None => connection.open_stream().ok_or_else(|| {
-            reply::refuse(
-                StatusCode::CONFLICT,
-                "This session has an open GET stream already.",
-            )
-        })?,
+        Some(Resumed::Unsolicited(number)) => connection.take_over_stream(number),
+        None => connection.listen(),
     };
+    let (number, unsolicited) = unsolicited.ok_or_else(|| {
+        reply::refuse(
+            StatusCode::CONFLICT,
+            "This session has as many open GET streams as are allowed (8); end one first.",
+        )
+    })?;
     let beginning = match resume {
-        Resume::Primed => connection.streams().unsolicited(),
+        Resume::Primed => connection.streams().unsolicited(number),
         Resume::Ids | Resume::Never => None,
     };
     let beginning = beginning.map_or_else(BytesMut::new, |id| resume.prime(id, &app.config));

@@ -4,10 +4,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 
@@ -19,10 +16,11 @@ use crate::session::{Refused, SessionId};
 use crate::wire::{self, Malformed, Message};
 
 use super::body::Body;
+use super::negotiate::{Forms, check_content, says};
 use super::reply::{self, Refusal};
 use super::respond::send;
 use super::{App, Client};
-use super::{ingress, resume};
+use super::{ingress, request_body, resume};
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -49,15 +47,22 @@ async fn post(
 ) -> Result<Response<Body>, Refusal> {
     let (head, body) = request.into_parts();
     check_content(&head.headers)?;
-    check_accept(&head.headers)?;
-    let body = read(&head.headers, body, &app).await?;
-    let signals = signals(&head.headers);
+    let forms = Forms::accepted(&head.headers);
+    if forms.is_none() {
+        let why = "Accept must include application/json, text/event-stream, or both.";
+        return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
+    }
+    let body = request_body::read(&app, &client, &head.headers, body).await?;
+    let signals = signals(&head.headers, forms);
     let inbound = match app.server.parse(&body) {
         Ok(wire::Body::Single(message)) => app.server.inspect(message, Some(signals)),
         Ok(batch) => {
             let connection = session(&app, &head.headers)?;
-            let reply = app.server.receive(&connection, batch);
-            return Ok(send(&app, reply, Some(&connection)).await);
+            if names_modern(signals) {
+                return Err(reply::refuse(StatusCode::BAD_REQUEST, NOT_IN_SESSIONS));
+            }
+            let reply = app.server.receive_from(&connection, batch, forms.stream);
+            return Ok(send(&app, reply, Some(&connection), forms).await);
         }
         Err(Malformed { id, error }) => {
             let era = if signals.version == Some(MODERN_VERSION) {
@@ -65,35 +70,54 @@ async fn post(
             } else {
                 Era::Legacy
             };
-            return Ok(reply::answer(Answer::error(id.as_ref(), &error), era, true));
+            let answer = Answer::error(id.as_ref(), &error);
+            return Ok(reply::answer(answer, era, true, forms));
         }
     };
     match inbound.route() {
-        Route::Modern | Route::Malformed(_) => {
-            Ok(send(&app, app.server.handle(&client.stateless, inbound), None).await)
+        Route::Modern if inbound.is_subscription() && !forms.stream => {
+            let why = "subscriptions/listen answers with a stream: Accept must include text/event-stream.";
+            let refusal = reply::refuse(StatusCode::NOT_ACCEPTABLE, why);
+            Err(refusal.under(inbound.request_id()))
         }
-        Route::Legacy if inbound.is_initialize() && !head.headers.contains_key(SESSION) => {
-            initialize(&app, &client, inbound).await
+        Route::Modern | Route::Malformed(_) => {
+            let reply = app.server.handle(&client.stateless, inbound);
+            Ok(send(&app, reply, None, forms).await)
+        }
+        Route::Legacy if inbound.is_initialize() && !signals.session => {
+            initialize(&app, &client, inbound, forms).await
         }
         Route::Legacy => {
-            let modern = signals
-                .version
-                .is_some_and(|version| !LEGACY_VERSIONS.contains(&version));
+            let modern = names_modern(signals);
             let connection = match session(&app, &head.headers) {
                 // The modern revision has no messages from clients that are not requests: none is owed.
                 Err(_) if modern && matches!(inbound.message(), Message::Notification(_)) => {
                     return Ok(reply::empty(StatusCode::ACCEPTED));
                 }
-                found => found?,
+                Err(_) if inbound.is_initialize() => {
+                    let why = "No such session: it has ended or never was; leave Mcp-Session-Id out of \"initialize\", whose answer has a new one.";
+                    let refusal = reply::refuse(StatusCode::NOT_FOUND, why);
+                    return Err(refusal.under(inbound.request_id()));
+                }
+                found => found.map_err(|refusal| refusal.under(inbound.request_id()))?,
             };
             if modern {
-                let why = "MCP-Protocol-Version is not a revision served in sessions.";
-                return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
+                let refusal = reply::refuse(StatusCode::BAD_REQUEST, NOT_IN_SESSIONS);
+                return Err(refusal.under(inbound.request_id()));
             }
             let reply = app.server.handle(&connection, inbound);
-            Ok(send(&app, reply, Some(&connection)).await)
+            Ok(send(&app, reply, Some(&connection), forms).await)
         }
     }
+}
+
+const NOT_IN_SESSIONS: &str = "MCP-Protocol-Version is not a revision served in sessions.";
+
+/// Whether `MCP-Protocol-Version` names a revision that has no sessions.
+fn names_modern(signals: HttpSignals<'_>) -> bool {
+    signals
+        .version
+        .is_some_and(|version| !LEGACY_VERSIONS.contains(&version))
 }
 
 /// Opens a session when, and only when, the handshake succeeds.
@@ -101,12 +125,15 @@ async fn initialize(
     app: &App,
     client: &Client,
     inbound: Inbound<'_>,
+    forms: Forms,
 ) -> Result<Response<Body>, Refusal> {
+    let id = inbound.request_id().cloned();
     let connection = Connection::from_address(Principal::ANONYMOUS, client.address);
     let reply = app.server.handle(&connection, inbound);
-    let mut response = send(app, reply, Some(&connection)).await;
+    let mut response = send(app, reply, Some(&connection), forms).await;
     if connection.peer().is_some() {
-        let id = app.sessions.open(connection).map_err(no_session)?;
+        let opened = app.sessions.open(connection, client.stateless.caller());
+        let id = opened.map_err(|refused| no_session(refused).under(id.as_ref()))?;
         // Hex digits are always a valid header.
         if let Ok(id) = HeaderValue::try_from(id.to_string()) {
             response.headers_mut().insert(SESSION, id);
@@ -117,10 +144,11 @@ async fn initialize(
 
 pub(super) fn no_session(refused: Refused) -> Refusal {
     match refused {
-        Refused::Full => reply::refuse(
+        Refused::Full { retry_after } => reply::refuse(
             StatusCode::SERVICE_UNAVAILABLE,
-            "There are too many sessions; try again later.",
-        ),
+            "There are too many sessions; try again after the time in Retry-After, when one may have ended.",
+        )
+        .retry_after(retry_after),
         Refused::NoRandomness => reply::refuse(
             StatusCode::INTERNAL_SERVER_ERROR,
             "No session id can be made.",
@@ -129,11 +157,11 @@ pub(super) fn no_session(refused: Refused) -> Refusal {
 }
 
 fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
-    if !accepts(headers, "text/event-stream") {
+    if !Forms::accepted(headers).stream {
         let why = "GET answers text/event-stream only; say so in Accept.";
         return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
     }
-    if !headers.contains_key(SESSION) {
+    if !says(headers, &SESSION) {
         return Err(reply::wrong_method("POST, OPTIONS"));
     }
     let connection = session(app, headers)?;
@@ -141,7 +169,7 @@ fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
 }
 
 fn delete(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
-    if !headers.contains_key(SESSION) {
+    if !says(headers, &SESSION) {
         return Err(reply::wrong_method("POST, OPTIONS"));
     }
     match session_id(headers).is_some_and(|id| app.sessions.close(id, &Principal::ANONYMOUS)) {
@@ -151,11 +179,15 @@ fn delete(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
 }
 
 fn session_id(headers: &HeaderMap) -> Option<SessionId> {
-    SessionId::parse(ingress::only(headers, SESSION)?.to_str().ok()?)
+    // An empty one is none.
+    let mut values = headers.get_all(SESSION).iter();
+    let id = values.find(|value| !value.is_empty())?;
+    let only = values.all(HeaderValue::is_empty);
+    SessionId::parse(only.then(|| id.to_str().ok()).flatten()?)
 }
 
 fn session(app: &App, headers: &HeaderMap) -> Result<Arc<Connection>, Refusal> {
-    if !headers.contains_key(SESSION) {
+    if !says(headers, &SESSION) {
         let why = "Mcp-Session-Id is missing: send \"initialize\" first and repeat the header that its answer has.";
         return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
     }
@@ -171,9 +203,11 @@ fn unknown_session() -> Refusal {
     )
 }
 
-fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
+fn signals(headers: &HeaderMap, forms: Forms) -> HttpSignals<'_> {
     let mut signals = HttpSignals {
+        session: says(headers, &SESSION),
         all: Some(headers),
+        json_only: !forms.stream,
         ..HttpSignals::default()
     };
     for (name, label, slot) in [
@@ -181,7 +215,8 @@ fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
         (METHOD, "Mcp-Method", &mut signals.method),
         (NAME, "Mcp-Name", &mut signals.name),
     ] {
-        if headers.contains_key(&name) {
+        // An empty one is none.
+        if says(headers, &name) {
             *slot = ingress::only(headers, name)
                 .and_then(|value| value.to_str().ok())
                 .map(str::trim);
@@ -191,129 +226,4 @@ fn signals(headers: &HeaderMap) -> HttpSignals<'_> {
         }
     }
     signals
-}
-
-fn check_content(headers: &HeaderMap) -> Result<(), Refusal> {
-    let unsupported = |why| Err(reply::refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
-    if !ingress::only(headers, CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .is_some_and(is_json)
-    {
-        return unsupported("Content-Type must be application/json, in UTF-8.");
-    }
-    match headers.get(CONTENT_ENCODING) {
-        None => Ok(()),
-        Some(encoding) if encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
-        Some(_) => unsupported("Content-Encoding is not supported; send the JSON as it is."),
-    }
-}
-
-/// JSON is UTF-8 (RFC 8259 §8.1); a client that announces something else is not read as if it were.
-fn is_json(content_type: &str) -> bool {
-    let mut parts = content_type.split(';').map(str::trim);
-    let is = parts
-        .next()
-        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
-    is && parts
-        .filter_map(|parameter| parameter.split_once('='))
-        .all(|(name, value)| {
-            !name.eq_ignore_ascii_case("charset")
-                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-        })
-}
-
-/// A client has to be ready for both kinds of answer (streamable HTTP `#sending-messages`); one
-/// that does not say what it accepts accepts everything (RFC 9110 §12.5.1).
-fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
-    match accepts(headers, "application/json") && accepts(headers, "text/event-stream") {
-        true => Ok(()),
-        false => {
-            let why = "Accept must include application/json and text/event-stream.";
-            Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why))
-        }
-    }
-}
-
-fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
-    let mut values = headers.get_all(ACCEPT).iter().peekable();
-    if values.peek().is_none() {
-        return true;
-    }
-    let wanted_type = wanted.split('/').next().unwrap_or_default();
-    values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let essence = parts.next().unwrap_or_default();
-            let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
-            let matches = essence.eq_ignore_ascii_case(wanted)
-                || essence == "*/*"
-                || essence
-                    .strip_suffix("/*")
-                    .is_some_and(|kind| kind.eq_ignore_ascii_case(wanted_type));
-            matches && !refused
-        })
-}
-
-/// Reads the body within its size and time. A body that came in one piece is not copied.
-pub(super) async fn read(
-    headers: &HeaderMap,
-    mut body: Incoming,
-    app: &App,
-) -> Result<Bytes, Refusal> {
-    let limit = app.server.wire_limits().message_bytes;
-    let too_large = || {
-        reply::refuse(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "The body is larger than allowed.",
-        )
-    };
-    let declared = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    let read = async {
-        let mut first = Bytes::new();
-        let mut rest = BytesMut::new();
-        let mut total = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else {
-                return Err(reply::refuse(
-                    StatusCode::BAD_REQUEST,
-                    "The body broke off.",
-                ));
-            };
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            total += data.len();
-            if total > limit {
-                return Err(too_large());
-            }
-            if first.is_empty() {
-                first = data;
-            } else {
-                if rest.is_empty() {
-                    rest.reserve(declared.unwrap_or_default().max(total));
-                    rest.extend_from_slice(&first);
-                }
-                rest.extend_from_slice(&data);
-            }
-        }
-        Ok(if rest.is_empty() {
-            first
-        } else {
-            rest.freeze()
-        })
-    };
-    match tokio::time::timeout(app.config.body_timeout, read).await {
-        Ok(read) => read,
-        Err(_) => Err(reply::refuse(
-            StatusCode::REQUEST_TIMEOUT,
-            "The body took too long to arrive.",
-        )),
-    }
 }
