@@ -57,6 +57,7 @@ pub(crate) fn server() -> Result<Server, BuildError> {
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     telemetry::init(LevelFilter::INFO);
-    stdio::serve(server()?, tokio::io::stdin(), tokio::io::stdout()).await?;
-    Ok(())
+    let served = stdio::serve_process(server()?).await;
+    telemetry::flush();
+    Ok(served?)
 }

@@ -66,9 +66,12 @@ async fn serve() -> Result<(), Box<dyn std::error::Error>> {
         host: Arc::new(HostFunctions::new().function("price", price)?),
         ..Python::default()
     };
+    let pool = python.pool.clone();
     let server = Server::builder("python-host", env!("CARGO_PKG_VERSION"))
         .tool(run_python_code::tool(python))
         .build()?;
-    stdio::serve(server, tokio::io::stdin(), tokio::io::stdout()).await?;
-    Ok(())
+    let served = stdio::serve_process(server).await;
+    // While there is a runtime that waits for the workers.
+    pool.close().await;
+    Ok(served?)
 }

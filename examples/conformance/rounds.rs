@@ -120,11 +120,11 @@ async fn multi_round(ctx: Ctx, _: NoArgs) -> Result<ToolResult> {
 async fn capabilities(ctx: Ctx, _: NoArgs) -> Result<ToolResult> {
     let can = &ctx.peer().capabilities;
     let mut answers = Vec::new();
-    if can.sampling.is_some() {
+    if can.sampling {
         let answer = ctx.sample(Sample::text("Say hello", 50)).await?;
         answers.extend(answer.text());
     }
-    if can.elicitation.is_some() {
+    if can.forms {
         let Name { name } = accepted(ctx.elicit("What is your name?").await?)?;
         answers.push(name);
     }

@@ -151,8 +151,12 @@ fn settings(heading: Option<&str>) -> String {
         .get_arguments()
         .filter(|argument| argument.get_help_heading() == heading);
     for argument in listed {
-        let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else {
+        let Some(flag) = argument.get_long() else {
             continue;
+        };
+        let variable = match argument.get_env() {
+            Some(variable) => format!("`{}`", variable.to_string_lossy()),
+            None => "none".to_owned(),
         };
         let default: Vec<_> = argument
             .get_default_values()
@@ -170,8 +174,7 @@ fn settings(heading: Option<&str>) -> String {
             .unwrap_or_default();
         let _ = writeln!(
             table,
-            "| `--{flag}` | `{}` | {default} | {} |",
-            variable.to_string_lossy(),
+            "| `--{flag}` | {variable} | {default} | {} |",
             cell(&help)
         );
     }

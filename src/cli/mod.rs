@@ -1,22 +1,26 @@
 //! The program: its subcommands, one a file. Bare `pymcp` is `pymcp serve`.
 
 mod docs;
+mod env_file;
 mod keys;
+mod listen;
 #[cfg(feature = "python")]
 mod python;
 #[cfg(feature = "search")]
 mod search;
 mod serve;
 mod settings;
+mod signals;
+mod sources;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use pymcp_kit::ServerBuilder;
+use pymcp_kit::{ServerBuilder, telemetry};
 
+use self::sources::Sources;
 use crate::server::Parts;
 
 pub use keys::StateKeys;
@@ -45,6 +49,9 @@ enum Command {
 /// Exit code for a setting that cannot be used (as `clap` has it).
 const USAGE: u8 = 2;
 
+/// Characters of a value that is refused which its sentence repeats.
+const MAX_SHOWN: usize = 200;
+
 /// Runs the program with the components of [`crate::server`].
 pub fn main() -> ExitCode {
     main_with(crate::server::builder)
@@ -58,31 +65,49 @@ pub fn main_with(server: fn(Parts) -> ServerBuilder) -> ExitCode {
     if pymcp_python::worker::is_requested() {
         return pymcp_python::worker::main();
     }
-    if let Err(sentence) = load_env_file() {
-        return fail(USAGE, &sentence);
-    }
-    let cli = match Cli::command()
-        .try_get_matches()
-        .and_then(|matches| Cli::from_arg_matches(&matches))
-    {
-        Ok(cli) => cli,
-        Err(error) => return refuse(&error),
-    };
-    let done = match cli.command {
-        None => serve::run(cli.settings, server),
-        Some(Command::Serve(settings)) => serve::run(*settings, server),
-        Some(Command::Docs(args)) => docs::run(args),
-    };
-    match done {
+    #[cfg(unix)]
+    signals::outlive_full_files();
+    let code = match run(server) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, sentence }) => fail(code, &sentence),
-    }
+        Err(Failure { code, sentence }) => {
+            if let Some(sentence) = sentence {
+                telemetry::say(&format!("pymcp: {sentence}"));
+            }
+            ExitCode::from(code)
+        }
+    };
+    telemetry::flush();
+    code
+}
+
+fn run(server: fn(Parts) -> ServerBuilder) -> Result<(), Failure> {
+    let sources = Sources::gather(std::env::args_os().collect()).map_err(Failure::usage)?;
+    let cli = sources
+        .command()
+        .try_get_matches_from(&sources.arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| refusal(&error, &sources))?;
+    let settings = match cli.command {
+        None => cli.settings,
+        Some(Command::Serve(settings)) => *settings,
+        Some(Command::Docs(args)) => return docs::run(args),
+    };
+    telemetry::init(settings.log_level.into());
+    sources.announce();
+    serve::run(settings, server).map_err(|mut failure| {
+        if failure.code == USAGE {
+            failure.sentence = failure.sentence.map(|sentence| sources.locate(&sentence));
+        }
+        failure
+    })
 }
 
 /// Why the program ends without success.
+#[derive(Debug)]
 struct Failure {
     code: u8,
-    sentence: String,
+    /// None if it was said already.
+    sentence: Option<String>,
 }
 
 impl Failure {
@@ -90,7 +115,15 @@ impl Failure {
     fn usage(sentence: impl Into<String>) -> Self {
         Self {
             code: USAGE,
-            sentence: sentence.into(),
+            sentence: Some(sentence.into()),
+        }
+    }
+
+    /// A usage that clap has told.
+    fn said(code: u8) -> Self {
+        Self {
+            code,
+            sentence: None,
         }
     }
 
@@ -98,28 +131,13 @@ impl Failure {
     fn other(sentence: impl Into<String>) -> Self {
         Self {
             code: 1,
-            sentence: sentence.into(),
+            sentence: Some(sentence.into()),
         }
-    }
-}
-
-/// Reads `.env` of the working directory, if there is one; the real environment wins.
-fn load_env_file() -> Result<(), String> {
-    match dotenvy::from_path(".env") {
-        Ok(()) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(dotenvy::Error::LineParse(_, column)) => {
-            // The line itself may hold a secret.
-            Err(format!(
-                ".env has a line that is not NAME=VALUE (near its character {column})."
-            ))
-        }
-        Err(error) => Err(format!(".env cannot be read: {error}.")),
     }
 }
 
 /// One sentence for a value that is not allowed, without the value where it may hold a secret; what clap says for everything else (help included).
-fn refuse(error: &clap::Error) -> ExitCode {
+fn refusal(error: &clap::Error, sources: &Sources) -> Failure {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
@@ -135,7 +153,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
             let allowed = match error.get(ContextKind::ValidValue) {
                 // The flag stands alone.
                 Some(ContextValue::Strings(values)) if values.is_empty() => {
-                    return fail(USAGE, &format!("{setting} needs a value."));
+                    return Failure::usage(format!("{setting} needs a value."));
                 }
                 Some(ContextValue::Strings(values)) => format!("one of {}", values.join(", ")),
                 _ => std::error::Error::source(error)
@@ -145,23 +163,38 @@ fn refuse(error: &clap::Error) -> ExitCode {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             let sentence = match secret {
                 true => format!("{setting} must be {allowed}."),
-                false => format!("{setting} is '{value}', but must be {allowed}."),
+                false => format!("{setting} is '{}', but must be {allowed}.", shown(value)),
             };
-            fail(USAGE, &sentence)
+            Failure::usage(sources.locate(&sentence))
         }
         // Clap does not say of what; on the command line the reader sees it.
         ErrorKind::InvalidUtf8 if let Some(name) = settings::unreadable_variable() => {
-            fail(USAGE, &format!("{name} is not valid UTF-8."))
+            Failure::usage(format!("{name} is not valid UTF-8."))
         }
         _ => {
-            let _ = error.print();
-            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(USAGE))
+            let code = u8::try_from(error.exit_code()).unwrap_or(USAGE);
+            match error.use_stderr() {
+                true => telemetry::say(error.render().to_string().trim_end()),
+                false => help(error, sources),
+            }
+            Failure::said(code)
         }
     }
 }
 
-fn fail(code: u8, sentence: &str) -> ExitCode {
-    // Nobody is left to tell when stderr is closed.
-    let _ = writeln!(std::io::stderr(), "pymcp: {sentence}");
-    ExitCode::from(code)
+/// Prints the help or the version.
+fn help(error: &clap::Error, sources: &Sources) {
+    // The help names every variable, also those that are empty.
+    let full = Cli::command().try_get_matches_from(&sources.arguments);
+    // Nobody is left to tell when stdout is closed.
+    let _ = full.as_ref().err().unwrap_or(error).print();
+}
+
+/// A value as it can stand within a sentence on a terminal.
+fn shown(value: &str) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    value.chars().take(MAX_SHOWN).map(escaped).collect()
 }

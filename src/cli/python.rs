@@ -16,7 +16,7 @@ pub struct PythonSettings {
     #[arg(long = "python-workers", env = "PYMCP_PYTHON_WORKERS", default_value = "auto", value_name = "N", value_parser = workers)]
     workers: Workers,
 
-    /// Runs that may wait for a worker, 0 to 10000; one more is refused.
+    /// Runs that may wait for a worker, 0 to 10000; one more is refused. Callers take turns, and share the queue.
     #[arg(long = "python-queue", env = "PYMCP_PYTHON_QUEUE", default_value = "64", value_name = "N", value_parser = queue)]
     queue: usize,
 
@@ -72,6 +72,10 @@ pub struct PythonSettings {
     #[arg(long = "python-recursion", env = "PYMCP_PYTHON_RECURSION", default_value = "500", value_name = "N", value_parser = recursion)]
     recursion: usize,
 
+    /// Offset from UTC of the time that code sees, such as +05:30.
+    #[arg(long = "python-utc-offset", env = "PYMCP_PYTHON_UTC_OFFSET", default_value = "+00:00", value_name = "OFFSET", value_parser = utc_offset, allow_hyphen_values = true)]
+    utc_offset: i32,
+
     /// Calls of host functions in one run, 0 to 10000.
     #[arg(long = "python-host-calls", env = "PYMCP_PYTHON_HOST_CALLS", default_value = "100", value_name = "N", value_parser = host_calls)]
     host_calls: usize,
@@ -96,6 +100,7 @@ impl PythonSettings {
                 SandboxName::BestEffort => Sandbox::BestEffort,
                 SandboxName::Require => Sandbox::Require,
             },
+            utc_offset: self.utc_offset,
             ..defaults
         };
         let limits = Limits {
@@ -184,7 +189,64 @@ fn host_calls(text: &str) -> Result<usize, String> {
     count(text, 0, Limits::MAX.host_calls as u64)
 }
 
+/// Seconds east of UTC, as RFC 3339 writes an offset.
+fn utc_offset(text: &str) -> Result<i32, String> {
+    let read = |text: &str| -> Option<i32> {
+        let sign = match text.get(..1)? {
+            "+" => 1,
+            "-" => -1,
+            _ => return None,
+        };
+        let (hours, minutes) = text[1..].split_once(':')?;
+        let two = |digits: &str, most| {
+            let plain = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            digits
+                .parse::<i32>()
+                .ok()
+                .filter(|number| plain && *number <= most)
+        };
+        Some(sign * (two(hours, 23)? * 3600 + two(minutes, 59)? * 60))
+    };
+    match text.trim() {
+        "Z" | "UTC" => Ok(0),
+        offset => read(offset).ok_or_else(|| "UTC or an offset such as +05:30 or -03:00".into()),
+    }
+}
+
 fn count(text: &str, least: u64, most: u64) -> Result<usize, String> {
     let number = whole(text, least, most, "")?;
     usize::try_from(number).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc_offset;
+
+    #[test]
+    fn an_offset_has_hours_and_minutes() {
+        for (text, seconds) in [
+            ("+00:00", 0),
+            ("UTC", 0),
+            ("Z", 0),
+            ("+05:30", 19_800),
+            (" -03:30 ", -12_600),
+            ("+23:59", 86_340),
+        ] {
+            assert_eq!(utc_offset(text), Ok(seconds), "{text}");
+        }
+        for text in [
+            "",
+            "+",
+            "5",
+            "05:30",
+            "+5:30",
+            "+24:00",
+            "+00:60",
+            "+é:00",
+            "+-1:00",
+            "Asia/Kolkata",
+        ] {
+            assert!(utc_offset(text).is_err(), "{text}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use pymcp_search::{ALL, Config, InvalidConfig, InvalidProxy, Pace, Proxy, Secret};
 
 use super::Failure;
-use super::settings::{bounded, entries, host, whole};
+use super::settings::{bounded, host, whole};
 use crate::tools::text_web_search::{WebSearch, setting_of};
 
 /// Which search engines are asked, where they are, and how often and for how long.
@@ -154,6 +154,13 @@ fn names() -> String {
 
 fn is_engine(name: &str) -> bool {
     ALL.iter().any(|kind| kind.name == name)
+}
+
+/// What stands between commas.
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
 }
 
 fn engines(text: &str) -> Result<Engines, String> {

@@ -2,10 +2,11 @@
 //! struct, the README's table included. To add one, add a field.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, ValueEnum};
-use pymcp_kit::transport::http::Origins;
+use pymcp_kit::transport::http::{Hosts, Origins};
 use tracing::level_filters::LevelFilter;
 
 /// How the server is reached and what it may use.
@@ -37,11 +38,13 @@ pub struct Settings {
     pub log_level: LogLevel,
 
     /// Origins of web pages that may call over HTTP, comma-separated: `loopback` (pages of this
-    /// machine), origins such as `https://app.example`, or `*` for every page on the web.
+    /// machine), origins such as `https://app.example`, `https://*.app.example`, `http://localhost:*` or
+    /// `chrome-extension://ID`, or `*` for every page on the web.
     #[arg(long, env = "ASGI_CORS_ALLOWED_ORIGINS", default_value = "loopback", value_name = "ORIGINS", value_parser = origins)]
     pub cors_origins: Origins,
 
-    /// Names under which the server is reached over HTTP, comma-separated, besides the loopback ones.
+    /// Names under which the server is reached over HTTP, comma-separated, besides the loopback ones;
+    /// a name without a port allows any port, `*.example.com` any subdomain.
     #[arg(long, env = "PYMCP_ALLOWED_HOSTS", default_value = "", value_name = "HOSTS", value_parser = hosts, hide_default_value = true)]
     pub allowed_hosts: Hosts,
 
@@ -62,6 +65,11 @@ pub struct Settings {
     /// Listen beyond this machine although nobody has to authenticate.
     #[arg(long, env = "PYMCP_ALLOW_UNAUTHENTICATED", value_parser = flag, action = clap::ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "true|false")]
     pub allow_unauthenticated: bool,
+
+    /// File of further settings, a `VARIABLE=value` a line; flags and environment variables win over it.
+    /// Names that are no settings are passed over. Without this flag no file is used.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
 
     /// How untrusted Python is run.
     #[cfg(feature = "python")]
@@ -134,10 +142,6 @@ impl From<LogLevel> for LevelFilter {
     }
 }
 
-/// Host names, lower case.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hosts(pub Vec<String>);
-
 fn transport(text: &str) -> Result<Transport, String> {
     match text {
         "stdio" => Ok(Transport::Stdio),
@@ -160,19 +164,10 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     }
 }
 
-/// What stands between commas.
-pub(super) fn entries(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-}
-
 fn hosts(text: &str) -> Result<Hosts, String> {
-    let read = |entry: &str| match entry.parse::<pymcp_kit::transport::http::Authority>() {
-        Ok(_) if !entry.contains('@') => Ok(entry.to_ascii_lowercase()),
-        _ => Err("a comma-separated list of host names, with or without ports".to_owned()),
-    };
-    entries(text).map(read).collect::<Result<_, _>>().map(Hosts)
+    Hosts::parse(text).map_err(|bad| {
+        format!("a comma-separated list of host names, with or without ports, and patterns such as *.example.com: {bad}")
+    })
 }
 
 fn port(text: &str) -> Result<u16, String> {
@@ -205,8 +200,10 @@ pub(super) fn whole(text: &str, least: u64, most: u64, what: &str) -> Result<u64
 }
 
 fn origins(text: &str) -> Result<Origins, String> {
-    Origins::parse(text).map_err(|_| {
-        "a comma-separated list of loopback, * and origins such as https://app.example".into()
+    Origins::parse(text).map_err(|bad| {
+        format!(
+            "a comma-separated list of loopback, * and origins such as https://app.example: {bad}"
+        )
     })
 }
 

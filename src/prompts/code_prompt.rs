@@ -4,6 +4,9 @@ use pymcp_kit::{Ctx, Prompt, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+/// Bytes that a task can have.
+const MAX_TASK: usize = 64 << 10;
+
 /// What to ask for.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct Args {
@@ -14,6 +17,7 @@ pub struct Args {
 /// The prompt, as clients see it.
 pub fn prompt() -> Prompt {
     Prompt::new("code_prompt", code_prompt)
+        .argument_bytes(MAX_TASK)
         .title("Code prompt")
         .description("Get a prompt to write a code snippet in Python based on the specified task.")
         .tags(["code-generation", "example"])
@@ -29,38 +33,36 @@ async fn code_prompt(_: Ctx, args: Args) -> Result<String> {
     ))
 }
 
-/// Keeps a task between its markers: whatever could be read as one of them loses its brackets.
+/// Keeps a task between its markers: whatever could be read as one of them, however it is spaced or
+/// cased, loses its brackets. Takes time in proportion to the task.
 fn contain(task: &str) -> String {
+    const WORD: &[u8] = b"task";
     let mut contained = String::with_capacity(task.len());
-    let mut rest = task;
-    while let Some(open) = rest.find('[') {
-        contained.push_str(&rest[..open]);
-        rest = &rest[open..];
-        match marker_length(rest) {
-            Some(length) => {
+    let mut copied = 0;
+    // The last bracket that may open a marker, and how much of the word was read since.
+    let mut open = None;
+    for (place, c) in task.char_indices() {
+        match (c, open) {
+            ('[', _) => open = Some((place, 0)),
+            (']', Some((start, letters))) if letters == WORD.len() => {
+                contained.push_str(&task[copied..start]);
                 contained.push('(');
-                contained.push_str(&rest[1..length - 1]);
+                contained.push_str(&task[start + 1..place]);
                 contained.push(')');
-                rest = &rest[length..];
+                (copied, open) = (place + 1, None);
             }
-            None => {
-                contained.push('[');
-                rest = &rest[1..];
+            ('/' | '\\', _) => {}
+            (c, _) if c.is_whitespace() => {}
+            (c, Some((start, letters))) => {
+                let wanted = WORD.get(letters).copied().map(char::from);
+                let fits = wanted == Some(c.to_ascii_lowercase());
+                open = fits.then_some((start, letters + 1));
             }
+            _ => {}
         }
     }
-    contained.push_str(rest);
+    contained.push_str(&task[copied..]);
     contained
-}
-
-/// The length of a marker at the start of `text`, however it is spaced or cased.
-fn marker_length(text: &str) -> Option<usize> {
-    let end = text.find(']')?;
-    let word: String = text[1..end]
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '/' && *c != '\\')
-        .collect();
-    word.eq_ignore_ascii_case("task").then_some(end + 1)
 }
 
 #[cfg(test)]
@@ -91,5 +93,48 @@ mod tests {
         }
         assert_eq!(contain("x[0] = [1]"), "x[0] = [1]");
         assert_eq!(contain("[/TASK] and [ task ]"), "(/TASK) and ( task )");
+        assert_eq!(
+            contain("[/ t\u{2003}A\\s/K ]é[task]"),
+            "(/ t\u{2003}A\\s/K )é(task)"
+        );
+        for harmless in [
+            "[tas]",
+            "[taskk]",
+            "[t[ask]",
+            "task]",
+            "[task",
+            "[é task]",
+            "[]",
+        ] {
+            assert_eq!(contain(harmless), harmless);
+        }
+    }
+
+    /// What the original way, bracket by bracket, makes of a task.
+    fn contain_slowly(task: &str) -> String {
+        let mut contained = task.to_owned();
+        for (open, _) in task.match_indices('[') {
+            let Some(length) = task[open..].find(']') else {
+                continue;
+            };
+            let word: String = task[open + 1..open + length]
+                .chars()
+                .filter(|c| !c.is_whitespace() && !['/', '\\'].contains(c))
+                .collect();
+            if word.eq_ignore_ascii_case("task") {
+                contained.replace_range(open..=open, "(");
+                contained.replace_range(open + length..=open + length, ")");
+            }
+        }
+        contained
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn one_pass_finds_what_many_find(task in "([\\[\\]/\\\\ é]|t|T|task|TASK|\\[/TASK\\]){0,24}") {
+            proptest::prop_assert_eq!(contain(&task), contain_slowly(&task));
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Runs Python that the caller wrote, in a worker that can do nothing else.
 
+use std::collections::hash_map::RandomState;
 use std::convert::Infallible;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -73,8 +75,10 @@ impl Default for Python {
 pub fn tool(python: Python) -> Tool {
     let description = description(&python);
     let timeout = python.timeout;
-    Tool::new("run_python_code", move |ctx, args| {
-        run_python_code(ctx, args, python.clone())
+    let callers = RandomState::new();
+    Tool::new("run_python_code", move |ctx: Ctx, args| {
+        let caller = callers.hash_one(ctx.caller());
+        run_python_code(ctx, args, python.clone(), caller)
     })
     .title("Run Python code")
     .description(description)
@@ -111,7 +115,7 @@ fn description(python: &Python) -> String {
     text
 }
 
-async fn run_python_code(ctx: Ctx, args: Args, python: Python) -> Result<ToolResult> {
+async fn run_python_code(ctx: Ctx, args: Args, python: Python, caller: u64) -> Result<ToolResult> {
     let request = Request {
         code: args.code,
         inputs: args.inputs,
@@ -120,7 +124,7 @@ async fn run_python_code(ctx: Ctx, args: Args, python: Python) -> Result<ToolRes
         stubs: args.type_definitions,
         limits: python.limits,
         host: Arc::clone(&python.host),
-        utc_offset: chrono::Local::now().offset().local_minus_utc(),
+        caller,
     };
     // Beside each other: a client that reads no progress must not keep the run from its deadline.
     let ended = tokio::select! {

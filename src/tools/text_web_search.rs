@@ -1,5 +1,7 @@
 //! Searches the web with several engines at once, and says what became of each.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::time::Duration;
 
 use pymcp_kit::model::{ContentBlock, MetaObject};
@@ -63,6 +65,14 @@ impl WebSearch {
         let search = Search::new(config)?;
         Ok(Self { search, timeout })
     }
+
+    /// The same for one caller.
+    fn of(&self, caller: u64) -> Self {
+        Self {
+            search: self.search.of(caller),
+            timeout: self.timeout,
+        }
+    }
 }
 
 impl Default for WebSearch {
@@ -84,8 +94,10 @@ impl std::fmt::Debug for WebSearch {
 /// The tool, as clients see it.
 pub fn tool(web: WebSearch) -> Tool {
     let (hosts, timeout) = (web.search.hosts().clone(), web.timeout);
-    Tool::new("text_web_search", move |ctx, args| {
-        text_web_search(ctx, args, web.clone())
+    let callers = RandomState::new();
+    Tool::new("text_web_search", move |ctx: Ctx, args| {
+        let web = web.of(callers.hash_one(ctx.caller()));
+        text_web_search(ctx, args, web)
     })
     .title("Web search")
     .description(
@@ -206,10 +218,9 @@ impl<'a> From<&'a Report> for Asked<'a> {
 }
 
 fn result(outcome: &Outcome) -> Result<ToolResult> {
-    let result = match outcome.is_answer() {
-        true => ToolResult::content([list(outcome), ContentBlock::text(notice(outcome))]),
-        false => ToolResult::text(failure(outcome)).error(),
-    };
+    if !outcome.is_answer() {
+        return Err(Error::user(failure(outcome)));
+    }
     let whole = |found: &Found| {
         let mut object = bare(found);
         object["engines"] = json!(found.engines);
@@ -220,7 +231,8 @@ fn result(outcome: &Outcome) -> Result<ToolResult> {
         engines: outcome.engines.iter().map(Asked::from).collect(),
         source: Source::UntrustedWeb,
     };
-    Ok(result
+    let content = [list(outcome), ContentBlock::text(notice(outcome))];
+    Ok(ToolResult::content(content)
         .structured(serde_json::to_value(answer)?)
         .meta("fastmcp", json!({ "wrap_result": true })))
 }

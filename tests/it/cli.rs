@@ -1,6 +1,8 @@
 //! The command line: every setting from the environment, a file and flags; what is refused, and how it says so.
 
+mod env_file;
 mod settings;
+mod stderr;
 
 use std::fs;
 use std::net::TcpListener;
@@ -41,7 +43,8 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_it_and_what_is_allowed() {
     for (flag, variable, values, allowed) in REFUSED {
         for value in values {
             let secret = SECRET.contains(&variable);
-            let quoted = format!("'{value}'");
+            let shown = value.replace('\t', "\\t");
+            let quoted = format!("'{}", shown.chars().take(200).collect::<String>());
             let words = [
                 variable,
                 flag,
@@ -49,8 +52,23 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_it_and_what_is_allowed() {
                 allowed,
             ];
             let argument = format!("{flag}={value}");
+            let file = here.path().join("settings.env");
+            fs::write(&file, format!("# Mine\n{variable}='{value}'\n")).unwrap();
+            let read = run(here.path(), &["--env-file", "settings.env"], &[]);
+            let set = run_in(here.path(), &[(variable, value)]);
+            if value.is_empty() {
+                assert_accepted(&read);
+                assert_accepted(&set);
+            } else {
+                assert_refused(&read, 2, &words);
+                let place = "pymcp: settings.env, line 2: ";
+                assert!(read.stderr.starts_with(place), "{read:?}");
+                assert_refused(&set, 2, &words);
+                assert!(set.stderr.starts_with(&format!("pymcp: {variable}")));
+                let shown = [&read, &set].map(|run| run.stderr.contains(value));
+                assert!(!secret || shown == [false; 2], "{read:?} {set:?}");
+            }
             for refused in [
-                run_in(here.path(), &[(variable, value)]),
                 run(here.path(), &[&argument], &[]),
                 run(here.path(), &["serve", &argument], &[]),
             ] {
@@ -169,55 +187,58 @@ fn a_value_that_is_no_text_is_refused() {
 // ----------------------------------------------------------------------------------- where settings come from
 
 #[test]
-fn the_file_is_read_the_environment_wins_and_the_flag_wins_over_both() {
+fn the_flag_wins_over_the_environment_and_nothing_else_is_asked() {
     let here = tempfile::tempdir().unwrap();
-    fs::write(
-        here.path().join(".env"),
-        "# A comment.\n\nRESPONSE_CACHE_TTL=\"from the file\"\n",
-    )
-    .unwrap();
-    let words = ["RESPONSE_CACHE_TTL", "'from the file'"];
-    assert_refused(&run_in(here.path(), &[]), 2, &words);
+    let outside = [("RESPONSE_CACHE_TTL", "from outside")];
+    assert_refused(&run_in(here.path(), &outside), 2, &["'from outside'"]);
     assert_refused(
-        &run_in(here.path(), &[("RESPONSE_CACHE_TTL", "from outside")]),
-        2,
-        &["'from outside'"],
-    );
-    let both = [("RESPONSE_CACHE_TTL", "from outside")];
-    assert_refused(
-        &run(here.path(), &["--response-cache-ttl", "flag"], &both),
+        &run(here.path(), &["--response-cache-ttl", "flag"], &outside),
         2,
         &["'flag'"],
     );
-    assert_accepted(&run_in(here.path(), &[("RESPONSE_CACHE_TTL", "5")]));
-    assert_accepted(&run(here.path(), &["--response-cache-ttl", "5"], &both));
-    // Only the working directory's own file counts.
-    let below = here.path().join("below");
-    fs::create_dir(&below).unwrap();
-    assert_accepted(&run_in(&below, &[]));
+    assert_accepted(&run(here.path(), &["--response-cache-ttl", "5"], &outside));
 }
 
 #[test]
-fn a_broken_file_is_refused_without_repeating_it() {
+fn a_variable_that_is_empty_is_not_set() {
     let here = tempfile::tempdir().unwrap();
-    let file = here.path().join(".env");
-    for broken in [
-        "API_KEY hunter2\n",
-        "hunter2\n",
-        "A=1\nAPI_KEY='hunter2\n",
-        "1=hunter2 x\n",
-        "A=\"hunter2\\q\"\n",
+    let empty: Vec<_> = REFUSED.iter().map(|row| (row.1, "")).collect();
+    let run_with = |arguments: &[&str]| run(here.path(), arguments, &empty);
+    assert_accepted(&run_with(&[]));
+    assert_accepted(&run_with(&["serve"]));
+    assert_refused(&run_with(&["--port", "x"]), 2, &["FASTMCP_PORT"]);
+    // The help is the same.
+    let help = run_with(&["--help"]).stdout;
+    assert!(help.contains("[env: FASTMCP_PORT="), "{help}");
+}
+
+#[test]
+fn a_name_of_ours_that_is_no_setting_is_warned_about() {
+    let here = tempfile::tempdir().unwrap();
+    let unknown = [
+        ("FASTMCP_PROT", "hunter2"),
+        ("FASTMCP_LOG_LEVEL", "hunter2"),
+        ("PYMCP_WHATEVER_IT_IS", "hunter2"),
+        ("MCP_TIMEOUT", "hunter2"),
+        ("SEARXNG_SECRET", "hunter2"),
+    ];
+    let warned = run_in(here.path(), &unknown);
+    assert_eq!((warned.code, &*warned.stdout), (Some(0), ""), "{warned:?}");
+    let lines: Vec<_> = warned.stderr.lines().collect();
+    for sentence in [
+        "FASTMCP_PROT is no setting; did you mean FASTMCP_PORT?",
+        "FASTMCP_LOG_LEVEL is no setting; did you mean PYMCP_LOG_LEVEL?",
+        "PYMCP_WHATEVER_IT_IS is no setting",
     ] {
-        fs::write(&file, broken).unwrap();
-        let run = run_in(here.path(), &[]);
-        assert_refused(&run, 2, &[".env"]);
-        assert!(!run.stderr.contains("hunter2"), "{run:?}");
+        let about = |line: &&&str| line.contains("WARN") && line.ends_with(sentence);
+        assert_eq!(lines.iter().filter(about).count(), 1, "{warned:?}");
     }
-    fs::write(&file, b"A=\xff\xfe\n").unwrap();
-    assert_refused(&run_in(here.path(), &[]), 2, &[".env"]);
-    fs::remove_file(&file).unwrap();
-    fs::create_dir(&file).unwrap();
-    assert_refused(&run_in(here.path(), &[]), 2, &[".env"]);
+    assert_eq!(lines.len(), 3, "{warned:?}");
+    let many: Vec<_> = (0..30).map(|n| format!("PYMCP_UNKNOWN_{n}")).collect();
+    let many: Vec<_> = many.iter().map(|name| (&**name, "1")).collect();
+    let warned = run_in(here.path(), &many);
+    assert_eq!(warned.stderr.lines().count(), 21, "{warned:?}");
+    assert!(warned.stderr.contains("10 more"), "{warned:?}");
 }
 
 // ---------------------------------------------------------------------------------------- what listens
@@ -287,10 +308,10 @@ fn what_is_risky_or_on_its_way_out_is_warned_about() {
     assert!(old.contains("WARN") && old.contains(DEPRECATED), "{old}");
     // People and programs look for the address, whatever is logged.
     let silent = HttpServer::start(&["--cors-origins", "*"], &[("PYMCP_LOG_LEVEL", "CRITICAL")]);
-    assert_eq!(
-        silent.stderr(),
-        format!("pymcp: listening on http://{}/mcp\n", silent.address())
-    );
+    let (line, address) = (silent.stderr(), silent.address());
+    let first = format!("pymcp: listening on http://{address}/mcp");
+    let both = format!("{first} and http://[::1]:{}/mcp\n", address.port());
+    assert!(line == first + "\n" || line == both, "{line}");
 }
 
 #[cfg(unix)]

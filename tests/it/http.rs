@@ -1,5 +1,7 @@
 //! Streamable HTTP, in raw bytes.
 
+#[cfg(target_os = "linux")]
+mod cache;
 mod calls;
 mod edge;
 mod framing;

@@ -124,6 +124,11 @@ fn what_is_no_message_is_refused_where_it_was_posted() {
     ] {
         assert_eq!(client.post(body).refusal(), (400, code), "{body}");
     }
+    let ping = request(1, "ping", json!({})).to_string();
+    for (header, value) in [("Content-Type", "text/plain"), ("Content-Encoding", "gzip")] {
+        let refused = server.ask(&client.request(&*ping).with(header, value));
+        assert_eq!(refused.refusal(), (415, -32600), "{header}");
+    }
     let large = client.post(" ".repeat((1 << 20) + 1));
     assert_eq!(large.refusal(), (413, -32600));
     // Nothing of that has reached the stream.
@@ -164,15 +169,12 @@ fn posting_needs_a_session_that_is_open() {
         "/messages/?session_id=",
         "/messages/?session_id=00000000000000000000000000000000",
         "/messages/?session=x",
+        "/messages",
         &format!("{}0", client.endpoint),
     ] {
-        assert_eq!(
-            server
-                .ask(&Request::post(ping.clone()).at(target))
-                .refusal(),
-            (404, -32600),
-            "{target}"
-        );
+        let refused = server.ask(&Request::post(ping.clone()).at(target));
+        assert_eq!(refused.refusal(), (404, -32600), "{target}");
+        assert_eq!(refused.message()["id"], 1, "{target}");
     }
 }
 

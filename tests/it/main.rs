@@ -15,6 +15,7 @@ mod rmcp_client;
 #[cfg(feature = "search")]
 mod search;
 mod sessions;
+mod slopes;
 mod snapshots;
 mod stdio;
 mod support;

@@ -3,13 +3,16 @@
 //! - `goldens` what the original answered, and what we do
 //! - `snippets` what this Python can do, which `docs/python-support.md` shows
 //! - `attacks` what hostile code does to the server: nothing
-//! - `tool` everything else: output, errors, progress, cancelling, settings
+//! - `processes` what is left of workers: nothing
+//! - `tool` everything else: output, errors, progress, cancelling, settings, shares
 //!
 //! `PYMCP_TEST_BINARY` names another binary than the one built with the tests: CI attacks the
 //! release build.
 
 mod attacks;
 mod goldens;
+#[cfg(target_os = "linux")]
+mod processes;
 mod snippets;
 mod tool;
 

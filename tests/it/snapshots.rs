@@ -225,6 +225,16 @@ fn broken_rules(kind: &str, definition: &Value) -> Vec<String> {
                     "a $ref, which not every client follows",
                 );
             }
+            rule(
+                !lists_null(schema) && !lists_null(&definition["outputSchema"]),
+                "null in a list of types, which converters of schemas refuse",
+            );
+            for argument in optional_nulls(schema) {
+                rule(
+                    false,
+                    &format!("{argument} may be left out, so null says nothing there"),
+                );
+            }
             for argument in undescribed(schema) {
                 rule(false, &format!("the argument {argument} is not described"));
             }
@@ -240,6 +250,39 @@ fn broken_rules(kind: &str, definition: &Value) -> Vec<String> {
         _ => rule(says(&definition["mimeType"]), "no media type"),
     }
     broken
+}
+
+/// Whether a `type` is a list with `null` in it.
+fn lists_null(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().any(|(keyword, value)| match value {
+            Value::Array(kinds) if keyword == "type" => kinds.contains(&json!("null")),
+            inner => lists_null(inner),
+        }),
+        Value::Array(items) => items.iter().any(lists_null),
+        _ => false,
+    }
+}
+
+/// Properties that are not required and have `null` among their alternatives or as their default, at any depth.
+fn optional_nulls(schema: &Value) -> Vec<String> {
+    let (mut names, empty) = (Vec::new(), Vec::new());
+    let required = schema["required"].as_array().unwrap_or(&empty);
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let has_null = ["anyOf", "oneOf"].iter().any(|keyword| {
+            let alternatives = property[keyword].as_array().unwrap_or(&empty);
+            alternatives.contains(&json!({ "type": "null" }))
+        });
+        let is_default = property.get("default") == Some(&Value::Null);
+        if (has_null || is_default) && !required.contains(&json!(name)) {
+            names.push(name.clone());
+        }
+        for part in [property, &property["items"]] {
+            let inner = optional_nulls(part);
+            names.extend(inner.into_iter().map(|inner| format!("{name}.{inner}")));
+        }
+    }
+    names
 }
 
 fn mentions_reference(schema: &Value) -> bool {
@@ -281,7 +324,10 @@ fn every_rule_can_be_broken() {
         "annotations": { "readOnlyHint": true },
         "inputSchema": {
             "anyOf": [],
-            "properties": { "x": { "type": "array", "items": { "properties": { "y": { "$ref": "#" } } } } },
+            "properties": { "x": { "type": "array", "items": { "properties": {
+                "y": { "$ref": "#" },
+                "z": { "type": ["string", "null"], "default": null },
+            } } } },
         },
     });
     let broken = broken_rules("tools", &tool);
@@ -298,6 +344,8 @@ fn every_rule_can_be_broken() {
         "output schema",
         "combinator",
         "$ref",
+        "list of types",
+        "x.z may be left out",
         "argument x is",
         "argument x.y",
     ] {

@@ -3,6 +3,8 @@
 
 mod asking;
 mod eras;
+#[cfg(unix)]
+mod nonblocking;
 
 use std::time::{Duration, Instant};
 

@@ -26,6 +26,7 @@ struct Said {
     /// The model's name, as the client gives it.
     model: String,
     /// Its answer; absent when it answered something other than text.
+    #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
 

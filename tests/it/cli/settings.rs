@@ -1,7 +1,7 @@
 //! Every setting: values that are refused, and values at the edges that are taken. A test holds that none is missing.
 
 /// Flag, variable, values that are refused, and what its sentence says is allowed.
-pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
+pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
     (
         "--transport",
         "MCP_SERVER_TRANSPORT",
@@ -48,13 +48,29 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
             "https://me@app.example",
             "[\"*\"]",
             "https://a.example/",
+            "*.a.example",
+            "localhost:*",
+            "null",
+            "file://",
+            "https://*",
+            "https://bücher.example",
         ],
         "a comma-separated list of loopback, * and origins such as https://app.example",
     ),
     (
         "--allowed-hosts",
         "PYMCP_ALLOWED_HOSTS",
-        &["a b", "me@app.example", "http://app.example"],
+        &[
+            "a b",
+            "me@app.example",
+            "http://app.example",
+            "*",
+            "app.example/mcp",
+            "2001:db8::1",
+            "127.1",
+            "app.example:http",
+            "bücher.example",
+        ],
         "a comma-separated list of host names, with or without ports",
     ),
     (
@@ -148,6 +164,12 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
         "a whole number from 1 to 4096",
     ),
     (
+        "--python-utc-offset",
+        "PYMCP_PYTHON_UTC_OFFSET",
+        &["5", "+24:00", "Asia/Kolkata"],
+        "UTC or an offset such as +05:30 or -03:00",
+    ),
+    (
         "--python-recursion",
         "PYMCP_PYTHON_RECURSION",
         &["9", "1001"],
@@ -239,7 +261,7 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
 ];
 
 /// Values at the edges, which are taken.
-pub(super) const ACCEPTED: [(&str, &[&str]); 35] = [
+pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
     ("MCP_SERVER_TRANSPORT", &["stdio"]),
     (
         "FASTMCP_HOST",
@@ -258,11 +280,17 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 35] = [
             "*",
             "loopback",
             " https://a.example , http://b.example:8080 ",
+            "https://*.a.example:*, http://localhost:*, chrome-extension://abc, vscode-webview://*",
         ],
     ),
     (
         "PYMCP_ALLOWED_HOSTS",
-        &["", "app.example", "app.example:8080, 192.0.2.1"],
+        &[
+            "",
+            "app.example",
+            "app.example:8080, 192.0.2.1",
+            "*.app.example:*, [2001:db8::1]:443, loopback",
+        ],
     ),
     ("PYMCP_REQUEST_TIMEOUT", &["1", "3600"]),
     ("PYMCP_ASK_TIMEOUT", &["1", "3600"]),
@@ -283,6 +311,7 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 35] = [
     ("PYMCP_PYTHON_VALUE_SIZE", &["1", "4096"]),
     ("PYMCP_PYTHON_OUTPUT_SIZE", &["1", "4096"]),
     ("PYMCP_PYTHON_RECURSION", &["10", "1000"]),
+    ("PYMCP_PYTHON_UTC_OFFSET", &["UTC", "+05:30", "-23:59"]),
     ("PYMCP_PYTHON_HOST_CALLS", &["0", "10000"]),
     (
         "PYMCP_SEARCH_ENGINES",

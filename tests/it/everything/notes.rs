@@ -33,7 +33,7 @@ async fn notes_of_one_session_are_invisible_to_another() {
             (&link["type"], &link["uri"]),
             (&json!("resource_link"), &json!("note://plan"))
         );
-        let structured = json!({ "uri": "note://plan", "notebook": null });
+        let structured = json!({ "uri": "note://plan" });
         assert_eq!(kept["result"]["structuredContent"], structured);
         assert_eq!(ada.read("note://plan").await, "Ada's");
 

@@ -92,8 +92,16 @@ fn only_known_hosts_are_served() {
 
 #[test]
 fn other_hosts_are_served_when_they_are_named() {
-    let server = HttpServer::start(&["--allowed-hosts", "mcp.example,other.example:8443"], &[]);
+    let hosts = "mcp.example,other.example:8443,*.wild.example,tls.example:443,[2001:db8::1]";
+    let server = HttpServer::start(&["--allowed-hosts", hosts], &[]);
     for (host, status) in [
+        ("a.wild.example:1", 200),
+        ("wild.example", 403),
+        ("evilwild.example", 403),
+        ("tls.example", 200),
+        ("tls.example:443", 200),
+        ("tls.example:80", 403),
+        ("[2001:db8:0:0::1]:8000", 200),
         ("mcp.example", 200),
         ("mcp.example:9", 200),
         ("other.example:8443", 200),
@@ -137,6 +145,32 @@ fn only_allowed_origins_may_call() {
     }
     for origin in ["https://app.example", "https://APP.example"] {
         assert_eq!(server.ask(&list().with("Origin", origin)).status, 200);
+    }
+}
+
+#[test]
+fn origins_are_named_as_people_write_them() {
+    let extension = "chrome-extension://abcdefghijklmnopabcdefghijklmnop";
+    let origins = format!(
+        "{extension}, vscode-webview://*, https://*.app.example, http://localhost:*, https://tls.example:443"
+    );
+    let server = HttpServer::start(&["--cors-origins", &origins], &[]);
+    for (origin, status) in [
+        (extension, 200),
+        ("chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", 403),
+        ("vscode-webview://1f2e3d", 200),
+        ("https://a.b.app.example", 200),
+        ("https://app.example", 403),
+        ("https://evilapp.example", 403),
+        ("http://localhost:5173", 200),
+        ("https://localhost:5173", 403),
+        ("https://tls.example", 200),
+        ("null", 403),
+    ] {
+        let response = server.ask(&list().with("Origin", origin));
+        assert_eq!(response.status, status, "{origin}");
+        let allowed = response.header("Access-Control-Allow-Origin");
+        assert_eq!(allowed.is_some(), status == 200, "{origin}");
     }
 }
 
@@ -253,6 +287,7 @@ fn the_body_is_json_and_not_encoded() {
         "Application/JSON",
         "application/json; charset=utf-8",
         "application/json;charset=\"UTF-8\"",
+        "application/json; charset=utf8",
     ] {
         assert_eq!(ask(list().with("Content-Type", kind)).status, 200, "{kind}");
     }
@@ -286,7 +321,7 @@ fn the_body_is_json_and_not_encoded() {
 }
 
 #[test]
-fn the_client_has_to_take_both_kinds_of_answer() {
+fn the_client_has_to_take_a_kind_of_answer() {
     let server = HttpServer::start(&[], &[]);
     let session = Session::plain(server.address());
     let accepting = |accept: &str| list().with("Accept", accept);
@@ -303,13 +338,21 @@ fn the_client_has_to_take_both_kinds_of_answer() {
         .with("Accept", "application/json")
         .and("Accept", "text/event-stream");
     assert_eq!(server.ask(&in_two).status, 200);
-    for accept in [
-        "",
-        "application/json",
-        "text/event-stream",
-        "text/html",
-        "application/json, text/event-stream;q=0",
+    for (accept, kind) in [
+        ("application/json", "application/json"),
+        (
+            "application/json, text/event-stream;Q=0",
+            "application/json",
+        ),
+        ("text/event-stream", "text/event-stream"),
+        ("application/json;q=0, */*", "text/event-stream"),
     ] {
+        let response = server.ask(&accepting(accept));
+        assert_eq!(response.status, 200, "{accept}");
+        assert_eq!(response.header("content-type"), Some(kind), "{accept}");
+        assert!(response.message()["result"]["tools"].is_array(), "{accept}");
+    }
+    for accept in ["", "text/html", "*/*;q=0"] {
         assert_eq!(
             server.ask(&accepting(accept)).refusal(),
             (406, -32600),
@@ -338,7 +381,7 @@ fn other_methods_are_refused_and_told_which_there_are() {
 }
 
 #[test]
-fn there_is_one_path() {
+fn there_is_one_path_and_its_slash_does_not_matter() {
     let server = HttpServer::start(&[], &[]);
     for path in [
         "/",
@@ -357,12 +400,11 @@ fn there_is_one_path() {
             "{path}"
         );
     }
-    let slash = server.ask(&list().at("/mcp/"));
-    assert_eq!(
-        (slash.status, slash.header("Location")),
-        (307, Some("/mcp"))
-    );
-    assert_eq!(server.ask(&list().at("/mcp?token=hunter2")).status, 200);
+    for path in ["/mcp/", "/mcp?token=hunter2", "/mcp/?token=hunter2"] {
+        let response = server.ask(&list().at(path));
+        assert_eq!(response.status, 200, "{path}");
+        assert_eq!(response.header("Location"), None, "{path}");
+    }
     assert!(!server.stderr().contains("hunter2"));
 }
 

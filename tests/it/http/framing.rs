@@ -74,6 +74,8 @@ fn a_body_whose_end_is_ambiguous_is_refused() {
     for header in [
         "Transfer-Encoding: xchunked".to_owned(),
         "Transfer-Encoding: chunked, identity".to_owned(),
+        "Transfer-Encoding: gzip, chunked".to_owned(),
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked".to_owned(),
         format!("Content-Length: {length}\r\nContent-Length: {}", length + 1),
         format!("Content-Length: +{length}"),
         "Content-Length: 0x10".to_owned(),

@@ -226,8 +226,8 @@ fn the_era_is_read_off_the_request() {
             ),
             ("a modern method", session.request(&discover), (400, -32602)),
             (
-                "a mirrored header",
-                session.request(&list()).with("Mcp-Method", "tools/list"),
+                "a mirrored header, and nothing of a session",
+                bare(&list()).with("Mcp-Method", "tools/list"),
                 (400, -32602),
             ),
             (
@@ -238,6 +238,12 @@ fn the_era_is_read_off_the_request() {
             ("no session, no header", bare(&list()), (400, -32600)),
         ],
     );
+    // Bridges repeat the method and the name in headers of a session, and not always rightly.
+    let bridged = session
+        .request(&list())
+        .with("Mcp-Method", "tools/call")
+        .with("Mcp-Name", "greet");
+    assert_eq!(server.ask(&bridged).status, 200);
     // A session does not make a modern request legacy, and is not needed for it.
     let both = session
         .sign(mirrored(&modern(list(), json!({}))))
@@ -281,8 +287,8 @@ fn every_refusal_has_a_json_rpc_body() {
     let stranger = "0".repeat(32);
     let elsewhere = |request: Request| request.with("Mcp-Session-Id", &stranger);
     let ended = |method: &str| elsewhere(Request::new(method, "/mcp"));
-    // Held open, so that the session can have no second one.
-    let _stream = session.listen();
+    // Held open, so that the session can have no other.
+    let _streams = [(); 8].map(|()| session.listen());
     let mut rows = vec![
         ("no host", stateless().without("Host"), 400),
         ("two hosts", stateless().and("Host", "localhost"), 400),
@@ -305,8 +311,8 @@ fn every_refusal_has_a_json_rpc_body() {
         ("nothing to listen to", Request::new("GET", "/mcp"), 405),
         ("nothing to end", Request::new("DELETE", "/mcp"), 405),
         (
-            "half of the answers",
-            stateless().with("Accept", "application/json"),
+            "no form of an answer",
+            stateless().with("Accept", "text/html"),
             406,
         ),
         (
@@ -314,7 +320,7 @@ fn every_refusal_has_a_json_rpc_body() {
             session.listening().with("Accept", "application/json"),
             406,
         ),
-        ("a second stream", session.listening(), 409),
+        ("a ninth stream", session.listening(), 409),
         (
             "too much",
             stateless().with("Content-Length", "1073741824"),
@@ -373,7 +379,10 @@ fn every_refusal_has_a_json_rpc_body() {
         );
         let message = response.message();
         assert_eq!(message["jsonrpc"], "2.0", "{what}");
-        assert_eq!(message["id"], Value::Null, "{what}");
+        // What is about the session is found out when the request has been read.
+        let read = matches!(what, "no session" | "a session that ended" | "two sessions");
+        let id = if read { json!(1) } else { Value::Null };
+        assert_eq!(message["id"], id, "{what}");
         assert!(message["error"]["code"].is_i64(), "{what}: {message}");
         let sentence = message["error"]["message"].as_str().unwrap_or_default();
         assert!(sentence.ends_with('.'), "{what}: {message}");

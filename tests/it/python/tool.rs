@@ -8,6 +8,7 @@ use super::{run, serve, texts};
 use crate::support::http::{HttpServer, Session};
 use crate::support::message::{call, modern, notification, request};
 use crate::support::process::{self, children};
+use crate::support::stdio::StdioServer;
 
 #[test]
 fn printed_output_follows_the_value_and_says_what_it_is() {
@@ -180,6 +181,66 @@ fn is_gone(pid: u32) -> bool {
             .next()
             .is_some_and(|rest| rest.trim_start().starts_with('Z'))
     }) || std::fs::metadata(format!("/proc/{pid}")).is_err()
+}
+
+#[test]
+fn one_client_does_not_fill_the_queue_for_the_others() {
+    let args = [
+        "--python-workers",
+        "1",
+        "--python-timeout",
+        "1",
+        "--python-queue",
+        "16",
+    ];
+    let server = HttpServer::start(&args, &[]);
+    let greedy = Session::plain(server.address());
+    greedy.post(&call(1, "run_python_code", json!({ "code": "1" })));
+    let (sender, answers) = std::sync::mpsc::channel();
+    for id in 2..30 {
+        let code = json!({ "code": "while True:\n    pass" });
+        let mut client = greedy.start(&call(id, "run_python_code", code));
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            let response = client.try_response();
+            response.map(|response| sender.send(response.message()))
+        });
+    }
+    // One runs, sixteen wait, and the rest is refused: the queue is full.
+    let refused = |answer: serde_json::Value| texts(&answer)[0].contains("runs are waiting");
+    assert!(answers.iter().any(refused));
+    // Who comes new has a place all the same, and is served next.
+    for _ in 0..2 {
+        let other = Session::plain(server.address());
+        let answer = other.ask(&call(1, "run_python_code", json!({ "code": "2" })));
+        assert_eq!(texts(&answer), ["2"]);
+    }
+}
+
+#[test]
+fn code_sees_utc_whatever_the_host_has() {
+    let offset = |args: &[&str], zone: &str| {
+        let mut server = StdioServer::start(args, &[("TZ", zone)]);
+        server.initialize("2025-11-25", &json!({})).unwrap();
+        let code = "from datetime import datetime, timezone\n\
+            [datetime.now().isoformat(), datetime.now(timezone.utc).isoformat()]";
+        let answer = run(&mut server, &json!({ "code": code }));
+        let [naive, aware]: [String; 2] = serde_json::from_str(texts(&answer)[0]).unwrap();
+        let naive: chrono::NaiveDateTime = naive.parse().unwrap();
+        let aware: chrono::DateTime<chrono::Utc> = aware.parse().unwrap();
+        let seconds = (naive - aware.naive_utc()).as_seconds_f64();
+        (seconds / 60.0).round()
+    };
+    for zone in ["Asia/Kolkata", "IST-5:30", "<-0330>3:30"] {
+        assert_eq!(offset(&[], zone), 0.0, "{zone}");
+    }
+    for (set, minutes) in [("+05:30", 330.0), ("-03:30", -210.0)] {
+        assert_eq!(
+            offset(&["--python-utc-offset", set], "EST5"),
+            minutes,
+            "{set}"
+        );
+    }
 }
 
 #[test]

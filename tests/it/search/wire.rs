@@ -85,7 +85,8 @@ async fn when_all_block_it_says_what_helps() {
             "{text}"
         );
         assert!(!text.contains("127.0.0.1"), "{text}");
-        assert_eq!(result["structuredContent"]["result"], json!([]));
+        // Clients that find any show it instead of the sentence.
+        assert_eq!(result.get("structuredContent"), None, "{result}");
     }
     assert_eq!(server.seen().len(), 5);
 }
@@ -100,6 +101,7 @@ async fn when_none_is_reached_the_network_is_named() {
     let text = text(&result);
     assert!(text.contains("mojeek: unreachable"), "{text}");
     assert!(text.contains("PYMCP_SEARCH_PROXY"), "{text}");
+    assert_eq!(result.get("structuredContent"), None, "{result}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

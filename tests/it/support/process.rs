@@ -61,7 +61,7 @@ pub(crate) fn peak_memory(pid: u32) -> u64 {
 }
 
 /// The memory that the process has now, in KiB.
-#[cfg(all(target_os = "linux", feature = "python"))]
+#[cfg(target_os = "linux")]
 pub(crate) fn resident_memory(pid: u32) -> u64 {
     memory(pid, "VmRSS:")
 }

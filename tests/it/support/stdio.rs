@@ -19,7 +19,16 @@ use tempfile::TempDir;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Settings of the tester's own shell must not reach the server under test.
-const FOREIGN_PREFIXES: [&str; 5] = ["PYMCP_", "MCP_", "FASTMCP_", "ASGI_", "RESPONSE_CACHE_"];
+const FOREIGN_PREFIXES: [&str; 8] = [
+    "PYMCP_",
+    "MCP_",
+    "FASTMCP_",
+    "ASGI_",
+    "RESPONSE_CACHE_",
+    "DDGS_",
+    "SEARXNG_",
+    "BRAVE_",
+];
 
 /// One line from the server: as it came, and parsed.
 #[derive(Debug, Clone)]

@@ -112,7 +112,7 @@ fn row_07_the_response_cache_is_bounded() {
 
     let mut server = connected(json!({}), &[("RESPONSE_CACHE_TTL", "86400")]);
     let prompt = |server: &mut StdioServer, n: usize| {
-        let task = format!("{n} {}", "x".repeat(400_000));
+        let task = format!("{n} {}", "x".repeat(30_000));
         let get = request(
             n,
             "prompts/get",
@@ -123,7 +123,7 @@ fn row_07_the_response_cache_is_bounded() {
     prompt(&mut server, 0);
     let before = peak_memory(server.pid());
     // Questions and answers are 96 MB, of which the cache may keep 32 MiB.
-    for n in 1..=120 {
+    for n in 1..=1600 {
         prompt(&mut server, n);
     }
     let rise = (peak_memory(server.pid()) - before) >> 10;

@@ -28,6 +28,7 @@ struct Kept {
     /// Where to read it.
     uri: String,
     /// Without a session: the handle of the notebook, for the other tools for notes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     notebook: Option<String>,
 }
 
