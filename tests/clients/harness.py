@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,12 +47,12 @@ def require_server() -> None:
 
 
 @contextlib.contextmanager
-def http_server(transport: str = "http", program: Path = SERVER) -> Iterator[str]:
+def http_server(transport: str = "http", program: Path = SERVER, options: Sequence[str] = ()) -> Iterator[str]:
     """Runs the server on a free loopback port and gives its address."""
     # Another working directory than the project's: the server must need nothing from there.
     with tempfile.TemporaryDirectory() as directory:
         process = subprocess.Popen(
-            [program, "serve", "--transport", transport, "--port", "0"],
+            [program, "serve", "--transport", transport, "--port", "0", *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
