@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Result;
@@ -21,13 +21,18 @@ const CONTROL_PROFILE: [&str; 4] = [
 
 pub(crate) struct Artifacts {
     target: PathBuf,
+    pymcp: PathBuf,
     /// An empty folder for servers to run in.
     folder: PathBuf,
 }
 
 impl Artifacts {
-    /// Builds what the scenarios need, next to this very program.
-    pub(crate) fn build(scenarios: &[Scenario], as_they_are: bool) -> Result<Self> {
+    /// Builds what the scenarios need, next to this very program; but no `pymcp` where one is given.
+    pub(crate) fn build(
+        scenarios: &[Scenario],
+        as_they_are: bool,
+        pymcp: Option<&Path>,
+    ) -> Result<Self> {
         let program = env::current_exe()?;
         let target = program
             .ancestors()
@@ -35,6 +40,11 @@ impl Artifacts {
             .ok_or("this program is not in a target folder")?;
         let artifacts = Self {
             target: target.to_owned(),
+            pymcp: match pymcp {
+                // Servers run in another folder than this program.
+                Some(given) => given.canonicalize()?,
+                None => target.join("release/pymcp"),
+            },
             folder: target.join("bench-load"),
         };
         fs::create_dir_all(&artifacts.folder)?;
@@ -55,7 +65,9 @@ impl Artifacts {
             }
         };
         // Each package by itself: built together, one's features would creep into the other's binary.
-        build(&["--release", "--package", "pymcp-template", "--bin", "pymcp"])?;
+        if pymcp.is_none() {
+            build(&["--release", "--package", "pymcp-template", "--bin", "pymcp"])?;
+        }
         if scenarios.contains(&Scenario::Start) {
             // In a folder of its own: it is another program of the same name.
             build(&[
@@ -89,7 +101,7 @@ impl Artifacts {
 
     /// `pymcp` over stdio.
     pub(crate) fn pymcp(&self) -> Command {
-        self.command("release/pymcp")
+        self.command(&self.pymcp)
     }
 
     /// `pymcp` built without features.
@@ -122,8 +134,8 @@ impl Artifacts {
         command
     }
 
-    /// Free of this process's settings: no environment, and a folder without a `.env`.
-    fn command(&self, program: &str) -> Command {
+    /// Free of this process's settings: no environment, in an empty folder.
+    fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(self.target.join(program));
         command.env_clear().current_dir(&self.folder);
         command

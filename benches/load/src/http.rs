@@ -52,18 +52,25 @@ impl Client {
     }
 
     pub(crate) fn post(&mut self, post: &Post) -> Result<Response> {
-        let mut text = format!("POST /mcp HTTP/1.1\r\nhost: {}\r\n", self.address);
-        for (name, value) in &post.headers {
-            text += &format!("{name}: {value}\r\n");
-        }
-        text += &format!("content-length: {}\r\n\r\n", post.body.len());
-        text += &post.body;
+        let text = post.text(self.address);
         self.stream.get_mut().write_all(text.as_bytes())?;
         read_response(&mut self.stream)
     }
 }
 
-fn read_response(from: &mut impl BufRead) -> Result<Response> {
+impl Post {
+    /// The request as it goes over the wire.
+    pub(crate) fn text(&self, server: SocketAddr) -> String {
+        let mut text = format!("POST /mcp HTTP/1.1\r\nhost: {server}\r\n");
+        for (name, value) in &self.headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text += &format!("content-length: {}\r\n\r\n", self.body.len());
+        text + &self.body
+    }
+}
+
+pub(crate) fn read_response(from: &mut impl BufRead) -> Result<Response> {
     let mut wire_bytes = 0;
     let status_line = read_line(from, &mut wire_bytes)?;
     let status = status_line

@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - `scenario/` one question a file: calls, number of tools, sessions, soak, pipelining, start-up, Python
+//! - `scenario/` one question a file: calls, number of tools, sessions, soak, pipelining, start-up, Python;
+//!   `scenario/abuse/` one attack a file, and the honest client that is to be served meanwhile
 //! - `rounds` puts lanes under load in turns and samples them · `wrk` runs the load tool
 //! - `artifacts` builds the binaries · `server` and `stdio` start one · `procfs` watches it
 //! - `http`, `mcp` and `clients` the requests that the driver sends itself
@@ -23,6 +24,7 @@ mod wrk;
 
 use std::error::Error;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -36,15 +38,20 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Measure pymcp against its control servers.
 #[derive(Parser)]
 struct Options {
-    /// What to measure; everything when none is named
+    /// What to measure; everything but the attacks when none is named
     #[arg(value_enum)]
     scenarios: Vec<Scenario>,
     #[command(flatten)]
     plan: rounds::Plan,
+    #[command(flatten)]
+    abuse: scenario::abuse::Campaign,
     /// Measure the binaries that are there, without building them first
     #[arg(long)]
     no_build: bool,
-    /// Exit with 1 when a target is missed
+    /// Measure this program in place of `pymcp` as it is shipped
+    #[arg(long, value_name = "PROGRAM")]
+    pymcp: Option<PathBuf>,
+    /// Exit with 1 when a target is missed; one of the attacks always does
     #[arg(long)]
     enforce: bool,
 }
@@ -70,12 +77,13 @@ fn run(options: &Options) -> Result<bool> {
     if chosen.iter().any(|scenario| scenario.needs_wrk()) {
         wrk::require()?;
     }
-    let artifacts = Artifacts::build(chosen, options.no_build)?;
+    let artifacts = Artifacts::build(chosen, options.no_build, options.pymcp.as_deref())?;
     let mut report = Report::new();
     report.machine()?;
     for scenario in chosen {
-        scenario.run(&artifacts, &options.plan, &mut report)?;
+        scenario.run(&artifacts, options, &mut report)?;
     }
     let met = report.verdicts()?;
-    Ok(met || !options.enforce)
+    let enforce = options.enforce || chosen.contains(&Scenario::Abuse);
+    Ok(met || !enforce)
 }

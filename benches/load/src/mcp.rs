@@ -36,18 +36,27 @@ pub(crate) fn initialize_params() -> Value {
     })
 }
 
-/// Opens a session as a client does and returns its id.
-pub(crate) fn open_session(client: &mut Client) -> Result<String> {
+pub(crate) fn initialize() -> Post {
     let request =
         json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": initialize_params() });
-    let response = client.post(&post(headers(LEGACY), &request))?;
+    post(headers(LEGACY), &request)
+}
+
+/// The second message of a session, with which it starts.
+pub(crate) fn initialized(session: &str) -> Post {
+    let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    legacy(Some(session), &note)
+}
+
+/// Opens a session as a client does and returns its id.
+pub(crate) fn open_session(client: &mut Client) -> Result<String> {
+    let response = client.post(&initialize())?;
     let session = response
         .header("mcp-session-id")
         .filter(|_| response.status == 200)
         .ok_or_else(|| format!("no session opened: {response:?}"))?
         .to_owned();
-    let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-    let response = client.post(&legacy(Some(&session), &note))?;
+    let response = client.post(&initialized(&session))?;
     if response.status != 202 {
         return Err(format!("the session does not start: {response:?}").into());
     }
@@ -61,11 +70,19 @@ pub(crate) fn legacy(session: Option<&str>, message: &Value) -> Post {
     post(headers, message)
 }
 
-fn modern(tool: &str, message: &Value) -> Post {
+/// A request of the modern era, with all that it has to say of itself.
+pub(crate) fn modern(method: &str, name: Option<&str>, params: Value) -> Post {
+    let mut message =
+        json!({ "jsonrpc": "2.0", "id": CALL_ID, "method": method, "params": params });
+    message["params"]["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": initialize_params()["clientInfo"],
+    });
     let mut headers = headers(MODERN);
-    headers.push(("mcp-method", "tools/call".to_owned()));
-    headers.push(("mcp-name", tool.to_owned()));
-    post(headers, message)
+    headers.push(("mcp-method", method.to_owned()));
+    headers.extend(name.map(|name| ("mcp-name", name.to_owned())));
+    post(headers, &message)
 }
 
 fn headers(version: &str) -> Vec<(&'static str, String)> {
@@ -101,14 +118,9 @@ impl Call {
     }
 
     pub(crate) fn greet_modern() -> Self {
-        let mut message = tools_call(CALL_ID, "greet", &json!({ "name": "Ada" }));
-        message["params"]["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": MODERN,
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": initialize_params()["clientInfo"],
-        });
+        let params = json!({ "name": "greet", "arguments": { "name": "Ada" } });
         Self {
-            post: modern("greet", &message),
+            post: modern("tools/call", Some("greet"), params),
             shape: Shape::Json,
             tells: "Hello, Ada!",
         }

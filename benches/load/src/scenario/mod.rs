@@ -1,5 +1,6 @@
 //! The questions that the bench answers, one a file.
 
+pub(crate) mod abuse;
 mod calls;
 mod pipeline;
 mod python;
@@ -10,10 +11,9 @@ mod tools;
 
 use clap::ValueEnum;
 
-use crate::Result;
 use crate::artifacts::Artifacts;
 use crate::report::Report;
-use crate::rounds::Plan;
+use crate::{Options, Result};
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum Scenario {
@@ -31,6 +31,8 @@ pub(crate) enum Scenario {
     Pipeline,
     /// Latency, throughput and memory of `run_python_code`
     Python,
+    /// Whether an honest client is served while others do their worst; only when it is named
+    Abuse,
 }
 
 impl Scenario {
@@ -48,15 +50,21 @@ impl Scenario {
         self == Self::Calls
     }
 
-    pub(crate) fn run(self, artifacts: &Artifacts, plan: &Plan, report: &mut Report) -> Result<()> {
+    pub(crate) fn run(
+        self,
+        artifacts: &Artifacts,
+        options: &Options,
+        report: &mut Report,
+    ) -> Result<()> {
         match self {
             Self::Start => start::run(artifacts, report),
-            Self::Calls => calls::run(artifacts, plan, report),
+            Self::Calls => calls::run(artifacts, &options.plan, report),
             Self::Tools => tools::run(artifacts, report),
             Self::Sessions => sessions::run(artifacts, report),
             Self::Soak => soak::run(artifacts, report),
             Self::Pipeline => pipeline::run(artifacts, report),
             Self::Python => python::run(artifacts, report),
+            Self::Abuse => abuse::run(artifacts, &options.abuse, report),
         }
     }
 }
