@@ -107,23 +107,15 @@ async fn questions_that_nobody_can_answer_any_more_do_not_hold_it_up() {
         client.until("The client left before it answered").await;
         stage.ended().await;
     }
-    let mut stage = Stage::new(HttpConfig {
-        endpoints: Endpoints::LegacySse,
-        ..patient()
-    })
-    .await;
-    let (mut stream, target) = stage.stream().await;
-    stage.say(&target, &initialize("2024-11-05")).await;
-    stage.say(&target, &legacy_call(1, "ask")).await;
-    stream.until("elicitation/create").await;
+    let (mut stage, mut stream, _) = asked_over_sse().await;
     stage.stop();
     stream.until("The client left before it answered").await;
     stage.ended().await;
 }
 
-#[tokio::test]
-async fn an_answer_that_is_on_its_way_to_a_session_of_legacy_sse_still_comes() {
-    let mut stage = Stage::new(HttpConfig {
+/// A session of legacy SSE whose call has asked: its stream, and where its messages are posted.
+async fn asked_over_sse() -> (Stage, Client, String) {
+    let stage = Stage::new(HttpConfig {
         endpoints: Endpoints::LegacySse,
         ..patient()
     })
@@ -132,6 +124,12 @@ async fn an_answer_that_is_on_its_way_to_a_session_of_legacy_sse_still_comes() {
     stage.say(&target, &initialize("2024-11-05")).await;
     stage.say(&target, &legacy_call(1, "ask")).await;
     stream.until("elicitation/create").await;
+    (stage, stream, target)
+}
+
+#[tokio::test]
+async fn an_answer_that_is_on_its_way_to_a_session_of_legacy_sse_still_comes() {
+    let (mut stage, mut stream, target) = asked_over_sse().await;
     let (mut idles, _) = stage.stream().await;
     let answer = posted(&target, "", &five(0));
     let (begun, rest) = answer.split_at(10);
