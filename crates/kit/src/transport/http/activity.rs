@@ -155,10 +155,10 @@ impl Activity {
         }
     }
 
-    /// For how long what is written does not leave; `None` while it does.
-    pub(super) fn stalled(&self) -> Option<Duration> {
+    /// For how long what is written does not leave, as of `now`; `None` while it does.
+    pub(super) fn stalled(&self, now: Duration) -> Option<Duration> {
         let since = Duration::from_micros(self.stalled.load(Relaxed));
-        (!since.is_zero()).then(|| self.clock.now().saturating_sub(since))
+        (!since.is_zero()).then(|| now.saturating_sub(since))
     }
 
     pub(super) fn leaving(&self) -> bool {
@@ -284,7 +284,7 @@ impl Activity {
             }
             Phase::Body => incomplete(),
             Phase::Busy | Phase::Waits | Phase::Answered | Phase::Stream => self
-                .stalled()
+                .stalled(now)
                 .is_some_and(|stalled| stalled >= patience.unread),
         }
     }

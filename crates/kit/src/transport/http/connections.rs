@@ -9,11 +9,16 @@
 //! and in a legacy session those that wait for the answer to a question. Of a kind, the one that has
 //! waited longest goes.
 //!
+//! To look at all connections for each that comes would cost more than to serve it, so a look finds
+//! the next few that go; whichever of them has gone on by its turn is passed over.
+//!
 //! A session of legacy SSE ends with its stream. So that is not displaced while a call works in the
 //! session, and after all other streams while calls there wait for their client; before them where
 //! such sessions hold more than half of the places.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::mem;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,8 +31,14 @@ use super::legacy_sse::Loss;
 /// An answer that has not moved for less than this may just be a large one on its way.
 const UNREAD: Duration = Duration::from_millis(250);
 
-/// Times that the search begins anew because the one that was found has just gone on.
+/// Times that the search begins anew because all that were found have just gone on.
 const TRIES: usize = 8;
+
+/// How many go by one look: one of so many that there may be, and at least one.
+const PART: usize = 32;
+
+/// Time for which a look is good.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The open connections of a server.
 pub(super) struct Connections {
@@ -42,7 +53,23 @@ struct Open {
     next: u64,
     all: HashMap<u64, Entry>,
     /// Only of addresses that have a share.
-    addresses: HashMap<IpAddr, usize>,
+    addresses: HashMap<IpAddr, Held>,
+    leaves: Leaves,
+}
+
+/// What the connections of an address come to.
+#[derive(Default)]
+struct Held {
+    places: usize,
+    leaves: Leaves,
+}
+
+/// Who goes next, the first one last.
+#[derive(Default)]
+struct Leaves {
+    kind: usize,
+    at: Duration,
+    seen: Vec<(u64, Seen)>,
 }
 
 struct Entry {
@@ -93,20 +120,21 @@ impl Connections {
     /// A place for a connection from this address, if need be that of another.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, NoPlace> {
         let address = neighbourhood(address);
+        let now = self.clock.now();
         let mut open = self.open();
-        let taken = address.and_then(|address| open.addresses.get(&address));
-        if taken.is_some_and(|&taken| taken >= self.most_per_address) {
+        let held = address.and_then(|address| open.addresses.get(&address));
+        if held.is_some_and(|held| held.places >= self.most_per_address) {
             // Others never wait for one that has its share, and nor do they make room for it.
-            open.displace(self.most_per_address, address)
+            open.displace(self.most_per_address, address, now)
                 .map_err(|_| NoPlace::Full)?;
         } else if open.all.len() >= self.most {
-            open.displace(self.most, None)?;
+            open.displace(self.most, None, now)?;
         }
         let activity = Activity::new(Arc::clone(&self.clock));
         open.next += 1;
         let id = open.next;
         if let Some(address) = address {
-            *open.addresses.entry(address).or_default() += 1;
+            open.addresses.entry(address).or_default().places += 1;
         }
         let entry = Entry {
             activity: Arc::clone(&activity),
@@ -123,11 +151,12 @@ impl Connections {
 
     /// Ends a connection that can be displaced, if there is one.
     pub(super) fn make_room(&self) -> bool {
-        self.open().displace(self.most, None).is_ok()
+        let now = self.clock.now();
+        self.open().displace(self.most, None, now).is_ok()
     }
 }
 
-/// What can be displaced; see [`Open::victim`] for the order.
+/// What can be displaced; see [`Open::look`] for the order.
 const KINDS: usize = 7;
 const HEAD: usize = 0;
 const IDLE: usize = 1;
@@ -146,76 +175,74 @@ impl Open {
         else {
             return;
         };
-        if let Some(taken) = self.addresses.get_mut(&address) {
-            *taken -= 1;
-            if *taken == 0 {
+        if let Some(held) = self.addresses.get_mut(&address) {
+            held.places -= 1;
+            if held.places == 0 {
                 self.addresses.remove(&address);
             }
         }
     }
 
+    /// Who goes next of all, or of an address.
+    fn leaves(&mut self, address: Option<IpAddr>) -> Option<&mut Leaves> {
+        match address {
+            None => Some(&mut self.leaves),
+            Some(address) => Some(&mut self.addresses.get_mut(&address)?.leaves),
+        }
+    }
+
     /// Ends one of the connections, or of those of an address, of which there may be so many.
-    fn displace(&mut self, most: usize, address: Option<IpAddr>) -> Result<(), NoPlace> {
+    fn displace(
+        &mut self,
+        most: usize,
+        address: Option<IpAddr>,
+        now: Duration,
+    ) -> Result<(), NoPlace> {
+        let mut leaves = self.leaves(address).map(mem::take).unwrap_or_default();
         for _ in 0..TRIES {
-            let (id, seen) = self.victim(most, address)?;
-            if self
-                .all
-                .get(&id)
-                .is_some_and(|entry| entry.activity.end(seen))
-            {
-                // Its place is free now, whenever its task notices.
-                self.remove(id);
-                return Ok(());
+            if leaves.seen.is_empty() || now.saturating_sub(leaves.at) > LOOK {
+                leaves = self.look(most, address, now)?;
+            }
+            while let Some((id, seen)) = leaves.seen.pop() {
+                let ended = self.all.get(&id).is_some_and(|entry| {
+                    // A stall and a session are no part of what was seen.
+                    entry.turn(now).is_ok_and(|(kind, _)| kind == leaves.kind)
+                        && entry.activity.end(seen)
+                });
+                if ended {
+                    if let Some(kept) = self.leaves(address) {
+                        *kept = leaves;
+                    }
+                    // Its place is free now, whenever its task notices.
+                    self.remove(id);
+                    return Ok(());
+                }
             }
         }
         Err(NoPlace::Yet)
     }
 
-    /// Who goes next. Looking at 1,024 connections takes some microseconds, and only when all
-    /// places are taken; to keep them in order would cost every request something.
-    fn victim(&self, most: usize, address: Option<IpAddr>) -> Result<(u64, Seen), NoPlace> {
-        let mut oldest: [Option<(Duration, u64, Seen)>; KINDS] = [None; KINDS];
-        let mut held = [0; KINDS];
+    /// Who goes next: the oldest of the kind whose turn it is.
+    fn look(&self, most: usize, address: Option<IpAddr>, now: Duration) -> Result<Leaves, NoPlace> {
+        let mut held = [0_usize; KINDS];
+        let mut found = Vec::with_capacity(most);
         let mut soon = false;
-        let of_address = |entry: &&Entry| address.is_none() || entry.address == address;
         for (&id, entry) in &self.all {
-            if !of_address(&entry) {
+            if address.is_some() && entry.address != address {
                 continue;
             }
             let seen = entry.activity.seen();
-            let stalled = entry.activity.stalled();
-            let (kind, since) = match (seen.phase, stalled) {
-                (Phase::Head, _) => (HEAD, seen.since),
-                (Phase::Idle, _) => (IDLE, seen.since),
-                (Phase::Body, _) => (BODY, seen.since),
-                (Phase::Busy | Phase::Waits | Phase::Answered | Phase::Stream, Some(stalled))
-                    if stalled >= UNREAD =>
-                {
-                    (UNREAD_ANSWER, entry.activity.now().saturating_sub(stalled))
+            match entry.turn(now) {
+                Ok((kind, since)) => {
+                    held[kind] += 1;
+                    found.push((kind, since, id, seen));
                 }
-                (Phase::Stream, _) => match entry.activity.session() {
-                    None => (STREAM, seen.since),
-                    Some(session) => match Loss::of(&session) {
-                        Loss::Nothing => (STREAM, seen.since),
-                        Loss::Questions => (ASKING_SESSION, seen.since),
-                        Loss::Calls => continue,
-                    },
-                },
-                (Phase::Waits, _) => (WAITS, seen.since),
-                (Phase::Busy, None) | (Phase::Ended, _) => continue,
-                // It idles as soon as the answer has left, which its client may have already.
-                (Phase::Fresh, _) | (Phase::Answered, None) | (_, Some(_)) => {
-                    soon = true;
-                    continue;
-                }
-            };
-            held[kind] += 1;
-            let older = oldest[kind].is_none_or(|(other, ..)| since < other);
-            if older {
-                oldest[kind] = Some((since, id, seen));
+                Err(NoPlace::Yet) => soon = true,
+                Err(NoPlace::Full) => {}
             }
         }
-        let (first, last) = match held[HEAD] > most / 4 {
+        let spare = held[HEAD].saturating_sub(most / 4);
+        let (first, last) = match spare > 0 {
             true => (Some(HEAD), None),
             false => (None, Some(HEAD)),
         };
@@ -226,12 +253,58 @@ impl Open {
         };
         let order = [IDLE, BODY, UNREAD_ANSWER].into_iter().chain(streams);
         let mut order = first.into_iter().chain(order).chain(last);
-        let found = order.find_map(|kind| oldest[kind]);
-        match found {
-            Some((_, id, seen)) => Ok((id, seen)),
-            None if soon => Err(NoPlace::Yet),
-            None => Err(NoPlace::Full),
+        let Some(kind) = order.find(|&kind| held[kind] > 0) else {
+            return Err(if soon { NoPlace::Yet } else { NoPlace::Full });
+        };
+        let mut go = (most / PART).max(1);
+        if first == Some(kind) {
+            go = go.min(spare);
         }
+        found.retain(|&(other, ..)| other == kind);
+        if found.len() > go {
+            found.select_nth_unstable_by_key(go - 1, |&(_, since, ..)| since);
+            found.truncate(go);
+        }
+        found.sort_unstable_by_key(|&(_, since, ..)| Reverse(since));
+        let seen = found.into_iter().map(|(.., id, seen)| (id, seen)).collect();
+        Ok(Leaves {
+            kind,
+            at: now,
+            seen,
+        })
+    }
+}
+
+impl Entry {
+    /// With which kind it goes, and how long it has been of it. [`NoPlace::Yet`] if it may be of one
+    /// soon.
+    fn turn(&self, now: Duration) -> Result<(usize, Duration), NoPlace> {
+        let seen = self.activity.seen();
+        let turn = match (seen.phase, self.activity.stalled(now)) {
+            (Phase::Head, _) => (HEAD, seen.since),
+            (Phase::Idle, _) => (IDLE, seen.since),
+            (Phase::Body, _) => (BODY, seen.since),
+            (Phase::Busy | Phase::Waits | Phase::Answered | Phase::Stream, Some(stalled))
+                if stalled >= UNREAD =>
+            {
+                (UNREAD_ANSWER, now.saturating_sub(stalled))
+            }
+            (Phase::Stream, _) => match self.activity.session() {
+                None => (STREAM, seen.since),
+                Some(session) => match Loss::of(&session) {
+                    Loss::Nothing => (STREAM, seen.since),
+                    Loss::Questions => (ASKING_SESSION, seen.since),
+                    Loss::Calls => return Err(NoPlace::Full),
+                },
+            },
+            (Phase::Waits, _) => (WAITS, seen.since),
+            (Phase::Busy, None) | (Phase::Ended, _) => return Err(NoPlace::Full),
+            // It idles as soon as the answer has left, which its client may have already.
+            (Phase::Fresh, _) | (Phase::Answered, None) | (_, Some(_)) => {
+                return Err(NoPlace::Yet);
+            }
+        };
+        Ok(turn)
     }
 }
 

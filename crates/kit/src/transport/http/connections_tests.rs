@@ -250,3 +250,89 @@ async fn an_address_has_its_share_and_displaces_its_own_alone() {
     }
     assert_eq!(gone(&places), 0, "a proxy may stand there");
 }
+
+/// So many that a look finds several.
+const MANY: usize = 3 * PART;
+
+async fn many(phase: Phase) -> (Arc<Connections>, Vec<Place>) {
+    let connections = Connections::new(MANY, MANY);
+    let mut places = Vec::new();
+    for _ in 0..MANY {
+        places.push(in_phase(&connections, phase).await);
+    }
+    (connections, places)
+}
+
+fn at_once(connections: &Arc<Connections>) -> Place {
+    connections.admit(LOOPBACK.parse().unwrap()).ok().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_look_finds_several_and_the_oldest_go_first() {
+    let (connections, places) = many(Phase::Head).await;
+    let mut newer = Vec::new();
+    for round in 1..=MANY / 2 {
+        newer.push(at_once(&connections));
+        assert_eq!(gone(&places), round);
+        let more = connections.open().leaves.seen.len();
+        assert_eq!(more, (3 - round % 3) % 3, "three by one look");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_gone_on_by_its_turn_is_passed_over() {
+    for (phase, goes_on) in [
+        (Phase::Idle, Activity::heard as fn(&Activity)),
+        (Phase::Body, Activity::answered),
+        (Phase::Busy, Activity::flows),
+    ] {
+        let (connections, places) = many(phase).await;
+        if phase == Phase::Busy {
+            for place in &places {
+                place.activity.stalls();
+                advance(Duration::from_micros(1)).await;
+            }
+            advance(UNREAD).await;
+        }
+        let first = at_once(&connections);
+        assert_eq!(gone(&places), 1, "{phase:?}");
+        // The second one was found with the first.
+        goes_on(&places[1].activity);
+        let second = at_once(&connections);
+        let ended: Vec<bool> = places[..4].iter().map(ended).collect();
+        assert_eq!(ended, [true, false, true, false], "{phase:?}");
+        drop((first, second));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_is_good_for_a_moment_only() {
+    let (connections, places) = many(Phase::Body).await;
+    let first = at_once(&connections);
+    assert_eq!(gone(&places), 1);
+    // It idles since now, and by then those go before the bodies.
+    places[MANY - 1].activity.answered();
+    places[MANY - 1].activity.flushed();
+    advance(LOOK + MOMENT).await;
+    let second = at_once(&connections);
+    assert!(ended(&places[MANY - 1]) && !ended(&places[1]));
+    drop((first, second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_look_takes_no_head_of_the_last_quarter() {
+    let (connections, others) = many(Phase::Stream).await;
+    let mut heads = Vec::new();
+    // One more than a quarter, so one look may take one of them and no more.
+    for _ in 0..=MANY / 4 {
+        heads.push(head(&connections, LOOPBACK).await);
+    }
+    let before = gone(&others);
+    let mut newer = Vec::new();
+    for _ in 0..3 {
+        let next = at_once(&connections);
+        next.activity.begin().await;
+        newer.push(next);
+    }
+    assert_eq!((gone(&heads), gone(&others)), (1, before + 2));
+}
