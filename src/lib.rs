@@ -11,6 +11,8 @@
 //! What all of it stands on (protocol, transports, pipeline) is the crate `pymcp-kit`.
 
 pub mod cli;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 pub mod prompts;
 pub mod resources;
 pub mod server;

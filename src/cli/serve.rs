@@ -25,6 +25,8 @@ pub(super) fn run(
     settings: Settings,
     components: fn(Parts) -> ServerBuilder,
 ) -> Result<(), Failure> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    crate::memory::give_back();
     let parts = parts(&settings)?;
     let server = build(&settings, components(parts.clone()))?;
     let runtime = Runtime::new()
