@@ -36,33 +36,44 @@ async fn code_prompt(_: Ctx, args: Args) -> Result<String> {
 /// Keeps a task between its markers: whatever could be read as one of them, however it is spaced or
 /// cased, loses its brackets. Takes time in proportion to the task.
 fn contain(task: &str) -> String {
-    const WORD: &[u8] = b"task";
     let mut contained = String::with_capacity(task.len());
-    let mut copied = 0;
-    // The last bracket that may open a marker, and how much of the word was read since.
-    let mut open = None;
-    for (place, c) in task.char_indices() {
-        match (c, open) {
-            ('[', _) => open = Some((place, 0)),
-            (']', Some((start, letters))) if letters == WORD.len() => {
-                contained.push_str(&task[copied..start]);
-                contained.push('(');
-                contained.push_str(&task[start + 1..place]);
-                contained.push(')');
-                (copied, open) = (place + 1, None);
-            }
-            ('/' | '\\', _) => {}
-            (c, _) if c.is_whitespace() => {}
-            (c, Some((start, letters))) => {
-                let wanted = WORD.get(letters).copied().map(char::from);
-                let fits = wanted == Some(c.to_ascii_lowercase());
-                open = fits.then_some((start, letters + 1));
-            }
-            _ => {}
+    let (mut copied, mut at) = (0, 0);
+    while let Some(found) = task[at..].find('[') {
+        let start = at + found;
+        at = start + 1;
+        if let Some(length) = marker(&task[at..]) {
+            contained.push_str(&task[copied..start]);
+            contained.push('(');
+            contained.push_str(&task[at..at + length]);
+            contained.push(')');
+            at += length + 1;
+            copied = at;
         }
     }
     contained.push_str(&task[copied..]);
     contained
+}
+
+/// How much stands before the bracket that closes a marker, where the text behind a bracket is one. Looks no further
+/// than to the next bracket.
+fn marker(text: &str) -> Option<usize> {
+    const WORD: &[u8] = b"task";
+    let mut letters = 0;
+    for (place, c) in text.char_indices() {
+        match c {
+            ']' => return (letters == WORD.len()).then_some(place),
+            '/' | '\\' => {}
+            c if c.is_whitespace() => {}
+            c => {
+                let wanted = WORD.get(letters).copied().map(char::from);
+                if wanted != Some(c.to_ascii_lowercase()) {
+                    return None;
+                }
+                letters += 1;
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]

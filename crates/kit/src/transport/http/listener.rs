@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -155,40 +156,30 @@ pub async fn serve(
     config: HttpConfig,
     shutdown: impl Future,
 ) {
-    let mut listeners = listeners.into();
     let app = App::new(server, config);
-    let mut acceptor = Acceptor {
+    let acceptor = Acceptor {
         connections: Connections::new(app.config.connections, app.config.connections_per_address),
         stop: CancellationToken::new(),
         tasks: JoinSet::new(),
-        app: Arc::clone(&app),
+        app,
     };
-    let mut shutdown = pin!(shutdown);
-    let mut sweep = interval(app.sessions.sweep_interval());
-    loop {
-        tokio::select! {
-            _ = &mut shutdown => break,
-            _ = sweep.tick() => app.sessions.sweep(),
-            Some(_) = acceptor.tasks.join_next() => {}
-            accepted = poll_fn(|cx| listeners.poll_accept(cx)) => match accepted {
-                Ok((stream, address)) => acceptor.accept(stream, address).await,
-                // Somebody who waits may have what is wanting.
-                Err(error) if is_exhausted(&error) && acceptor.connections.make_room() => {
-                    sleep(PLACE_PAUSE).await;
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
+    let leave = CancellationToken::new();
+    // A task of its own, since those that it begins then start on the thread that is awake already; as
+    // one of a set it ends with whoever awaits this.
+    let mut accepting = JoinSet::new();
+    accepting.spawn(acceptor.run(listeners.into(), leave.clone()));
+    let ended = tokio::select! {
+        _ = shutdown => {
+            leave.cancel();
+            accepting.join_next().await
         }
+        ended = accepting.join_next() => ended,
+    };
+    if let Some(Err(error)) = ended
+        && let Ok(panic) = error.try_into_panic()
+    {
+        resume_unwind(panic);
     }
-    for (stream, address) in listeners.close().take(app.config.connections) {
-        if let Ok(place) = acceptor.connections.admit(address.ip()) {
-            acceptor.begin(stream, address, place);
-        }
-    }
-    acceptor.drain().await;
 }
 
 struct Acceptor {
@@ -199,6 +190,34 @@ struct Acceptor {
 }
 
 impl Acceptor {
+    async fn run(mut self, mut listeners: Listeners, leave: CancellationToken) {
+        let mut sweep = interval(self.app.sessions.sweep_interval());
+        loop {
+            tokio::select! {
+                () = leave.cancelled() => break,
+                _ = sweep.tick() => self.app.sessions.sweep(),
+                Some(_) = self.tasks.join_next() => {}
+                accepted = poll_fn(|cx| listeners.poll_accept(cx)) => match accepted {
+                    Ok((stream, address)) => self.accept(stream, address).await,
+                    // Somebody who waits may have what is wanting.
+                    Err(error) if is_exhausted(&error) && self.connections.make_room() => {
+                        sleep(PLACE_PAUSE).await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        }
+        for (stream, address) in listeners.close().take(self.app.config.connections) {
+            if let Ok(place) = self.connections.admit(address.ip()) {
+                self.begin(stream, address, place);
+            }
+        }
+        self.drain().await;
+    }
+
     /// Gives a connection a place. Closing it is the cheapest honest answer when there is none.
     async fn accept(&mut self, stream: TcpStream, address: SocketAddr) {
         for _ in 0..PLACE_TRIES {
