@@ -89,11 +89,11 @@ pub(crate) fn for_help(program: &Program, command: Command, all: bool) -> Comman
     };
     let prefix = &program.prefix;
     let short = format!(
-        "Every setting has an environment variable, as {prefix}PORT for --port. --{HELP_ALL} lists the other settings."
+        "Each has an environment variable ({prefix}PORT for --port). --{HELP_ALL} lists the other settings."
     );
     let long = format!(
-        "Settings come from flags, then environment variables ({prefix}PORT for --port), then the file of \
-         --env-file, then the file of --config (port = 8000). An empty variable is not set."
+        "Settings come from flags, then environment variables ({prefix}PORT for --port),\n\
+         then the file of --env-file, then the file of --config. An empty variable is not set."
     );
     let with = |command: Command| {
         command

@@ -336,7 +336,7 @@ fn the_help_fits_one_screen_and_says_the_program_s_name_alone() {
     assert_eq!(short, help(&["-h"]));
     assert!(short.lines().count() <= 30, "{short}");
     assert!(
-        short.lines().all(|line| line.chars().count() <= 120),
+        short.lines().all(|line| line.chars().count() <= 100),
         "{short}"
     );
     for common in [

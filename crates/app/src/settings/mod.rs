@@ -37,7 +37,7 @@ pub(crate) struct Shared {
     #[arg(long, default_value = "8000", value_name = "PORT", value_parser = port)]
     pub(crate) port: u16,
 
-    /// Least severe messages to log on stderr: DEBUG, INFO, WARNING, ERROR or CRITICAL.
+    /// Lowest level to log on stderr: DEBUG, INFO, WARNING, ERROR or CRITICAL.
     #[arg(
         long,
         default_value = "INFO",
@@ -90,12 +90,15 @@ const REQUESTS: &str = "Requests";
 // An author's own may have the same name.
 #[group(skip)]
 pub(crate) struct Files {
-    /// File with a NAME=VALUE a line; flags and environment variables win over it. Variables that are not settings are
-    /// ignored.
+    /// File of environment variables, a NAME=VALUE a line.
+    ///
+    /// Flags and environment variables win over it; names that are not settings are ignored.
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
 
-    /// TOML file with a key for each flag, as in `log-level = "DEBUG"`; everything else wins over it.
+    /// TOML file with a key for each flag.
+    ///
+    /// As in `log-level = "DEBUG"`. Flags, environment variables and the file of `--env-file` win over it.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 }

@@ -116,12 +116,12 @@ fn a_warning_has_no_control_characters_and_comes_once() {
     assert_eq!(
         named(&[
             "ZEBRA_2_\u{1b}[2JWHATEVER",
-            "ZEBRA_2_WHATEVER_X",
-            "ZEBRA_2_WHATEVER_X"
+            "ZEBRA_2_QQQ",
+            "ZEBRA_2_QQQ"
         ]),
         [
             "ZEBRA_2_\\u{1b}[2JWHATEVER is not a setting",
-            "ZEBRA_2_WHATEVER_X is not a setting"
+            "ZEBRA_2_QQQ is not a setting"
         ]
     );
 }

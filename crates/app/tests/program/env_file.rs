@@ -5,7 +5,7 @@ use std::path::Path;
 
 use std::process::Output;
 
-use super::{assert_ends, run_in, text};
+use super::{assert_ends, run_in};
 
 fn run(here: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Output {
     run_in(here, arguments, env)
@@ -27,7 +27,7 @@ fn assert_accepted(output: &Output) {
 #[track_caller]
 fn assert_refused(output: &Output, code: i32, words: &[&str]) {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
-    let stderr = text(&output.stderr).replace("zebra-2: closed\n", "");
+    let stderr = super::text(&output.stderr).replace("zebra-2: closed\n", "");
     let sentence = stderr
         .strip_prefix("zebra-2: ")
         .and_then(|rest| rest.strip_suffix(".\n"));
@@ -173,8 +173,8 @@ fn the_environment_wins_over_the_file_and_the_flag_over_both() {
         let refused = run(arguments, &outside);
         assert_refused(&refused, 2, &["ZEBRA_2_RESPONSE_CACHE_TTL"]);
         assert!(
-            text(&refused.stderr).contains("'from outside'")
-                && !text(&refused.stderr).contains("line 1")
+            super::text(&refused.stderr).contains("'from outside'")
+                && !super::text(&refused.stderr).contains("line 1")
         );
         assert_accepted(&run(arguments, &[("ZEBRA_2_RESPONSE_CACHE_TTL", "5")]));
         let flag = [arguments, &["--response-cache-ttl", "5"]].concat();
@@ -184,7 +184,7 @@ fn the_environment_wins_over_the_file_and_the_flag_over_both() {
         let refused = run(&bad, &[]);
         assert_refused(&refused, 2, &["'flag'"]);
         assert!(
-            !text(&refused.stderr).contains("settings.env"),
+            !super::text(&refused.stderr).contains("settings.env"),
             "{refused:?}"
         );
     }
@@ -269,7 +269,7 @@ fn a_line_of_ours_that_is_malformed_is_refused_without_repeating_it() {
         let run = run_with(text, &[]);
         let place = format!("settings.env, line {line}: HERD_KEY");
         assert_refused(&run, 2, &[&place, words]);
-        assert!(!text(&run.stderr).contains("hunter2"), "{run:?}");
+        assert!(!super::text(&run.stderr).contains("hunter2"), "{run:?}");
     }
 }
 
@@ -284,10 +284,10 @@ fn names_of_ours_in_the_file_that_are_no_settings_are_warned_about() {
         "settings.env, line 2: zebra_2_port is not a setting; did you mean ZEBRA_2_PORT?\n",
         "settings.env, line 3: ZEBRA_2_LOG_LEVLE is not a setting; did you mean ZEBRA_2_LOG_LEVEL?\n",
     ] {
-        assert!(text(&run.stderr).contains(sentence), "{run:?}");
+        assert!(super::text(&run.stderr).contains(sentence), "{run:?}");
     }
-    assert_eq!(text(&run.stderr).lines().count(), 3, "{run:?}");
-    assert!(!text(&run.stderr).contains("hunter2"), "{run:?}");
+    assert_eq!(super::text(&run.stderr).lines().count(), 3, "{run:?}");
+    assert!(!super::text(&run.stderr).contains("hunter2"), "{run:?}");
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn a_file_that_cannot_be_used_is_refused() {
             (Some(2), 0),
             "{run:?}"
         );
-        assert!(text(&run.stderr).contains(word), "{run:?}");
+        assert!(super::text(&run.stderr).contains(word), "{run:?}");
     }
     assert_eq!(run(&["--env-file", "a", "--help"]).status.code(), Some(0));
 }
