@@ -58,9 +58,11 @@ fn with_settings<S: Args>(command: Command, about: &str) -> Command {
         .long_about(Resettable::Reset)
         .mut_args(|argument| {
             let argument = argument.env(NONE);
-            match argument.get_possible_values().is_empty() {
-                true => argument,
-                false => argument.ignore_case(true),
+            let has_names = !argument.get_possible_values().is_empty();
+            // A switch has true and false, and takes no value.
+            match has_names && argument.get_action().takes_values() {
+                true => argument.ignore_case(true),
+                false => argument,
             }
         })
         .arg(

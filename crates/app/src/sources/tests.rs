@@ -114,10 +114,14 @@ fn only_some_names_are_compared_and_all_are_counted() {
 #[test]
 fn a_warning_has_no_control_characters_and_comes_once() {
     assert_eq!(
-        named(&["ZEBRA_2_\u{1b}[2JWHATEVER", "ZEBRA_2_QQQ", "ZEBRA_2_QQQ"]),
+        named(&[
+            "ZEBRA_2_\u{1b}[2JWHATEVER",
+            "ZEBRA_2_WHATEVER_IT_IS_CALLED",
+            "ZEBRA_2_WHATEVER_IT_IS_CALLED"
+        ]),
         [
             "ZEBRA_2_\\u{1b}[2JWHATEVER is not a setting",
-            "ZEBRA_2_QQQ is not a setting"
+            "ZEBRA_2_WHATEVER_IT_IS_CALLED is not a setting"
         ]
     );
 }
