@@ -37,7 +37,9 @@ pub(crate) struct Shared {
     #[arg(long, default_value = "8000", value_name = "PORT", value_parser = port)]
     pub(crate) port: u16,
 
-    /// Lowest level to log on stderr: DEBUG, INFO, WARNING, ERROR or CRITICAL.
+    /// Lowest level to log on stderr.
+    ///
+    /// One of NOTSET, DEBUG, INFO, WARNING, ERROR and CRITICAL: NOTSET is DEBUG, and CRITICAL logs nothing.
     #[arg(
         long,
         default_value = "INFO",
