@@ -6,14 +6,29 @@
 //! | --- | --- |
 //! | [`server`] | the table of contents: everything that is exposed, a line each |
 //! | [`tools`], [`resources`], [`prompts`] | one component a file |
-//! | [`cli`] | the program: one subcommand a file |
+//! | [`settings`] | what only this server can be told, and the original's names of variables |
 //!
-//! What all of it stands on (protocol, transports, pipeline) is the crate `pymcp-kit`.
+//! What all of it stands on (protocol, transports, pipeline) is the crate `pymcp-kit`; the program around it (settings,
+//! signals, logs, verbs) is the crate `pymcp-app`.
 
-pub mod cli;
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-mod memory;
+mod docs;
 pub mod prompts;
 pub mod resources;
 pub mod server;
+pub mod settings;
 pub mod tools;
+
+use pymcp_app::App;
+
+use settings::{ALIASES, PREFIXES, Settings};
+
+/// The program, for [`server::prepare`] or another server with the same settings.
+pub fn app() -> App<Settings> {
+    let app = App::new("pymcp", env!("CARGO_PKG_VERSION"))
+        .settings::<Settings>()
+        .verb("docs", docs::run);
+    let app = ALIASES
+        .into_iter()
+        .fold(app, |app, (flag, variable)| app.alias(flag, variable));
+    PREFIXES.into_iter().fold(app, App::warn_prefix)
+}

@@ -1,4 +1,4 @@
-//! The program `pymcp`. Everything is in [`pymcp::cli`].
+//! The program `pymcp`: its name, its settings and its server.
 
 use std::process::ExitCode;
 
@@ -8,5 +8,10 @@ use std::process::ExitCode;
 static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
 
 fn main() -> ExitCode {
-    pymcp::cli::main()
+    // Before anything else: a worker has no settings, no runtime and no other threads.
+    #[cfg(feature = "python")]
+    if pymcp_python::worker::is_requested() {
+        return pymcp_python::worker::main();
+    }
+    pymcp::app().run(pymcp::server::prepare)
 }

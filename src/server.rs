@@ -1,7 +1,9 @@
 //! The table of contents: every tool, resource, prompt and middleware, one line each.
 
+use pymcp_app::{Prepared, Result};
 use pymcp_kit::{BuildError, Server, ServerBuilder};
 
+use crate::settings::Settings;
 use crate::{prompts, resources, tools};
 
 /// What the components need that is set from outside.
@@ -43,4 +45,18 @@ pub fn builder(parts: Parts) -> ServerBuilder {
 /// When a component cannot be served as it is described; a test holds that there is none.
 pub fn build(parts: Parts) -> Result<Server, BuildError> {
     builder(parts).build()
+}
+
+/// [`builder`] with the parts that the settings say, as the program serves it.
+///
+/// # Errors
+/// When the settings cannot be used.
+pub async fn prepare(settings: Settings) -> Result<Prepared> {
+    let parts = settings.parts().await?;
+    #[cfg(feature = "python")]
+    let pool = parts.python.pool.clone();
+    let server = Prepared::from(builder(parts));
+    #[cfg(feature = "python")]
+    let server = server.on_exit(async move { pool.close().await });
+    Ok(server)
 }

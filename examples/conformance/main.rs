@@ -19,18 +19,14 @@ mod tools;
 
 use std::process::ExitCode;
 
+use pymcp_app::App;
 use pymcp_kit::{Server, ServerBuilder};
 
 /// Where this file is: the suite starts the server in another folder.
 const SKILLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/conformance/skills");
 
-/// As in the program itself: it can be its own worker.
-#[cfg(feature = "python")]
-#[global_allocator]
-static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
-
 fn main() -> ExitCode {
-    pymcp::cli::main_with(|_| server())
+    App::new("conformance", env!("CARGO_PKG_VERSION")).run(async |()| Ok(server()))
 }
 
 fn server() -> ServerBuilder {

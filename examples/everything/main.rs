@@ -24,11 +24,8 @@ mod components;
 
 use std::process::ExitCode;
 
-/// As in the program itself: it can be its own worker.
-#[cfg(feature = "python")]
-#[global_allocator]
-static ALLOCATOR: pymcp_python::Allocator = pymcp_python::Allocator;
+use pymcp_app::App;
 
 fn main() -> ExitCode {
-    pymcp::cli::main_with(|_| components::builder())
+    App::new("everything", env!("CARGO_PKG_VERSION")).run(async |()| Ok(components::builder()))
 }

@@ -1,6 +1,6 @@
-//! The command line: every setting from the environment, a file and flags; what is refused, and how it says so.
+//! The command line of `pymcp`: its settings and their names, what is refused, and how it says so. What every program
+//! does with settings is tested in `pymcp-app`.
 
-mod env_file;
 mod settings;
 mod stderr;
 
@@ -8,7 +8,9 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
-use self::settings::{ACCEPTED, REFUSED, SECRET, TOGETHER};
+use serde_json::json;
+
+use self::settings::{ACCEPTED, ALIASES, REFUSED, SECRET, TOGETHER};
 use crate::support::http::HttpServer;
 use crate::support::process::{Finished, run, signal};
 use crate::support::stdio::StdioServer;
@@ -45,12 +47,8 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_it_and_what_is_allowed() {
             let secret = SECRET.contains(&variable);
             let shown = value.replace('\t', "\\t");
             let quoted = format!("'{}", shown.chars().take(200).collect::<String>());
-            let words = [
-                variable,
-                flag,
-                if secret { "must" } else { &quoted },
-                allowed,
-            ];
+            let quoted = if secret { "must" } else { &quoted };
+            let words = [variable, flag, quoted, allowed];
             let argument = format!("{flag}={value}");
             let file = here.path().join("settings.env");
             fs::write(&file, format!("# Mine\n{variable}='{value}'\n")).unwrap();
@@ -68,11 +66,19 @@ fn a_bad_value_is_refused_in_a_sentence_that_names_it_and_what_is_allowed() {
                 let shown = [&read, &set].map(|run| run.stderr.contains(value));
                 assert!(!secret || shown == [false; 2], "{read:?} {set:?}");
             }
+            let key = flag.trim_start_matches('-');
+            let file = here.path().join("settings.toml");
+            fs::write(&file, format!("# Mine\n{key} = {}\n", json!(value))).unwrap();
+            let read = run(here.path(), &["--config", "settings.toml"], &[]);
+            assert_refused(&read, 2, &[key, quoted, allowed]);
+            let place = format!("pymcp: settings.toml, line 2: {key} ");
+            assert!(read.stderr.starts_with(&place), "{read:?}");
             for refused in [
                 run(here.path(), &[&argument], &[]),
                 run(here.path(), &["serve", &argument], &[]),
+                read,
             ] {
-                assert_refused(&refused, 2, &words);
+                assert_refused(&refused, 2, &[key, quoted, allowed]);
                 assert!(!secret || !refused.stderr.contains(value), "{refused:?}");
             }
         }
@@ -100,35 +106,65 @@ fn settings_that_do_not_fit_together_are_refused_before_anybody_is_served() {
 }
 
 #[test]
-fn the_help_shows_no_secret() {
+fn the_original_s_names_are_taken_beside_ours_which_win() {
+    let here = tempfile::tempdir().unwrap();
+    for (flag, alias) in ALIASES {
+        let own = format!("PYMCP_{}", flag.to_uppercase().replace('-', "_"));
+        let own = own.as_str();
+        let refused = run_in(here.path(), &[(alias, "? ?")]);
+        assert_refused(&refused, 2, &[&format!("{alias} (--{flag})")]);
+        for env in [&[(own, "? ?")][..], &[(own, "? ?"), (alias, "! !")]] {
+            let refused = run_in(here.path(), env);
+            assert_refused(&refused, 2, &[&format!("{own} (--{flag})")]);
+            let named = refused.stderr.starts_with(&format!("pymcp: {own} "));
+            assert!(named, "{refused:?}");
+        }
+    }
+    let old = run(here.path(), &["--ddgs-proxy=socks4://a"], &[]);
+    assert_refused(&old, 2, &["--search-proxy"]);
+}
+
+#[test]
+fn the_help_fits_a_screen_and_shows_no_secret() {
     let here = tempfile::tempdir().unwrap();
     let env: Vec<_> = SECRET.iter().map(|name| (*name, "hunter2")).collect();
-    let help = run(here.path(), &["--help"], &env);
+    let help = run(here.path(), &["--help"], &env).stdout;
+    let all = run(here.path(), &["--help-all"], &env).stdout;
+    assert!(help.lines().count() <= 30, "{help}");
+    assert!(!help.contains("docs"), "{help}");
     for name in SECRET {
-        assert!(help.stdout.contains(&format!("[env: {name}]")), "{name}");
+        assert!(all.contains(name), "{name}: {all}");
     }
-    assert!(!help.stdout.contains("hunter2"), "{}", help.stdout);
+    assert!(
+        !help.contains("hunter2") && !all.contains("hunter2"),
+        "{all}"
+    );
 }
 
 /// The tables are of use only as long as they name every setting.
 #[test]
 fn the_help_names_every_setting_and_the_tables_do_too() {
     let here = tempfile::tempdir().unwrap();
-    let help = run(here.path(), &["--help"], &[]);
+    let help = run(here.path(), &["--help-all"], &[]);
     assert_eq!((help.code, &*help.stderr), (Some(0), ""));
-    let mut found: Vec<_> = help
+    let found: Vec<Vec<_>> = help
         .stdout
         .split("[env: ")
         .skip(1)
-        .filter_map(|rest| rest.split(['=', ']']).next())
+        .filter_map(|rest| Some(rest.split_once(']')?.0.split(", ").collect()))
         .collect();
     let mut refused: Vec<_> = REFUSED.iter().map(|row| row.1).collect();
     let mut accepted: Vec<_> = ACCEPTED.iter().map(|row| row.0).collect();
-    for names in [&mut found, &mut refused, &mut accepted] {
+    for names in [&mut refused, &mut accepted] {
         names.sort_unstable();
     }
-    assert_eq!(found, refused);
-    assert_eq!(found, accepted);
+    assert_eq!(refused, accepted);
+    assert_eq!(found.len(), refused.len(), "{}", help.stdout);
+    for variables in found {
+        let ours = refused.iter().filter(|name| variables.contains(name));
+        assert_eq!(ours.count(), 1, "{variables:?}");
+        assert!(variables[0].starts_with("PYMCP_"), "{variables:?}");
+    }
     for (flag, ..) in REFUSED {
         assert!(help.stdout.contains(flag), "{flag}");
     }
@@ -160,7 +196,7 @@ fn what_is_no_setting_is_refused() {
     assert_refused(
         &run(here.path(), &["--port"], &[]),
         2,
-        &["FASTMCP_PORT", "--port", "needs a value"],
+        &["--port needs a value"],
     );
 }
 
@@ -206,10 +242,9 @@ fn a_variable_that_is_empty_is_not_set() {
     let run_with = |arguments: &[&str]| run(here.path(), arguments, &empty);
     assert_accepted(&run_with(&[]));
     assert_accepted(&run_with(&["serve"]));
-    assert_refused(&run_with(&["--port", "x"]), 2, &["FASTMCP_PORT"]);
-    // The help is the same.
-    let help = run_with(&["--help"]).stdout;
-    assert!(help.contains("[env: FASTMCP_PORT="), "{help}");
+    assert_refused(&run_with(&["--port", "x"]), 2, &["--port"]);
+    let help = run(here.path(), &["--help-all"], &[]).stdout;
+    assert_eq!(run_with(&["--help-all"]).stdout, help);
 }
 
 #[test]
@@ -226,9 +261,9 @@ fn a_name_of_ours_that_is_no_setting_is_warned_about() {
     assert_eq!((warned.code, &*warned.stdout), (Some(0), ""), "{warned:?}");
     let lines: Vec<_> = warned.stderr.lines().collect();
     for sentence in [
-        "FASTMCP_PROT is no setting; did you mean FASTMCP_PORT?",
-        "FASTMCP_LOG_LEVEL is no setting; did you mean PYMCP_LOG_LEVEL?",
-        "PYMCP_WHATEVER_IT_IS is no setting",
+        "FASTMCP_PROT is not a setting; did you mean FASTMCP_PORT?",
+        "FASTMCP_LOG_LEVEL is not a setting; did you mean PYMCP_LOG_LEVEL?",
+        "PYMCP_WHATEVER_IT_IS is not a setting",
     ] {
         let about = |line: &&&str| line.contains("WARN") && line.ends_with(sentence);
         assert_eq!(lines.iter().filter(about).count(), 1, "{warned:?}");
@@ -297,8 +332,8 @@ fn a_port_in_use_is_said_so() {
 
 #[test]
 fn what_is_risky_or_on_its_way_out_is_warned_about() {
-    const EVERY_PAGE: &str = "ASGI_CORS_ALLOWED_ORIGINS is '*'";
-    const DEPRECATED: &str = "the transport sse is deprecated";
+    const EVERY_PAGE: &str = "ASGI_CORS_ALLOWED_ORIGINS (--cors-origins) has '*'";
+    const DEPRECATED: &str = "The transport sse is deprecated";
     let plain = HttpServer::start(&[], &[]).stderr();
     assert!(!plain.contains("WARN"), "{plain}");
     let open =

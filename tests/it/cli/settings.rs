@@ -1,12 +1,12 @@
 //! Every setting: values that are refused, and values at the edges that are taken. A test holds that none is missing.
 
 /// Flag, variable, values that are refused, and what its sentence says is allowed.
-pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
+pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
     (
         "--transport",
         "MCP_SERVER_TRANSPORT",
-        &["", "HTTP", "websocket", "stdio "],
-        "one of stdio, http, streamable-http and sse",
+        &["", "websocket", "stdio "],
+        "one of stdio, http, sse",
     ),
     (
         "--host",
@@ -35,7 +35,7 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
     (
         "--log-level",
         "PYMCP_LOG_LEVEL",
-        &["", "info", "Info", "TRACE", "20"],
+        &["", "TRACE", "20"],
         "one of NOTSET, DEBUG, INFO, WARNING, ERROR, CRITICAL",
     ),
     (
@@ -118,7 +118,7 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
     (
         "--python-isolation",
         "PYMCP_PYTHON_ISOLATION",
-        &["none", "Session"],
+        &["none"],
         "one of session, process",
     ),
     (
@@ -184,7 +184,7 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
     (
         "--search-engines",
         "PYMCP_SEARCH_ENGINES",
-        &["", ",", "Auto", "mojeek, askjeeves", "auto, mojeek"],
+        &["", ",", "mojeek, askjeeves", "auto, mojeek"],
         "auto or a comma-separated list of ",
     ),
     (
@@ -229,12 +229,6 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
         "an address such as http://proxy.example:3128",
     ),
     (
-        "--ddgs-proxy",
-        "DDGS_PROXY",
-        &["tb ", "socks4://me:hunter2@proxy.example/"],
-        "an address such as http://proxy.example:3128",
-    ),
-    (
         "--search-timeout",
         "PYMCP_SEARCH_TIMEOUT",
         &["", "0", "61", "1.5"],
@@ -261,8 +255,8 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
 ];
 
 /// Values at the edges, which are taken.
-pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
-    ("MCP_SERVER_TRANSPORT", &["stdio"]),
+pub(super) const ACCEPTED: [(&str, &[&str]); 35] = [
+    ("MCP_SERVER_TRANSPORT", &["stdio", "Stdio"]),
     (
         "FASTMCP_HOST",
         &["localhost", " 127.0.0.1 ", "::1", "my-host.example"],
@@ -271,7 +265,9 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
     ("RESPONSE_CACHE_TTL", &["0", "86400", " 5 "]),
     (
         "PYMCP_LOG_LEVEL",
-        &["NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+        &[
+            "NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "info", "Error",
+        ],
     ),
     (
         "ASGI_CORS_ALLOWED_ORIGINS",
@@ -302,7 +298,7 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
     ("PYMCP_PYTHON_WORKERS", &["auto", "1", " 64 "]),
     ("PYMCP_PYTHON_QUEUE", &["0", "10000"]),
     ("PYMCP_PYTHON_QUEUE_TIMEOUT", &["1", "600"]),
-    ("PYMCP_PYTHON_ISOLATION", &["session", "process"]),
+    ("PYMCP_PYTHON_ISOLATION", &["session", "Process"]),
     ("PYMCP_PYTHON_SANDBOX", &["best-effort", "require"]),
     ("PYMCP_PYTHON_TIMEOUT", &["1", "60"]),
     ("PYMCP_PYTHON_MEMORY", &["8", "256"]),
@@ -315,7 +311,7 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
     ("PYMCP_PYTHON_HOST_CALLS", &["0", "10000"]),
     (
         "PYMCP_SEARCH_ENGINES",
-        &["auto", " auto ", "mojeek", " wikipedia , mojeek,"],
+        &["auto", " Auto ", "mojeek", " wikipedia , mojeek,"],
     ),
     (
         "PYMCP_SEARCH_URLS",
@@ -343,7 +339,6 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
             "socks5h://127.0.0.1:9150",
         ],
     ),
-    ("DDGS_PROXY", &["", "http://proxy.example:3128"]),
     ("PYMCP_SEARCH_TIMEOUT", &["1", "60"]),
     ("PYMCP_SEARCH_ENGINE_TIMEOUT", &["1", "60"]),
     ("PYMCP_SEARCH_INTERVAL", &["0", "60000"]),
@@ -351,6 +346,18 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
         "PYMCP_SEARCH_USER_AGENT",
         &["x", "pymcp/1.0 (+https://example.org/)"],
     ),
+];
+
+/// Settings that have a name of the original, or of the product that they are about: flag and that name.
+pub(super) const ALIASES: [(&str, &str); 8] = [
+    ("transport", "MCP_SERVER_TRANSPORT"),
+    ("host", "FASTMCP_HOST"),
+    ("port", "FASTMCP_PORT"),
+    ("response-cache-ttl", "RESPONSE_CACHE_TTL"),
+    ("cors-origins", "ASGI_CORS_ALLOWED_ORIGINS"),
+    ("searxng-url", "SEARXNG_URL"),
+    ("brave-api-key", "BRAVE_API_KEY"),
+    ("search-proxy", "DDGS_PROXY"),
 ];
 
 /// Settings whose values are shown nowhere, because they can hold a password.

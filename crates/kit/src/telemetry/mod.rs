@@ -35,6 +35,11 @@ pub fn init(level: LevelFilter) {
         .finish();
     // Fails only when a logger is there already, which then is the one that the program wants.
     let _ = tracing::subscriber::set_global_default(logs);
+    log_panics();
+}
+
+/// Logs panics from now on: where, but not what, since the message of a panic may hold a caller's value.
+pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let location = panic
             .location()
@@ -66,8 +71,9 @@ fn push(line: &[u8]) {
     });
 }
 
-/// Writes each event as a line.
-struct Lines;
+/// Writes each event as a line to stderr, through the queue: for a subscriber with a format of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines;
 
 impl<'a> MakeWriter<'a> for Lines {
     type Writer = Self;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use pymcp_app::value::{seconds, whole};
+use pymcp_app::{Error, Result};
 use pymcp_python::{Config, Isolation, Limits, Pool, Sandbox};
 
-use super::settings::{bounded, whole};
 use crate::tools::run_python_code::Python;
 
 /// How untrusted Python is run, and what one run may use.
@@ -13,22 +14,22 @@ use crate::tools::run_python_code::Python;
 #[command(next_help_heading = HEADING)]
 pub struct PythonSettings {
     /// Runs at once, 1 to 64; `auto` is one for each CPU.
-    #[arg(long = "python-workers", env = "PYMCP_PYTHON_WORKERS", default_value = "auto", value_name = "N", value_parser = workers)]
+    #[arg(long = "python-workers", hide_short_help = true, default_value = "auto", value_name = "N", value_parser = workers)]
     workers: Workers,
 
     /// Runs that may wait for a worker, 0 to 10000; one more is refused. Callers take turns, and share the queue.
-    #[arg(long = "python-queue", env = "PYMCP_PYTHON_QUEUE", default_value = "64", value_name = "N", value_parser = queue)]
+    #[arg(long = "python-queue", hide_short_help = true, default_value = "64", value_name = "N", value_parser = queue)]
     queue: usize,
 
     /// Seconds that a run may wait for a worker, 1 to 600.
-    #[arg(long = "python-queue-timeout", env = "PYMCP_PYTHON_QUEUE_TIMEOUT", default_value = "10", value_name = "SECONDS", value_parser = queue_time)]
+    #[arg(long = "python-queue-timeout", hide_short_help = true, default_value = "10", value_name = "SECONDS", value_parser = queue_time)]
     queue_time: Duration,
 
     /// What a worker process is used for: `session` is one run after the other, each in a new
     /// interpreter; `process` is one run only.
     #[arg(
+        hide_short_help = true,
         long = "python-isolation",
-        env = "PYMCP_PYTHON_ISOLATION",
         default_value = "session",
         value_name = "NAME"
     )]
@@ -37,56 +38,73 @@ pub struct PythonSettings {
     /// What to do where the operating system lacks a layer of the sandbox: run with the others
     /// (`best-effort`), or don't start at all (`require`).
     #[arg(
+        hide_short_help = true,
         long = "python-sandbox",
-        env = "PYMCP_PYTHON_SANDBOX",
         default_value = "best-effort",
         value_name = "NAME"
     )]
     sandbox: SandboxName,
 
     /// Seconds that a run may take, 1 to 60.
-    #[arg(long = "python-timeout", env = "PYMCP_PYTHON_TIMEOUT", default_value = "5", value_name = "SECONDS", value_parser = time)]
+    #[arg(long = "python-timeout", hide_short_help = true, default_value = "5", value_name = "SECONDS", value_parser = time)]
     time: Duration,
 
     /// Memory that a run may use in MiB, 8 to 256.
-    #[arg(long = "python-memory", env = "PYMCP_PYTHON_MEMORY", default_value = "64", value_name = "MIB", value_parser = memory)]
+    #[arg(long = "python-memory", hide_short_help = true, default_value = "64", value_name = "MIB", value_parser = memory)]
     memory: usize,
 
     /// Size of the code in KiB, 1 to 256; also of the type definitions.
-    #[arg(long = "python-code-size", env = "PYMCP_PYTHON_CODE_SIZE", default_value = "64", value_name = "KIB", value_parser = code_size)]
+    #[arg(long = "python-code-size", hide_short_help = true, default_value = "64", value_name = "KIB", value_parser = code_size)]
     source: usize,
 
     /// Size of all inputs as JSON in KiB, 1 to 1024; a message of the protocol has 1 MiB at most.
-    #[arg(long = "python-inputs-size", env = "PYMCP_PYTHON_INPUTS_SIZE", default_value = "1024", value_name = "KIB", value_parser = inputs_size)]
+    #[arg(long = "python-inputs-size", hide_short_help = true, default_value = "1024", value_name = "KIB", value_parser = inputs_size)]
     inputs: usize,
 
     /// Size of the value as JSON in KiB, 1 to 4096.
-    #[arg(long = "python-value-size", env = "PYMCP_PYTHON_VALUE_SIZE", default_value = "1024", value_name = "KIB", value_parser = data_size)]
+    #[arg(long = "python-value-size", hide_short_help = true, default_value = "1024", value_name = "KIB", value_parser = data_size)]
     value: usize,
 
     /// Size of the printed output in KiB, 1 to 4096; what is beyond is dropped.
-    #[arg(long = "python-output-size", env = "PYMCP_PYTHON_OUTPUT_SIZE", default_value = "1024", value_name = "KIB", value_parser = data_size)]
+    #[arg(long = "python-output-size", hide_short_help = true, default_value = "1024", value_name = "KIB", value_parser = data_size)]
     output: usize,
 
     /// Python calls inside each other, 10 to 1000.
-    #[arg(long = "python-recursion", env = "PYMCP_PYTHON_RECURSION", default_value = "500", value_name = "N", value_parser = recursion)]
+    #[arg(long = "python-recursion", hide_short_help = true, default_value = "500", value_name = "N", value_parser = recursion)]
     recursion: usize,
 
     /// Offset from UTC of the time that code sees, such as +05:30.
-    #[arg(long = "python-utc-offset", env = "PYMCP_PYTHON_UTC_OFFSET", default_value = "+00:00", value_name = "OFFSET", value_parser = utc_offset, allow_hyphen_values = true)]
+    #[arg(long = "python-utc-offset", hide_short_help = true, default_value = "+00:00", value_name = "OFFSET", value_parser = utc_offset, allow_hyphen_values = true)]
     utc_offset: i32,
 
     /// Calls of host functions in one run, 0 to 10000.
-    #[arg(long = "python-host-calls", env = "PYMCP_PYTHON_HOST_CALLS", default_value = "100", value_name = "N", value_parser = host_calls)]
+    #[arg(long = "python-host-calls", hide_short_help = true, default_value = "100", value_name = "N", value_parser = host_calls)]
     host_calls: usize,
 }
 
 /// Under what the help lists these settings.
-pub(super) const HEADING: &str = "Python";
+pub const HEADING: &str = "Python";
 
 impl PythonSettings {
-    /// What `run_python_code` needs. Starts nothing.
-    pub(super) fn set_up(&self) -> Python {
+    /// What `run_python_code` needs. Starts nothing, unless the whole sandbox is required and has to be tried.
+    ///
+    /// # Errors
+    /// When a layer of the sandbox is required and the operating system lacks it.
+    pub async fn set_up(&self) -> Result<Python> {
+        let python = self.python();
+        if self.sandbox == SandboxName::Require {
+            let found = python.pool.probe().await;
+            found.map_err(|failure| {
+                Error::other(format!(
+                    "--python-sandbox is 'require', and {}",
+                    failure.message
+                ))
+            })?;
+        }
+        Ok(python)
+    }
+
+    fn python(&self) -> Python {
         let defaults = Config::default();
         let config = Config {
             workers: self.workers.0.unwrap_or(defaults.workers),
@@ -121,11 +139,6 @@ impl PythonSettings {
             ..Python::default()
         }
     }
-
-    /// Whether the server may not start without the whole sandbox.
-    pub(super) fn requires_sandbox(&self) -> bool {
-        self.sandbox == SandboxName::Require
-    }
 }
 
 /// A number of workers, or as many as there are CPUs.
@@ -158,11 +171,11 @@ fn queue(text: &str) -> Result<usize, String> {
 }
 
 fn queue_time(text: &str) -> Result<Duration, String> {
-    bounded(text, 1, 600)
+    seconds(text, 1, 600)
 }
 
 fn time(text: &str) -> Result<Duration, String> {
-    bounded(text, 1, Limits::MAX.time.as_secs())
+    seconds(text, 1, Limits::MAX.time.as_secs())
 }
 
 fn memory(text: &str) -> Result<usize, String> {

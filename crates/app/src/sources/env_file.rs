@@ -5,16 +5,6 @@
 //! `\'`, `\\` and `\$`), both over several lines; LF or CRLF, a byte order mark. Nothing is substituted: `$HOME` is five
 //! characters. Of a name that is given twice, the later line counts.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
-use std::time::Duration;
-
-/// Bytes that a file may have.
-const MAX_BYTES: u64 = 1 << 20;
-
 /// A line that begins with a name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Variable {
@@ -42,44 +32,9 @@ impl Malformed {
     }
 }
 
-/// Reads a file, which may be a pipe, within a time.
-///
-/// # Errors
-/// What is wrong with the file, as what follows its name in a sentence. No text of it is in there.
-pub(super) fn read(path: &Path, patience: Duration) -> Result<Vec<Variable>, String> {
-    let (sender, receiver) = channel();
-    let path = path.to_owned();
-    // A pipe that nobody writes to, or a share that hangs, must not keep the program for ever.
-    let reading = thread::Builder::new().name("env-file".into());
-    reading
-        .spawn(move || sender.send(bytes(&path)))
-        .map_err(|error| format!("cannot be read: {error}"))?;
-    let bytes = match receiver.recv_timeout(patience) {
-        Ok(read) => read.map_err(|error| format!("cannot be read: {error}"))?,
-        Err(RecvTimeoutError::Timeout) => {
-            let seconds = patience.as_secs();
-            return Err(format!("did not come to its end within {seconds} seconds"));
-        }
-        Err(RecvTimeoutError::Disconnected) => return Err("cannot be read".into()),
-    };
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("has more than the {MAX_BYTES} bytes allowed"));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8 text")?;
-    Ok(parse(&text))
-}
-
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// The lines of a text that begin with a name, malformed ones included. Linear: whatever begins with a quote would have
 /// ended the search of the one before.
-fn parse(text: &str) -> Vec<Variable> {
+pub(super) fn parse(text: &str) -> Vec<Variable> {
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut line = 1;
     let mut variables = Vec::new();
@@ -195,6 +150,9 @@ fn quoted(text: &str, quote: char) -> Option<(String, usize)> {
 
 #[cfg(test)]
 mod tests {
+    #[cfg(unix)]
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -280,44 +238,6 @@ mod tests {
                 (13, "E".into(), "5".into()),
             ]
         );
-    }
-
-    #[test]
-    fn what_is_no_file_of_text_is_refused_soon() {
-        let folder = tempfile::tempdir().unwrap();
-        let short = Duration::from_secs(20);
-        let refused = |path: &Path, patience| read(path, patience).unwrap_err();
-        assert!(refused(folder.path(), short).starts_with("cannot be read"));
-        let file = folder.path().join("settings.env");
-        assert!(refused(&file, short).starts_with("cannot be read"));
-        std::fs::write(&file, b"A=\xff\xfe").unwrap();
-        assert_eq!(refused(&file, short), "is not UTF-8 text");
-        let most = usize::try_from(MAX_BYTES).unwrap();
-        std::fs::write(&file, " ".repeat(most)).unwrap();
-        assert_eq!(read(&file, short).unwrap(), []);
-        std::fs::write(&file, " ".repeat(most + 1)).unwrap();
-        assert!(refused(&file, short).contains("1048576 bytes"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_pipe_is_read_and_one_that_nobody_writes_to_is_given_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-        assert!(made.unwrap().success());
-        let refused = read(&pipe, Duration::from_millis(50)).unwrap_err();
-        assert!(refused.contains("within"), "{refused}");
-        let pipe = folder.path().join("another");
-        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-        assert!(made.unwrap().success());
-        let writes = pipe.clone();
-        let writer = thread::spawn(move || std::fs::write(writes, "A=b\n"));
-        assert_eq!(
-            super::read(&pipe, Duration::from_secs(20)).unwrap().len(),
-            1
-        );
-        writer.join().unwrap().unwrap();
     }
 
     /// The time that this thread has had: others do not count.

@@ -4,14 +4,13 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory as _;
+use pymcp_app::{Error, Program, Result, Setting};
 use pymcp_kit::component::Registry;
 
-use super::{Cli, Failure};
-
-/// Where, and whether to write.
+/// Write the tables of README.md and docs/ that are made from the code.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+#[command(hide = true)]
+pub(crate) struct Args {
     /// Write nothing; fail when a file differs from what would be written.
     #[arg(long)]
     check: bool,
@@ -20,23 +19,23 @@ pub(super) struct Args {
     root: PathBuf,
 }
 
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(crate) fn run(args: Args, program: &Program) -> Result<()> {
     let server = crate::server::build(Default::default())
-        .map_err(|error| Failure::other(error.to_string()))?;
+        .map_err(|error| Error::other(error.to_string()))?;
     for (file, name, text) in [
         ("README.md", "components", components(server.registry())),
-        ("README.md", "settings", settings(None)),
+        ("README.md", "settings", settings(program, None)),
         #[cfg(feature = "python")]
         (
             "docs/python-sandbox.md",
             "settings",
-            settings(Some(super::python::HEADING)),
+            settings(program, Some(crate::settings::python::HEADING)),
         ),
         #[cfg(feature = "search")]
         (
             "docs/web-search.md",
             "settings",
-            settings(Some(super::search::HEADING)),
+            settings(program, Some(crate::settings::search::HEADING)),
         ),
         #[cfg(feature = "search")]
         ("docs/web-search.md", "engines", engines()),
@@ -51,22 +50,22 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// Puts `text` between the markers of `name` in a file, or only compares.
-fn write(file: &Path, name: &str, text: &str, check: bool) -> Result<(), Failure> {
+fn write(file: &Path, name: &str, text: &str, check: bool) -> Result<()> {
     let path = file.display();
     let current = std::fs::read_to_string(file)
-        .map_err(|error| Failure::other(format!("{path} cannot be read: {error}.")))?;
+        .map_err(|error| Error::other(format!("{path} cannot be read: {error}.")))?;
     let updated = replace(&current, name, text).ok_or_else(|| {
-        Failure::other(format!(
+        Error::other(format!(
             "{path} has no <!-- {name} --> … <!-- /{name} --> markers."
         ))
     })?;
     match (updated == current, check) {
         (true, _) => Ok(()),
-        (false, true) => Err(Failure::other(format!(
+        (false, true) => Err(Error::other(format!(
             "{path} is out of date; run `pymcp docs` and commit what it writes."
         ))),
         (false, false) => std::fs::write(file, updated)
-            .map_err(|error| Failure::other(format!("{path} cannot be written: {error}."))),
+            .map_err(|error| Error::other(format!("{path} cannot be written: {error}."))),
     }
 }
 
@@ -142,44 +141,49 @@ fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
         .join(", ")
 }
 
-/// The settings that the help lists under `heading`.
-fn settings(heading: Option<&str>) -> String {
+/// The settings that the help lists under `heading`; those of every program if there is none.
+fn settings(program: &Program, heading: Option<&str>) -> String {
     let mut table =
         String::from("| flag | variable | default | what it is |\n| --- | --- | --- | --- |\n");
-    let command = Cli::command();
-    let listed = command
-        .get_arguments()
-        .filter(|argument| argument.get_help_heading() == heading);
-    for argument in listed {
-        let Some(flag) = argument.get_long() else {
-            continue;
-        };
-        let variable = match argument.get_env() {
-            Some(variable) => format!("`{}`", variable.to_string_lossy()),
-            None => "none".to_owned(),
-        };
-        let default: Vec<_> = argument
-            .get_default_values()
-            .iter()
-            .map(|value| value.to_string_lossy())
+    for setting in program
+        .settings()
+        .iter()
+        .filter(|setting| is_under(setting, heading))
+    {
+        let variables: Vec<_> = setting
+            .variables()
+            .map(|name| format!("`{name}`"))
             .collect();
-        let default = match default.concat() {
-            none if none.is_empty() => "none".to_owned(),
+        let default = match setting.default() {
+            "" => "none".to_owned(),
             some => format!("`{some}`"),
         };
-        let help = argument
-            .get_long_help()
-            .or(argument.get_help())
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        // Writing to a string cannot fail.
         let _ = writeln!(
             table,
-            "| `--{flag}` | {variable} | {default} | {} |",
-            cell(&help)
+            "| `--{}` | {} | {default} | {} |",
+            setting.flag(),
+            variables.join(", "),
+            cell(setting.help())
         );
     }
     table
 }
+
+fn is_under(setting: &Setting, heading: Option<&str>) -> bool {
+    match heading {
+        Some(_) => setting.heading() == heading,
+        None => !OWN.contains(&setting.heading().unwrap_or_default()),
+    }
+}
+
+/// The headings of this server's own settings.
+const OWN: &[&str] = &[
+    #[cfg(feature = "python")]
+    crate::settings::python::HEADING,
+    #[cfg(feature = "search")]
+    crate::settings::search::HEADING,
+];
 
 /// The engines of the web search.
 #[cfg(feature = "search")]
@@ -241,7 +245,8 @@ mod tests {
         ] {
             assert!(table.contains(name), "{name}");
         }
-        let table = settings(None);
+        let program = crate::app().program();
+        let table = settings(&program, None);
         assert!(!table.contains("PYMCP_PYTHON") && !table.contains("PYMCP_SEARCH"));
         for name in [
             "FASTMCP_PORT",
@@ -256,7 +261,8 @@ mod tests {
     #[cfg(feature = "search")]
     #[test]
     fn the_tables_of_the_search_name_its_settings_and_engines() {
-        let table = settings(Some(crate::cli::search::HEADING));
+        let program = crate::app().program();
+        let table = settings(&program, Some(crate::settings::search::HEADING));
         assert!(table.contains("`PYMCP_SEARCH_ENGINES` | `auto`"), "{table}");
         assert!(table.contains("`BRAVE_API_KEY` | none"), "{table}");
         let table = engines();

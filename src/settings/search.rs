@@ -5,10 +5,10 @@ use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use clap::Args;
+use pymcp_app::value::{self, host, whole};
+use pymcp_app::{Error, Result};
 use pymcp_search::{ALL, Config, InvalidConfig, InvalidProxy, Pace, Proxy, Secret};
 
-use super::Failure;
-use super::settings::{bounded, host, whole};
 use crate::tools::text_web_search::{WebSearch, setting_of};
 
 /// Which search engines are asked, where they are, and how often and for how long.
@@ -18,70 +18,68 @@ use crate::tools::text_web_search::{WebSearch, setting_of};
 #[command(next_help_heading = HEADING)]
 pub struct SearchSettings {
     /// Engines to ask: `auto` for all that are set up, or a comma-separated list of names.
-    #[arg(long = "search-engines", env = "PYMCP_SEARCH_ENGINES", default_value = "auto", value_name = "NAMES", value_parser = engines)]
+    #[arg(long = "search-engines", hide_short_help = true, default_value = "auto", value_name = "NAMES", value_parser = engines)]
     engines: Engines,
 
     /// Other addresses for engines, comma-separated, as `name=URL`: for mirrors and tests.
-    #[arg(long = "search-urls", env = "PYMCP_SEARCH_URLS", default_value = "", value_name = "NAME=URL", value_parser = urls, hide_default_value = true, hide_env_values = true)]
+    #[arg(long = "search-urls", hide_short_help = true, default_value = "", value_name = "NAME=URL", value_parser = urls, hide_default_value = true, hide_env_values = true)]
     urls: BTreeMap<String, String>,
 
     /// Address of a SearXNG instance, which is asked first; it has to have JSON among its formats.
-    #[arg(long = "searxng-url", env = "SEARXNG_URL", default_value = "", value_name = "URL", value_parser = address, hide_default_value = true, hide_env_values = true)]
+    #[arg(long = "searxng-url", hide_short_help = true, env = "SEARXNG_URL", default_value = "", value_name = "URL", value_parser = address, hide_default_value = true, hide_env_values = true)]
     searxng_url: OrNone<String>,
 
     /// Key of the Brave Search API, which is asked first. Better given by the variable: others on this
     /// machine can see flags.
-    #[arg(long = "brave-api-key", env = "BRAVE_API_KEY", default_value = "", value_name = "KEY", value_parser = key, hide_default_value = true, hide_env_values = true)]
+    #[arg(long = "brave-api-key", hide_short_help = true, env = "BRAVE_API_KEY", default_value = "", value_name = "KEY", value_parser = key, hide_default_value = true, hide_env_values = true)]
     brave_api_key: OrNone<Secret>,
 
     /// Hosts of engines, comma-separated, that may be at private addresses and may be spoken to by
     /// http: a SearXNG of one's own, say.
-    #[arg(long = "search-private-hosts", env = "PYMCP_SEARCH_PRIVATE_HOSTS", default_value = "", value_name = "HOSTS", value_parser = hosts, hide_default_value = true)]
+    #[arg(long = "search-private-hosts", hide_short_help = true, default_value = "", value_name = "HOSTS", value_parser = hosts, hide_default_value = true)]
     private_hosts: BTreeSet<String>,
 
     /// Proxy for all requests of the search: http://, https:// or socks5h://, with a user and a
     /// password or without. It resolves names, so addresses are its business then.
-    #[arg(long = "search-proxy", env = "PYMCP_SEARCH_PROXY", default_value = "", value_name = "URL", value_parser = proxy, hide_default_value = true, hide_env_values = true)]
+    #[arg(long = "search-proxy", alias = "ddgs-proxy", env = "DDGS_PROXY", hide_short_help = true, default_value = "", value_name = "URL", value_parser = proxy, hide_default_value = true, hide_env_values = true)]
     proxy: OrNone<Proxy>,
 
-    /// The original's name for the proxy; PYMCP_SEARCH_PROXY wins.
-    #[arg(long = "ddgs-proxy", env = "DDGS_PROXY", default_value = "", value_name = "URL", value_parser = proxy, hide_default_value = true, hide_env_values = true)]
-    ddgs_proxy: OrNone<Proxy>,
-
     /// Seconds that a search may take, 1 to 60.
-    #[arg(long = "search-timeout", env = "PYMCP_SEARCH_TIMEOUT", default_value = "10", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long = "search-timeout", hide_short_help = true, default_value = "10", value_name = "SECONDS", value_parser = seconds)]
     search_time: Duration,
 
     /// Seconds that an engine may take for a page, 1 to 60.
-    #[arg(long = "search-engine-timeout", env = "PYMCP_SEARCH_ENGINE_TIMEOUT", default_value = "5", value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long = "search-engine-timeout", hide_short_help = true, default_value = "5", value_name = "SECONDS", value_parser = seconds)]
     engine_time: Duration,
 
     /// Milliseconds between two requests to one engine in the long run, 0 to 60000; 0 is no limit.
-    #[arg(long = "search-interval", env = "PYMCP_SEARCH_INTERVAL", default_value = "1000", value_name = "MS", value_parser = interval)]
+    #[arg(long = "search-interval", hide_short_help = true, default_value = "1000", value_name = "MS", value_parser = interval)]
     interval: Duration,
 
     /// What requests say they come from: 1 to 200 visible ASCII characters and spaces.
-    #[arg(long = "search-user-agent", env = "PYMCP_SEARCH_USER_AGENT", default_value = concat!("pymcp/", env!("CARGO_PKG_VERSION")), value_name = "TEXT", value_parser = user_agent)]
+    #[arg(long = "search-user-agent", hide_short_help = true, default_value = concat!("pymcp/", env!("CARGO_PKG_VERSION")), value_name = "TEXT", value_parser = user_agent)]
     user_agent: String,
 }
 
 /// Under what the help lists these settings.
-pub(super) const HEADING: &str = "Web search";
+pub const HEADING: &str = "Web search";
 
 impl SearchSettings {
     /// What `text_web_search` needs. Opens no connection.
-    pub(super) fn set_up(&self) -> Result<WebSearch, Failure> {
+    ///
+    /// # Errors
+    /// When the settings do not fit together.
+    pub fn set_up(&self) -> Result<WebSearch> {
         let mut urls = self.urls.clone();
         if let Some(url) = &self.searxng_url.0 {
             urls.insert("searxng".to_owned(), url.clone());
         }
-        let proxy = self.proxy.0.as_ref().or(self.ddgs_proxy.0.as_ref());
         let config = Config {
             engines: self.engines.0.clone(),
             urls,
             brave_api_key: self.brave_api_key.0.clone(),
             private_hosts: self.private_hosts.clone(),
-            proxy: proxy.cloned(),
+            proxy: self.proxy.0.clone(),
             user_agent: self.user_agent.clone(),
             time: self.search_time,
             engine_time: self.engine_time,
@@ -91,14 +89,14 @@ impl SearchSettings {
             },
             ..Config::default()
         };
-        WebSearch::new(config).map_err(|invalid| Failure::usage(self.refusal(&invalid)))
+        WebSearch::new(config).map_err(|invalid| Error::setting(self.refusal(&invalid)))
     }
 
     /// The sentence for settings that cannot be used, or not together. No address is in it.
     fn refusal(&self, invalid: &InvalidConfig) -> String {
-        const ENGINES: &str = "PYMCP_SEARCH_ENGINES (--search-engines)";
-        const URLS: &str = "PYMCP_SEARCH_URLS (--search-urls)";
-        const SEARXNG: &str = "SEARXNG_URL (--searxng-url)";
+        const ENGINES: &str = "--search-engines";
+        const URLS: &str = "--search-urls";
+        const SEARXNG: &str = "--searxng-url";
         match invalid {
             InvalidConfig::Url => {
                 const WHAT: &str = "an http or https address without user, query and fragment";
@@ -120,7 +118,7 @@ impl SearchSettings {
                 )
             }
             InvalidConfig::Private { host } => format!(
-                "PYMCP_SEARCH_PRIVATE_HOSTS (--search-private-hosts) must name {host}, because it is spoken to by http \
+                "--search-private-hosts must name {host}, because it is spoken to by http \
                  or is at a private address; or use https and a public one."
             ),
             InvalidConfig::NoEngine => format!("{ENGINES} must name an engine."),
@@ -164,7 +162,7 @@ fn entries(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn engines(text: &str) -> Result<Engines, String> {
-    if text.trim() == "auto" {
+    if text.trim().eq_ignore_ascii_case("auto") {
         return Ok(Engines(None));
     }
     let chosen: BTreeSet<_> = entries(text).map(str::to_owned).collect();
@@ -218,7 +216,7 @@ fn proxy(text: &str) -> Result<OrNone<Proxy>, InvalidProxy> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    bounded(text, 1, 60)
+    value::seconds(text, 1, 60)
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -272,10 +270,15 @@ mod tests {
     #[test]
     fn a_sentence_names_the_address_that_is_none() {
         use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            search: SearchSettings,
+        }
         let sentence = |arguments: &[&str]| {
             let arguments = ["pymcp"].iter().chain(arguments);
-            let settings = crate::cli::Cli::try_parse_from(arguments).unwrap().settings;
-            settings.search.refusal(&InvalidConfig::Url)
+            let program = Program::try_parse_from(arguments).unwrap();
+            program.search.refusal(&InvalidConfig::Url)
         };
         let name = ALL.first().map_or("", |kind| kind.name);
         let urls = format!("--search-urls={name}=hunter2");
@@ -286,7 +289,7 @@ mod tests {
             (&[searxng, &urls], [true, true]),
         ] {
             let sentence = sentence(arguments);
-            let names = ["SEARXNG_URL", "PYMCP_SEARCH_URLS"].map(|name| sentence.contains(name));
+            let names = ["--searxng-url", "--search-urls"].map(|name| sentence.contains(name));
             assert_eq!(names, named, "{sentence}");
             assert!(!sentence.contains("hunter2"), "{sentence}");
         }

@@ -1,4 +1,4 @@
-//! Where `pymcp serve` listens: on every address of its host.
+//! Where a server listens: on every address of its host.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use pymcp_kit::transport::http;
 use tokio::net::TcpListener;
 
-use super::Failure;
+use crate::{Error, Result};
 
 /// Times that another free port is tried, because the one that the first address got is taken at
 /// another.
@@ -14,7 +14,7 @@ const PORT_TRIES: usize = 16;
 
 /// The addresses of a host, IPv4 first. `localhost` stands for both loopback addresses, whatever the
 /// machine's own table of names says (RFC 6761 §6.3): its clients try one or the other first.
-pub(super) async fn addresses(host: &str) -> Result<Vec<IpAddr>, Failure> {
+pub(crate) async fn addresses(host: &str) -> Result<Vec<IpAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![address]);
     }
@@ -32,8 +32,8 @@ pub(super) async fn addresses(host: &str) -> Result<Vec<IpAddr>, Failure> {
     found.dedup();
     match found.is_empty() {
         false => Ok(found),
-        true => Err(Failure::usage(format!(
-            "FASTMCP_HOST (--host) is '{host}', but must be a name that resolves on this machine."
+        true => Err(Error::setting(format!(
+            "--host is '{host}', which does not resolve to an address on this machine."
         ))),
     }
 }
@@ -43,11 +43,7 @@ pub(super) async fn addresses(host: &str) -> Result<Vec<IpAddr>, Failure> {
 /// An address that the machine does not have (one without IPv6, say) is passed over as long as there
 /// is another. One whose port somebody else has is a failure: a client that tries that address
 /// first would reach another program. With port 0 another free port is tried instead.
-pub(super) fn listen(
-    host: &str,
-    addresses: &[IpAddr],
-    port: u16,
-) -> Result<Vec<TcpListener>, Failure> {
+pub(crate) fn listen(host: &str, addresses: &[IpAddr], port: u16) -> Result<Vec<TcpListener>> {
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
@@ -58,11 +54,11 @@ pub(super) fn listen(
                 let part = match addresses.len() {
                     1 => String::new(),
                     _ => format!(
-                        "; '{host}' is {}: choose another port, or one of these with FASTMCP_HOST (--host)",
+                        "; '{host}' is {}: choose another --port, or one of these addresses as --host",
                         listed(addresses)
                     ),
                 };
-                return Err(Failure::other(format!(
+                return Err(Error::other(format!(
                     "Cannot listen on {address}: {error}{part}."
                 )));
             }

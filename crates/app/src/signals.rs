@@ -1,6 +1,6 @@
 //! Signals: the first asks the program to end, a second one ends it.
 
-use super::Failure;
+use crate::{Error, Result};
 
 /// SIGINT, SIGTERM and SIGHUP, from the moment of the call on.
 ///
@@ -10,22 +10,21 @@ use super::Failure;
 /// was started with it ignored, as `nohup` does (Linux only: elsewhere nothing tells without unsafe
 /// code).
 #[cfg(unix)]
-pub(super) fn signals() -> Result<Signals, Failure> {
-    Signals::listen()
-        .map_err(|error| Failure::other(format!("Cannot listen for signals: {error}.")))
+pub(crate) fn signals() -> Result<Signals> {
+    Signals::listen().map_err(|error| Error::other(format!("Cannot listen for signals: {error}.")))
 }
 
 /// From now on, a write to a file that may not grow any more (`ulimit -f`) fails instead of ending the process: stderr
 /// may be such a file.
 #[cfg(unix)]
-pub(super) fn outlive_full_files() {
+pub(crate) fn outlive_full_files() {
     // A signal that has a handler ends nothing; nobody looks at the flag. Without a handler all is as it was.
     let flag = std::sync::Arc::<std::sync::atomic::AtomicBool>::default();
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag);
 }
 
 #[cfg(unix)]
-pub(super) struct Signals {
+pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hangup: Option<tokio::signal::unix::Signal>,
@@ -59,7 +58,7 @@ impl Signals {
     }
 
     /// Waits for the first of them.
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -88,16 +87,16 @@ fn hangup_is_ignored() -> bool {
 }
 
 #[cfg(not(unix))]
-pub(super) fn signals() -> Result<Signals, Failure> {
+pub(crate) fn signals() -> Result<Signals> {
     Ok(Signals)
 }
 
 #[cfg(not(unix))]
-pub(super) struct Signals;
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(super) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
@@ -155,7 +154,7 @@ mod tests {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args([
                 "--exact",
-                "cli::signals::tests::busy_process",
+                "signals::tests::busy_process",
                 "--ignored",
                 "--nocapture",
             ]);

@@ -9,7 +9,7 @@ const MAX_BYTES: u64 = 64 << 10;
 
 /// Keys by name, the signing one first; none for one that is made up.
 #[derive(Clone, Default)]
-pub struct StateKeys(Vec<(String, Vec<u8>)>);
+pub(crate) struct StateKeys(Vec<(String, Vec<u8>)>);
 
 impl std::fmt::Debug for StateKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -19,14 +19,14 @@ impl std::fmt::Debug for StateKeys {
 
 impl StateKeys {
     /// The ring of the keys in the file, if there is a file.
-    pub(super) fn ring(&self) -> Option<KeyRing> {
+    pub(crate) fn ring(&self) -> Option<KeyRing> {
         // What could be wrong with them was found when they were read.
         KeyRing::new(self.0.clone()).ok()
     }
 }
 
 /// Reads the file at `path`; its text is in no error.
-pub(super) fn read(path: &str) -> Result<StateKeys, String> {
+pub(crate) fn read(path: &str) -> Result<StateKeys, String> {
     if path.is_empty() {
         return Ok(StateKeys::default());
     }

@@ -1,0 +1,88 @@
+//! Values of settings, from text: functions for clap's `value_parser` whose errors say what is allowed.
+//!
+//! An error is what follows `but must be` in a sentence, as in `--port is 'x', but must be a whole number from 0 to
+//! 65535.`
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use pymcp_kit::transport::http::{Hosts, Origins};
+
+/// A name of a host or an IP address, at most 253 characters.
+///
+/// # Errors
+/// What is allowed.
+pub fn host(text: &str) -> Result<String, String> {
+    let plain = text.trim();
+    let name = !plain.is_empty()
+        && plain.len() <= 253
+        && plain
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    match name || plain.parse::<IpAddr>().is_ok() {
+        true => Ok(plain.to_owned()),
+        false => Err("a host name or an IP address".into()),
+    }
+}
+
+/// Whole seconds from `least` to `most`.
+///
+/// # Errors
+/// What is allowed.
+pub fn seconds(text: &str, least: u64, most: u64) -> Result<Duration, String> {
+    whole(text, least, most, "seconds ").map(Duration::from_secs)
+}
+
+/// A whole number of `what` (`"seconds "`, with its space, or nothing) from `least` to `most`.
+///
+/// # Errors
+/// What is allowed.
+pub fn whole(text: &str, least: u64, most: u64, what: &str) -> Result<u64, String> {
+    match text.trim().parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => {
+            let of = if what.is_empty() { "" } else { "of " };
+            Err(format!("a whole number {of}{what}from {least} to {most}"))
+        }
+    }
+}
+
+/// true or false; also 1, yes and on, 0, no and off, in any case.
+///
+/// # Errors
+/// What is allowed.
+pub fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("true or false".into()),
+    }
+}
+
+pub(super) fn hosts(text: &str) -> Result<Hosts, String> {
+    Hosts::parse(text).map_err(|bad| {
+        format!("a comma-separated list of host names, with or without ports, and patterns such as *.example.com: {bad}")
+    })
+}
+
+pub(super) fn origins(text: &str) -> Result<Origins, String> {
+    Origins::parse(text).map_err(|bad| {
+        format!(
+            "a comma-separated list of loopback, * and origins such as https://app.example: {bad}"
+        )
+    })
+}
+
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    text.trim()
+        .parse()
+        .map_err(|_| "a whole number from 0 to 65535".into())
+}
+
+pub(super) fn ttl(text: &str) -> Result<Duration, String> {
+    seconds(text, 0, 86_400)
+}
+
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    seconds(text, 1, 3600)
+}

@@ -1,0 +1,3 @@
+//! The verbs of every program, one a file.
+
+pub(crate) mod serve;
