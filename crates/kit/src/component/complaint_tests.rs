@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -234,4 +235,37 @@ fn what_is_listed_and_complained_of_is_bounded() {
     let schema = json!({ "properties": many });
     let told = of(schema.as_object().unwrap(), &Value::Object(values)).unwrap();
     assert_eq!(told.matches(';').count(), MAX_COMPLAINTS - 1);
+}
+
+/// Any JSON, with a secret in every text.
+fn secret() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        Just(json!("s3cret")),
+    ];
+    let name = prop::sample::select(vec![
+        "kind", "radius", "width", "inner", "t", "c", "Wait", "Jump", "left", "flag", "x",
+    ]);
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        let tag = prop::sample::select(vec!["circle", "box", "Metre", "s3cret"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 0..4)
+                .prop_map(|members| members.into_iter().collect()),
+            tag.prop_map(|tag| json!({ "kind": tag, "t": tag })),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_complaint_repeats_a_value(name in prop::sample::select(vec![
+        "shape", "shapes", "unit", "step", "either", "colour", "nested", "list", "word",
+    ]), value in secret()) {
+        let told = complaint(json!({ name: value }));
+        prop_assert!(!told.contains("s3cret"), "{}", told);
+        prop_assert!(told.len() < 2000);
+    }
 }

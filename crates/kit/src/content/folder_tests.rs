@@ -38,7 +38,10 @@ async fn why(folder: &Folder, path: &str) -> String {
 
 #[tokio::test]
 async fn files_below_it_are_what_they_are() {
-    let Stage { folder, .. } = stage();
+    let Stage {
+        folder,
+        root: _root,
+    } = stage();
     let image = folder.image("a.png").await.unwrap();
     assert_eq!((image.mime_type(), image.bytes()), ("image/png", PNG));
     let sound = folder.audio("sub/beep.wav").await.unwrap();
