@@ -1,7 +1,9 @@
 //! Tools, resources and prompts: plain async functions with what a client needs to know of them.
 //!
 //! Each kind has one file. To add a kind of result, see `result.rs`; what a component may do to the
-//! world is declared in `effects.rs`. Schemas come from types (`schema.rs`) and are compiled once.
+//! world is declared in `effects.rs`. Schemas come from types (`schema.rs`) and are compiled once;
+//! what clients cannot take of a definition is found in `checks.rs`, and `complaint.rs` has the words
+//! for arguments that do not fit.
 
 mod arguments;
 mod checks;
@@ -193,13 +195,13 @@ macro_rules! common_builders {
             self
         }
 
-        /// Its definition may break this rule: see [`Check`]($crate::component::Check).
+        /// Its definition may break this rule: see [`Check`](crate::Check).
         pub fn allow(mut self, check: $crate::component::Check) -> Self {
             self.settings.allowed.push(check);
             self
         }
 
-        /// Says that it asks the user for a `T` (`ctx.elicit::<T>(…)`, [`Form`]($crate::ask::Form)),
+        /// Says that it asks the user for a `T` (`ctx.elicit::<T>(…)`, [`Form`](crate::Form)),
         /// so that the server is not built when a `T` makes no form. Otherwise the first question
         /// for one fails.
         pub fn asks<T: schemars::JsonSchema + 'static>(mut self) -> Self {

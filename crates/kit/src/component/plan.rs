@@ -34,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) null: bool,
     /// Whether some schema of it says nothing of the type.
     anything: bool,
+    /// Whether the text of no characters is a value here.
+    pub(crate) empty_text: bool,
     pub(crate) members: HashMap<String, Member>,
     /// Of members that have no name in the schema.
     pub(crate) others: Option<usize>,
@@ -60,13 +62,8 @@ impl Node {
     /// Whether there is a text that is read as a value here: a text as it is, what numbers and
     /// booleans are written like, and JSON for objects and lists.
     pub(crate) fn takes_text(&self) -> bool {
-        let scalar = self.integer || self.number || self.boolean;
-        scalar || self.object || self.array || self.takes_any_text()
-    }
-
-    /// Whether a text may stand here, as far as the type says.
-    pub(crate) fn takes_any_text(&self) -> bool {
-        self.string || self.anything
+        let scalar = self.string || self.integer || self.number || self.boolean;
+        scalar || self.object || self.array || self.anything
     }
 }
 
@@ -318,6 +315,14 @@ impl Node {
                 values.for_each(|value| self.allow_value(value));
             }
         }
+        let empty = |value: &Value| value == "";
+        let excluded = schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .is_some_and(|values| !values.iter().any(empty))
+            || schema.get("const").is_some_and(|value| !empty(value))
+            || schema.get("minLength").and_then(Value::as_u64) > Some(0);
+        self.empty_text |= (self.string || self.anything) && !excluded;
     }
 
     fn allow_value(&mut self, value: &Value) {

@@ -162,7 +162,7 @@ impl Prompt {
             Value::String(text) if text.is_empty() => compiled
                 .plan
                 .member(name)
-                .is_none_or(|node| node.takes_any_text()),
+                .is_none_or(|node| node.empty_text),
             _ => true,
         });
         for (name, value) in &arguments.values {

@@ -56,6 +56,26 @@ struct Letter {
     topics: Option<Vec<String>>,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+enum Tone {
+    /// As to a stranger.
+    Formal,
+    Plain,
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Toned {
+    /// How it sounds.
+    tone: Option<Tone>,
+    /// How it ends.
+    #[schemars(length(min = 2))]
+    end: Option<String>,
+}
+
+async fn toned(_: Ctx, args: Toned) -> Result<String> {
+    Ok(format!("{:?} {:?}", args.tone, args.end))
+}
+
 async fn letter(_: Ctx, args: Letter) -> Result<String> {
     let Letter {
         name,
@@ -85,6 +105,7 @@ fn server() -> Server {
         .tool(Tool::new("order", order).description("Orders."))
         .tool(Tool::new("nested", nested).description("Asks."))
         .prompt(Prompt::new("letter", letter).description("Writes."))
+        .prompt(Prompt::new("toned", toned).description("Sounds."))
         .build()
         .unwrap()
 }
@@ -213,6 +234,11 @@ async fn prompts_read_texts_as_tools_and_templates_do() {
                 result["messages"][0]["content"]["text"], expected,
                 "{params}"
             );
+        }
+        for (given, expected) in [("", "None None"), ("Plain", "Some(Plain) Some(\"Plain\")")] {
+            let params = json!({ "name": "toned", "arguments": { "tone": given, "end": given } });
+            let result = client.result("prompts/get", params).await;
+            assert_eq!(result["messages"][0]["content"]["text"], expected);
         }
         for (arguments, complaint) in [
             (json!({ "name": 5 }), "'name' must be of type string"),

@@ -4,8 +4,8 @@ use std::fs;
 
 use pymcp_kit::model::{PromptMessage, Role};
 use pymcp_kit::{
-    Audio, Ctx, File, Folder, Image, NoArgs, Prompt, Resource, ResourceTemplate, Result, Server,
-    Tool, ToolResult,
+    Audio, Ctx, File, Folder, Image, NoArgs, Prompt, Resource, ResourceTemplate, Server, Tool,
+    ToolResult,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
