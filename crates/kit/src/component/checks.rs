@@ -25,7 +25,7 @@ const MAX_NAMES: usize = 57;
 const MAX_DESCRIPTION: usize = 2000;
 
 /// Keywords that model providers refuse at the top of a schema.
-const COMBINATORS: [&str; 5] = ["anyOf", "oneOf", "allOf", "not", "enum"];
+const COMBINATORS: [&str; 6] = ["anyOf", "oneOf", "allOf", "not", "if", "enum"];
 
 /// The formats that strict converters know (OpenAI's structured outputs).
 const FORMATS: [&str; 9] = [
@@ -65,7 +65,7 @@ pub enum Check {
     /// The name of a tool or prompt and the server's have at most 57 characters together, so that
     /// `mcp__server__tool` has at most 64.
     NameLength,
-    /// A tool's schemas have no `anyOf`, `oneOf`, `allOf`, `not` or `enum` at their top.
+    /// A tool's schemas have no `anyOf`, `oneOf`, `allOf`, `not`, `if` or `enum` at their top.
     TopLevelCombinators,
     /// A tool's schemas have no `$ref`; those made from types have one only where a type is recursive.
     References,

@@ -21,6 +21,9 @@ const MAX_NAME: usize = 64;
 /// How deep alternatives in alternatives are followed.
 const MAX_DEPTH: usize = 8;
 
+/// Errors that are looked into: of a long list there is one for each item and each alternative.
+const MAX_ERRORS: usize = 64;
+
 /// What a value was checked against.
 #[derive(Clone, Copy)]
 pub(super) struct Subject<'s> {
@@ -38,28 +41,41 @@ pub(super) fn sentence<'e>(
     let mut words = Words {
         subject,
         said: Vec::new(),
+        left: MAX_ERRORS,
     };
     for error in errors.take(MAX_COMPLAINTS) {
         words.explain(&error, 0);
     }
-    words.said.truncate(MAX_COMPLAINTS);
     words.said.join("; ")
 }
 
 struct Words<'s> {
     subject: Subject<'s>,
     said: Vec<String>,
+    /// Errors that may still be looked into.
+    left: usize,
 }
 
 impl<'s> Words<'s> {
     fn say(&mut self, complaint: String) {
-        if !self.said.contains(&complaint) {
+        if self.said.len() < MAX_COMPLAINTS && !self.said.contains(&complaint) {
             self.said.push(complaint);
+        }
+    }
+
+    /// Those of one alternative.
+    fn explain_all(&mut self, errors: &[ValidationError<'static>], depth: usize) {
+        for error in errors.iter().take(MAX_COMPLAINTS) {
+            self.explain(error, depth);
         }
     }
 
     fn explain(&mut self, error: &ValidationError<'_>, depth: usize) {
         use ValidationErrorKind as Kind;
+        if self.said.len() == MAX_COMPLAINTS || self.left == 0 {
+            return;
+        }
+        self.left -= 1;
         match error.kind() {
             Kind::OneOfNotValid { context } | Kind::AnyOf { context } if depth < MAX_DEPTH => {
                 self.choose(error, context, depth + 1);
@@ -193,14 +209,15 @@ impl<'s> Words<'s> {
                     false => format!("{place} must be of type {}", kinds.join(" or ")),
                 });
             }
-            [only] => only.iter().for_each(|error| self.explain(error, depth)),
+            [only] => self.explain_all(only, depth),
             [nearest, ..] => {
                 let mut inner = Words {
                     subject: self.subject,
                     said: Vec::new(),
+                    left: self.left,
                 };
-                nearest.iter().for_each(|error| inner.explain(error, depth));
-                inner.said.truncate(MAX_COMPLAINTS);
+                inner.explain_all(nearest, depth);
+                self.left = inner.left;
                 self.say(format!(
                     "{place} fits none of its {} alternatives, of the nearest one because {}",
                     context.len(),
@@ -243,9 +260,7 @@ impl<'s> Words<'s> {
             return self.say(format!("'{name}' is required, one of {values}"));
         };
         match tagged.values.iter().position(|value| *value == chosen) {
-            Some(at) => context[at]
-                .iter()
-                .for_each(|error| self.explain(error, depth)),
+            Some(at) => self.explain_all(&context[at], depth),
             None => self.say(format!("'{name}' must be one of {values}")),
         }
     }
@@ -264,9 +279,7 @@ impl<'s> Words<'s> {
             .and_then(|all| all.iter().next())
             && let Some((at, _)) = named.members.iter().find(|(_, known)| *known == name)
         {
-            return context[*at]
-                .iter()
-                .for_each(|error| self.explain(error, depth));
+            return self.explain_all(&context[*at], depth);
         }
         let names = named.members.iter().map(|(_, name)| format!("'{name}'"));
         let object = match named.members.len() {
