@@ -218,10 +218,13 @@ impl<'s> Words<'s> {
                 };
                 inner.explain_all(nearest, depth);
                 self.left = inner.left;
+                let why = match inner.said.is_empty() {
+                    true => String::new(),
+                    false => format!(", of the nearest one because {}", inner.said.join(" and ")),
+                };
+                let alternatives = context.len();
                 self.say(format!(
-                    "{place} fits none of its {} alternatives, of the nearest one because {}",
-                    context.len(),
-                    inner.said.join(" and ")
+                    "{place} fits none of its {alternatives} alternatives{why}"
                 ));
             }
         }
