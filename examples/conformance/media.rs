@@ -1,8 +1,6 @@
 //! A picture and a sound.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use pymcp_kit::model::ContentBlock;
+use pymcp_kit::{Audio, Image};
 
 /// A PNG.
 pub(crate) const PICTURE: &[u8] = include_bytes!("../../src/resources/assets/logo.png");
@@ -10,10 +8,10 @@ pub(crate) const PICTURE: &[u8] = include_bytes!("../../src/resources/assets/log
 /// A WAV: a quarter of a millisecond of silence, 8 bits at 8 kHz.
 const SOUND: &[u8] = b"RIFF\x26\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x02\0\0\0\x80\x80";
 
-pub(crate) fn picture() -> ContentBlock {
-    ContentBlock::image(STANDARD.encode(PICTURE), "image/png")
+pub(crate) fn picture() -> Image {
+    Image::png(PICTURE)
 }
 
-pub(crate) fn sound() -> ContentBlock {
-    ContentBlock::audio(STANDARD.encode(SOUND), "audio/wav")
+pub(crate) fn sound() -> Audio {
+    Audio::wav(SOUND)
 }

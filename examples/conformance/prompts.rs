@@ -73,7 +73,7 @@ async fn with_resource(_: Ctx, args: Embedding) -> Result<Vec<PromptMessage>> {
 
 async fn with_image(_: Ctx, _: NoArgs) -> Result<Vec<PromptMessage>> {
     Ok(vec![
-        PromptMessage::new(Role::User, media::picture()),
+        PromptMessage::new(Role::User, media::picture().into()),
         PromptMessage::new_text(Role::User, "Please analyze the image above."),
     ])
 }

@@ -1,8 +1,8 @@
 //! Tools that ask, for the revision in which an unanswered question is the result (2026-07-28).
 
 use pymcp_kit::{
-    Ctx, Elicited, Error, Form, NoArgs, Question as _, Result, Roots, Sample, ServerBuilder, Tool,
-    ToolResult,
+    Check, Ctx, Elicited, Error, Form, NoArgs, Question as _, Result, Roots, Sample, ServerBuilder,
+    Tool, ToolResult,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,14 +27,16 @@ pub(crate) fn add(server: ServerBuilder) -> ServerBuilder {
         )
         .tool(
             Tool::new("test_input_required_result_tampered_state", confirmation)
-                .description("Asks the user to confirm, and refuses a state that is not its own."),
+                .description("Asks the user to confirm, and refuses a state that is not its own.")
+                .allow(Check::NameLength),
         )
         .tool(
             Tool::new(
                 "test_input_required_result_multiple_inputs",
                 multiple_inputs,
             )
-            .description("Asks the user, the model and the client at once."),
+            .description("Asks the user, the model and the client at once.")
+            .allow(Check::NameLength),
         )
         .tool(
             Tool::new("test_input_required_result_multi_round", multi_round)

@@ -1,7 +1,7 @@
 //! Tools that are there for their input schemas.
 
 use pymcp_kit::model::JsonObject;
-use pymcp_kit::{Ctx, Result, ServerBuilder, Tool, ToolResult};
+use pymcp_kit::{Check, Ctx, Result, ServerBuilder, Tool, ToolResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,7 +10,9 @@ pub(crate) fn add(server: ServerBuilder) -> ServerBuilder {
     server
         .tool(
             Tool::raw("json_schema_2020_12_tool", vocabulary(), contact)
-                .description("Tool with JSON Schema 2020-12 features"),
+                .description("Tool with JSON Schema 2020-12 features")
+                .allow(Check::TopLevelCombinators)
+                .allow(Check::References),
         )
         .tool(
             Tool::new("test_custom_header", custom_header)

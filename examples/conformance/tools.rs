@@ -1,7 +1,7 @@
 //! Tools that answer with every kind of content.
 
 use pymcp_kit::model::{ContentBlock, ResourceContents};
-use pymcp_kit::{Ctx, Error, NoArgs, Result, ServerBuilder, Tool, ToolResult};
+use pymcp_kit::{Audio, Ctx, Error, Image, NoArgs, Result, ServerBuilder, Tool, ToolResult};
 
 use crate::media;
 
@@ -24,12 +24,12 @@ async fn simple_text(_: Ctx, _: NoArgs) -> Result<ToolResult> {
     ))
 }
 
-async fn image(_: Ctx, _: NoArgs) -> Result<ToolResult> {
-    Ok(ToolResult::content([media::picture()]))
+async fn image(_: Ctx, _: NoArgs) -> Result<Image> {
+    Ok(media::picture())
 }
 
-async fn audio(_: Ctx, _: NoArgs) -> Result<ToolResult> {
-    Ok(ToolResult::content([media::sound()]))
+async fn audio(_: Ctx, _: NoArgs) -> Result<Audio> {
+    Ok(media::sound())
 }
 
 async fn resource(_: Ctx, _: NoArgs) -> Result<ToolResult> {
@@ -43,11 +43,9 @@ async fn mixed(_: Ctx, _: NoArgs) -> Result<ToolResult> {
     let json = r#"{"test":"data","value":123}"#;
     let resource = ResourceContents::text(json, "test://mixed-content-resource")
         .with_mime_type("application/json");
-    Ok(ToolResult::content([
-        ContentBlock::text("Multiple content types test:"),
-        media::picture(),
-        ContentBlock::resource(resource),
-    ]))
+    Ok(ToolResult::text("Multiple content types test:")
+        .and(media::picture())
+        .and(ContentBlock::resource(resource)))
 }
 
 async fn error(_: Ctx, _: NoArgs) -> Result<ToolResult> {

@@ -28,6 +28,7 @@ pub fn tool() -> Tool {
         .idempotent(false)
         .open_world(false)
         .effects([Effect::AsksUser, Effect::Random])
+        .asks::<f64>()
 }
 
 async fn vonmises_random(ctx: Ctx, args: Args) -> Result<f64> {

@@ -8,6 +8,7 @@
 //! | [`wire`] | bytes ⇄ messages, knows nothing of MCP |
 //! | [`core`] | one message in, its answers out; eras, methods, connections |
 //! | [`component`] | tools, resources, prompts; schemas; the registry |
+//! | [`content`] | images, audio and files, from bytes or from a folder |
 //! | [`Ctx`] | what a handler can do: log, progress, cancellation |
 //! | [`ask`] | asking the user or the model |
 //! | [`middleware`] | the steps around every handler, and their order |
@@ -38,12 +39,14 @@
 pub mod ask;
 mod canonical;
 pub mod component;
+pub mod content;
 mod context;
 pub mod core;
 mod descriptor;
 mod error;
 mod keys;
 pub mod limits;
+mod media_type;
 pub mod middleware;
 mod principal;
 pub mod session;
@@ -57,9 +60,10 @@ pub mod wire;
 
 pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
 pub use component::{
-    CacheHint, Completion, Components, Effect, Integer, Kind, NoArgs, Prompt, Resource,
+    CacheHint, Check, Completion, Components, Effect, Integer, Kind, NoArgs, Prompt, Resource,
     ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
 };
+pub use content::{Audio, File, Folder, Image};
 pub use context::{Ctx, Level};
 pub use core::{BuildError, CallLimits, Server, ServerBuilder, SessionKey};
 pub use error::{Error, Result};

@@ -1,9 +1,7 @@
 //! Shows: annotations, which say who a part of a result is for and how much it matters, and an image.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use pymcp_kit::model::{Annotations, ContentBlock, ImageContent, Role, TextContent};
-use pymcp_kit::{Ctx, Result, Tool, ToolResult};
+use pymcp_kit::model::{Annotations, ContentBlock, Role, TextContent};
+use pymcp_kit::{Ctx, Image, Result, Tool, ToolResult};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -62,9 +60,9 @@ async fn report(_: Ctx, args: Args) -> Result<ToolResult> {
         let annotations = Annotations::default()
             .with_priority(0.5)
             .with_audience(vec![Role::User]);
-        ImageContent::new(STANDARD.encode(PICTURE), "image/png").with_annotations(annotations)
+        Image::png(PICTURE).annotations(annotations)
     });
     let mut content = vec![ContentBlock::Text(text)];
-    content.extend(picture.map(ContentBlock::Image));
+    content.extend(picture.map(ContentBlock::from));
     Ok(ToolResult::content(content))
 }

@@ -2,10 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use pymcp_kit::model::ContentBlock;
-use pymcp_kit::{Ctx, Result, Tool, ToolResult};
+use pymcp_kit::{Audio, Ctx, Result, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,15 +45,14 @@ pub(crate) fn tool() -> Tool {
         .cached()
 }
 
-async fn tone(_: Ctx, args: Args) -> Result<ToolResult> {
+async fn tone(_: Ctx, args: Args) -> Result<Audio> {
     let sample = |n: u32| {
         let angle = TAU * f64::from(args.hertz) * f64::from(n) / f64::from(RATE);
         // Half as loud as can be.
         (angle.sin() * f64::from(i16::MAX) / 2.0) as i16
     };
     let samples = (0..RATE * args.milliseconds / 1000).map(sample);
-    let wav = STANDARD.encode(wav(samples.collect()));
-    Ok(ToolResult::content([ContentBlock::audio(wav, "audio/wav")]))
+    Ok(Audio::wav(wav(samples.collect())))
 }
 
 /// One channel of 16 bits, uncompressed.

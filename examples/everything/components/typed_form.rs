@@ -50,6 +50,7 @@ pub(crate) fn tool() -> Tool {
         .idempotent(false)
         .open_world(false)
         .effects([Effect::AsksUser])
+        .asks::<Trip>()
 }
 
 async fn plan_trip(ctx: Ctx, _: NoArgs) -> Result<String> {

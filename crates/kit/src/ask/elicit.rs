@@ -1,15 +1,15 @@
 //! Asking the user (elicitation, form mode).
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use rmcp::model::{ElicitResult, ElicitationAction, ElicitationSchema, JsonObject};
+use rmcp::model::{ElicitResult, ElicitationAction, JsonObject};
 use schemars::JsonSchema;
-use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::component::Arguments;
-use crate::component::schema::{self, Compiled};
+use crate::component::form::{self, FormSchema, Made};
 use crate::context::Ctx;
 use crate::core::PeerInfo;
 use crate::error::{Error, Result};
@@ -28,8 +28,11 @@ pub enum Elicited<T> {
     Cancelled,
 }
 
-/// Asks the user to fill in a form: a `T` is a number, string or boolean, or a flat struct of such
-/// members and lists of choices.
+/// Asks the user to fill in a form: a `T` is a number, string, boolean or enum without data, or a
+/// flat struct of such members and lists of such enums.
+///
+/// A `T` that is something else cannot be asked for. Say `.asks::<T>()` at the component, and the
+/// server is not built then; otherwise every question for a `T` fails, whatever the client can do.
 ///
 /// The answer is read leniently (`"2.5"` is a number) and checked against the bounds that `T`
 /// declares. Never ask for passwords or keys this way: the client sees them; [`Url`](super::Url) is
@@ -37,19 +40,16 @@ pub enum Elicited<T> {
 #[derive(Debug, Clone)]
 pub struct Form<T> {
     message: String,
-    schema: JsonObject,
-    wrapped: bool,
+    schema: Made,
     answer: PhantomData<fn() -> T>,
 }
 
-impl<T: JsonSchema> Form<T> {
+impl<T: JsonSchema + 'static> Form<T> {
     /// A form that explains itself with `message`.
     pub fn new(message: impl Into<String>) -> Self {
-        let (schema, wrapped) = schema::form::<T>();
         Self {
             message: message.into(),
-            schema,
-            wrapped,
+            schema: form::of::<T>(),
             answer: PhantomData,
         }
     }
@@ -61,8 +61,9 @@ impl Form<JsonObject> {
     pub fn schema(message: impl Into<String>, schema: JsonObject) -> Self {
         Self {
             message: message.into(),
-            schema,
-            wrapped: false,
+            schema: FormSchema::new(schema, false)
+                .map(Arc::new)
+                .map_err(|why| format!("a user cannot be asked for this form: {why}").into()),
             answer: PhantomData,
         }
     }
@@ -73,26 +74,25 @@ impl<T: DeserializeOwned + Send> Question for Form<T> {
     type Answer = Elicited<T>;
 
     fn asked(&self, client: &PeerInfo) -> Result<Asked> {
+        // First of all, so that the author hears of it in front of any client.
+        let form = self.schema.as_ref().map_err(Error::internal)?;
         if !client.capabilities.forms {
             return Err(Error::missing_capability(
                 "The client does not support elicitation, so its user cannot be asked.",
                 json!({ "elicitation": { "form": {} } }),
             ));
         }
-        let schema = Value::Object(self.schema.clone());
-        ElicitationSchema::deserialize(&schema).map_err(|error| {
-            Error::internal(format!("a user cannot be asked for this type: {error}"))
-        })?;
         Ok(Asked {
             method: "elicitation/create",
-            params: json!({ "mode": "form", "message": self.message, "requestedSchema": schema }),
+            params: json!({ "mode": "form", "message": self.message, "requestedSchema": form.schema }),
         })
     }
 
     fn read(self, reply: ElicitResult) -> Result<Elicited<T>> {
         match reply.action {
             ElicitationAction::Accept => {
-                read(self.schema, self.wrapped, reply.content).map(Elicited::Accepted)
+                let form = self.schema.map_err(Error::internal)?;
+                read(&form, reply.content).map(Elicited::Accepted)
             }
             ElicitationAction::Decline => Ok(Elicited::Declined),
             _ => Ok(Elicited::Cancelled),
@@ -105,7 +105,7 @@ impl Ctx {
     ///
     /// # Errors
     /// As [`Ctx::ask`].
-    pub async fn elicit<T: JsonSchema + DeserializeOwned + Send>(
+    pub async fn elicit<T: JsonSchema + DeserializeOwned + Send + 'static>(
         &self,
         message: impl Into<String>,
     ) -> Result<Elicited<T>> {
@@ -113,19 +113,13 @@ impl Ctx {
     }
 }
 
-fn read<T: DeserializeOwned>(
-    schema: JsonObject,
-    wrapped: bool,
-    content: Option<Value>,
-) -> Result<T> {
+fn read<T: DeserializeOwned>(form: &FormSchema, content: Option<Value>) -> Result<T> {
     let Some(Value::Object(values)) = content else {
         return Err(Error::user(
             "The answer to the question is no form content.",
         ));
     };
-    let mut compiled = Compiled::form(&schema).map_err(Error::internal)?;
-    // Forms do not say that they are closed, and what was not asked is nobody's business.
-    compiled.plan.close();
+    let compiled = &form.compiled;
     let mut answer = Arguments::from(values);
     answer.strip_unknown(&compiled.plan);
     answer.coerce(&compiled.plan, &WireLimits::default());
@@ -135,7 +129,7 @@ fn read<T: DeserializeOwned>(
             "The answer to the question does not fit: {complaint}."
         )));
     }
-    let value = match (wrapped, values) {
+    let value = match (form.wrapped, values) {
         (true, Value::Object(mut values)) => values.remove("value").unwrap_or_default(),
         (_, values) => values,
     };
@@ -148,8 +142,7 @@ mod tests {
     use super::*;
 
     fn number(content: Value) -> Result<f64> {
-        let (schema, wrapped) = schema::form::<f64>();
-        read(schema, wrapped, Some(content))
+        read(&form::of::<f64>().unwrap(), Some(content))
     }
 
     #[test]
@@ -171,7 +164,6 @@ mod tests {
         ] {
             assert!(number(content).is_err());
         }
-        let (schema, wrapped) = schema::form::<f64>();
-        assert!(read::<f64>(schema, wrapped, None).is_err());
+        assert!(read::<f64>(&form::of::<f64>().unwrap(), None).is_err());
     }
 }

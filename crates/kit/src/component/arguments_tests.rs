@@ -226,6 +226,30 @@ fn null_is_as_if_it_were_left_out_where_that_is_allowed() {
 }
 
 #[test]
+fn null_is_the_default_unless_the_schema_names_it() {
+    let schema = json!({ "type": "object", "properties": {
+        "anything": { "default": 5 },
+        "nothing": { "default": null },
+        "named": { "type": ["string", "null"], "default": "x" },
+        "listed": { "enum": ["x", null], "default": "x" },
+        "either": { "anyOf": [{ "type": "string" }, { "type": "null" }], "default": "x" },
+    } });
+    let given =
+        json!({ "anything": null, "nothing": null, "named": null, "listed": null, "either": null });
+    let left = json!({ "nothing": null, "named": null, "listed": null, "either": null });
+    assert_eq!(read(schema, given), left);
+}
+
+#[test]
+fn constants_without_a_type_are_read_as_what_they_are() {
+    let schema = json!({ "type": "object", "properties": {
+        "number": { "enum": [1, 2] }, "flag": { "const": true }, "word": { "enum": ["1", 2] } } });
+    let given = json!({ "number": "2", "flag": "yes", "word": "2" });
+    let expected = json!({ "number": 2, "flag": true, "word": "2" });
+    assert_eq!(read(schema, given), expected);
+}
+
+#[test]
 fn json_in_a_string_is_read_where_no_string_may_stand() {
     let number = json!({ "type": "integer" });
     let object = json!({ "type": "object", "properties": { "a": number, "o": {

@@ -1,12 +1,17 @@
 //! Tools, resources and prompts: plain async functions with what a client needs to know of them.
 //!
 //! Each kind has one file. To add a kind of result, see `result.rs`; what a component may do to the
-//! world is declared in `effects.rs`. Schemas come from types (`schema.rs`) and are compiled once.
+//! world is declared in `effects.rs`. Schemas come from types (`schema.rs`) and are compiled once;
+//! what clients cannot take of a definition is found in `checks.rs`, and `complaint.rs` has the words
+//! for arguments that do not fit.
 
 mod arguments;
+mod checks;
+mod complaint;
 mod completion;
 mod components;
 mod effects;
+pub(crate) mod form;
 mod integer;
 pub(crate) mod mirrored;
 mod nulls;
@@ -22,6 +27,7 @@ mod tool;
 mod uri_template;
 
 pub use arguments::Arguments;
+pub use checks::Check;
 pub(crate) use completion::Completers;
 pub use completion::{Completion, Typing};
 pub(crate) use components::Snapshot;
@@ -65,6 +71,10 @@ pub struct Settings {
     pub tags: Vec<String>,
     /// How long a modern client may keep what it read, and whether others may see it.
     pub hint: CacheHint,
+    /// The rules it is allowed to break.
+    pub allowed: Vec<Check>,
+    /// Why it cannot be served, when that is known already.
+    pub(crate) refused: Option<String>,
 }
 
 impl Default for Settings {
@@ -75,6 +85,8 @@ impl Default for Settings {
             effects: Effects::default(),
             tags: Vec::new(),
             hint: CacheHint::NONE,
+            allowed: Vec::new(),
+            refused: None,
         }
     }
 }
@@ -115,6 +127,13 @@ impl CacheHint {
 }
 
 impl Settings {
+    /// See `asks` of every kind of component.
+    pub(crate) fn asks<T: schemars::JsonSchema + 'static>(&mut self) {
+        if let Err(why) = form::of::<T>() {
+            self.refused.get_or_insert(why.to_string());
+        }
+    }
+
     /// The tags as clients of the Python original know them.
     pub(crate) fn meta(&self) -> rmcp::model::MetaObject {
         let mut tags = self.tags.clone();
@@ -173,6 +192,20 @@ macro_rules! common_builders {
             effects: impl IntoIterator<Item = $crate::component::Effect>,
         ) -> Self {
             self.settings.effects = effects.into_iter().collect();
+            self
+        }
+
+        /// Its definition may break this rule: see [`Check`](crate::Check).
+        pub fn allow(mut self, check: $crate::component::Check) -> Self {
+            self.settings.allowed.push(check);
+            self
+        }
+
+        /// Says that it asks the user for a `T` (`ctx.elicit::<T>(…)`, [`Form`](crate::Form)),
+        /// so that the server is not built when a `T` makes no form. Otherwise the first question
+        /// for one fails.
+        pub fn asks<T: schemars::JsonSchema + 'static>(mut self) -> Self {
+            self.settings.asks::<T>();
             self
         }
 

@@ -32,6 +32,10 @@ pub(crate) struct Node {
     pub(crate) array: bool,
     /// Whether `null` is a value here.
     pub(crate) null: bool,
+    /// Whether some schema of it says nothing of the type.
+    anything: bool,
+    /// Whether the text of no characters is a value here.
+    pub(crate) empty_text: bool,
     pub(crate) members: HashMap<String, Member>,
     /// Of members that have no name in the schema.
     pub(crate) others: Option<usize>,
@@ -44,12 +48,22 @@ pub(crate) struct Member {
     pub(crate) node: usize,
     /// Whether it may be left out.
     pub(crate) optional: bool,
+    /// Whether it has a default that a `null` stands for: `null` is not one of the values that its
+    /// schema names.
+    defaults: bool,
 }
 
 impl Node {
     /// Whether the schema says nothing of what is inside.
     pub(crate) fn is_free(&self) -> bool {
         self.members.is_empty() && self.items.is_none() && self.others.is_none()
+    }
+
+    /// Whether there is a text that is read as a value here: a text as it is, what numbers and
+    /// booleans are written like, and JSON for objects and lists.
+    pub(crate) fn takes_text(&self) -> bool {
+        let scalar = self.string || self.integer || self.number || self.boolean;
+        scalar || self.object || self.array || self.anything
     }
 }
 
@@ -100,7 +114,17 @@ impl Plan {
 
     /// Whether a `null` here is as if the member were left out.
     pub(crate) fn is_absent(&self, member: &Member, value: &Value) -> bool {
-        value.is_null() && member.optional && !self.node(member.node).null
+        let counts = || self.node(member.node).null && !member.defaults;
+        value.is_null() && member.optional && !counts()
+    }
+
+    /// Members of the whole that no text can be read as, by name.
+    pub(crate) fn unreachable(&self) -> Option<&str> {
+        let members = self.root().members.iter();
+        members
+            .filter(|(_, member)| !self.node(member.node).takes_text())
+            .map(|(name, _)| name.as_str())
+            .min()
     }
 }
 
@@ -138,7 +162,7 @@ impl<'s> Reader<'s> {
         for schema in schemas {
             self.gather(schema, &mut parts);
         }
-        let mut members: Vec<(&str, Vec<&JsonObject>, bool)> = Vec::new();
+        let mut members: Vec<(&str, Vec<&JsonObject>, bool, bool)> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         let (mut items, mut others) = (Vec::new(), Vec::new());
         for part in parts {
@@ -147,21 +171,24 @@ impl<'s> Reader<'s> {
             let properties = part.get("properties").and_then(Value::as_object);
             for (name, property) in properties.into_iter().flatten() {
                 let place = *places.entry(name).or_insert_with(|| {
-                    members.push((name, Vec::new(), false));
+                    members.push((name, Vec::new(), false, false));
                     members.len() - 1
                 });
-                let (_, schemas, optional) = &mut members[place];
+                let (_, schemas, optional, defaults) = &mut members[place];
                 schemas.extend(schema(property));
                 *optional |= !required.contains(&&**name);
+                *defaults |= property.get("default").is_some_and(|it| !it.is_null())
+                    && !names_null(property);
             }
             items.extend(part.get("items").and_then(Value::as_object));
             others.extend(part.get("additionalProperties").and_then(Value::as_object));
         }
-        for (name, schemas, optional) in members {
+        for (name, schemas, optional, defaults) in members {
             let node_of = self.node(schemas);
             let member = Member {
                 node: node_of,
                 optional,
+                defaults,
             };
             node.members.insert(name.to_owned(), member);
         }
@@ -242,6 +269,21 @@ fn schema(value: &Value) -> Option<&JsonObject> {
     }
 }
 
+/// Whether a schema names `null` among its values, rather than saying nothing of them.
+fn names_null(schema: &Value) -> bool {
+    let lists = |keyword: &str| schema.get(keyword).and_then(Value::as_array);
+    let kind = schema.get("type");
+    kind.is_some_and(|kind| kind == "null")
+        || lists("type").is_some_and(|kinds| kinds.iter().any(|kind| kind == "null"))
+        || lists("enum").is_some_and(|values| values.iter().any(Value::is_null))
+        || schema.get("const").is_some_and(Value::is_null)
+        || ["anyOf", "oneOf"]
+            .into_iter()
+            .filter_map(lists)
+            .flatten()
+            .any(names_null)
+}
+
 fn alternatives(schema_: &JsonObject) -> impl Iterator<Item = &JsonObject> {
     ["anyOf", "oneOf", "allOf"]
         .into_iter()
@@ -260,9 +302,38 @@ impl Node {
                 .for_each(|kind| self.allow_kind(kind)),
             _ => {
                 let values = schema.get("enum").and_then(Value::as_array);
-                let mut values = values.into_iter().flatten().chain(schema.get("const"));
-                self.string |= values.any(Value::is_string);
+                let mut values = values
+                    .into_iter()
+                    .flatten()
+                    .chain(schema.get("const"))
+                    .peekable();
+                // Alternatives and references say it elsewhere.
+                self.anything |= values.peek().is_none()
+                    && !["anyOf", "oneOf", "allOf", "$ref"]
+                        .iter()
+                        .any(|keyword| schema.contains_key(*keyword));
+                values.for_each(|value| self.allow_value(value));
             }
+        }
+        let empty = |value: &Value| value == "";
+        let excluded = schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .is_some_and(|values| !values.iter().any(empty))
+            || schema.get("const").is_some_and(|value| !empty(value))
+            || schema.get("minLength").and_then(Value::as_u64) > Some(0);
+        self.empty_text |= (self.string || self.anything) && !excluded;
+    }
+
+    fn allow_value(&mut self, value: &Value) {
+        match value {
+            Value::String(_) => self.string = true,
+            Value::Bool(_) => self.boolean = true,
+            Value::Number(number) if number.is_f64() => self.number = true,
+            Value::Number(_) => self.integer = true,
+            Value::Object(_) => self.object = true,
+            Value::Array(_) => self.array = true,
+            Value::Null => {}
         }
     }
 

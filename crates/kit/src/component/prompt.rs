@@ -118,7 +118,23 @@ impl Prompt {
         self.definition
             .meta
             .get_or_insert_with(|| self.settings.meta());
-        self.compiled = Some(Compiled::new(&self.schema)?);
+        let compiled = Compiled::new(&self.schema)?;
+        if ["anyOf", "oneOf", "allOf"]
+            .iter()
+            .any(|keyword| self.schema.contains_key(*keyword))
+        {
+            return Err(
+                "its arguments have to be a struct, whose members are the arguments".into(),
+            );
+        }
+        if let Some(name) = compiled.plan.unreachable() {
+            return Err(format!(
+                "no text can be read as the type of its argument '{name}', and arguments of prompts \
+                 are text; use a string, a number, a boolean, an enum, or a struct or list (which \
+                 are read as JSON)"
+            ));
+        }
+        self.compiled = Some(compiled);
         match self.completers.stranger(|name| self.has_argument(name)) {
             Some(name) => Err(format!(
                 "it completes '{name}', which is none of its arguments"
@@ -139,16 +155,29 @@ impl Prompt {
             return Ok(arguments);
         };
         arguments.strip_unknown(&compiled.plan);
-        // As if it were left out, also where it must not be.
-        arguments.values.retain(|_, value| !value.is_null());
+        arguments.values.retain(|name, value| match value {
+            // As if it were left out, also where it must not be.
+            Value::Null => false,
+            // What clients send for a field that its user left empty.
+            Value::String(text) if text.is_empty() => compiled
+                .plan
+                .member(name)
+                .is_none_or(|node| node.empty_text),
+            _ => true,
+        });
         for (name, value) in &arguments.values {
-            let why = match value {
-                Value::String(text) if text.len() <= self.argument_bytes => continue,
-                Value::String(_) => format!("can have at most {} bytes", self.argument_bytes),
-                _ => "must be a string".to_owned(),
+            // They are strings on the wire, but what is of the right type can be understood.
+            let bytes = match value {
+                Value::String(text) => text.len(),
+                Value::Array(_) | Value::Object(_) => value.to_string().len(),
+                _ => continue,
             };
-            let sentence = format!("The prompt argument '{name}' {why}.");
-            return Err(Error::invalid_params(sentence));
+            if bytes > self.argument_bytes {
+                return Err(Error::invalid_params(format!(
+                    "The prompt argument '{name}' can have at most {} bytes.",
+                    self.argument_bytes
+                )));
+            }
         }
         let missing = |name: &&str| !arguments.values.contains_key(*name);
         if let Some(name) = schema::required(&self.schema).find(missing) {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::arguments::Arguments;
+use super::checks;
 use super::components::Kind;
 use super::prompt::Prompt;
 use super::resource::Resource;
@@ -14,6 +15,8 @@ use super::uri_template;
 /// The components of a server, in the order they were added: that is the order of every list.
 #[derive(Default, Clone)]
 pub struct Registry {
+    /// The server's name, which clients put before those of its tools.
+    server: String,
     pub(crate) tools: Index<PreparedTool>,
     pub(crate) resources: Index<Resource>,
     pub(crate) templates: Vec<Arc<PreparedTemplate>>,
@@ -78,10 +81,21 @@ pub(crate) enum Found {
 }
 
 impl Registry {
+    /// Nothing yet, of the server with this name.
+    pub(crate) fn of(server: &str) -> Self {
+        Self {
+            server: server.to_owned(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn add_tool(&mut self, tool: Tool) -> Result<(), String> {
         let name = tool.name().to_owned();
-        let add =
-            |tools: &mut Index<PreparedTool>| tools.insert(name.clone(), PreparedTool::new(tool)?);
+        let add = |tools: &mut Index<PreparedTool>| {
+            let prepared = PreparedTool::new(tool)?;
+            checks::tool(&prepared.tool, &self.server)?;
+            tools.insert(name.clone(), prepared)
+        };
         add(&mut self.tools).map_err(|why| format!("The tool '{name}' cannot be served: {why}."))
     }
 
@@ -93,7 +107,8 @@ impl Registry {
         // An empty one was set to say that there is nothing to tell.
         meta.take_if(|meta| meta.is_empty());
         let added = match uri_template::is_uri(&uri) {
-            true => self.resources.insert(uri.clone(), resource),
+            true => checks::resource(&resource, &self.server)
+                .and_then(|()| self.resources.insert(uri.clone(), resource)),
             false => Err("its URI has no scheme, or holds blanks or control characters".into()),
         };
         added.map_err(|why| format!("The resource '{uri}' cannot be served: {why}."))
@@ -107,13 +122,18 @@ impl Registry {
             return Err(refuse("there is another one of the same URI".into()));
         }
         let prepared = PreparedTemplate::new(template).map_err(refuse)?;
+        checks::template(&prepared.template, &self.server).map_err(refuse)?;
         self.templates.push(Arc::new(prepared));
         Ok(())
     }
 
     pub(crate) fn add_prompt(&mut self, prompt: Prompt) -> Result<(), String> {
         let name = prompt.name().to_owned();
-        let add = |prompts: &mut Index<Prompt>| prompts.insert(name.clone(), prompt.prepare()?);
+        let add = |prompts: &mut Index<Prompt>| {
+            let prompt = prompt.prepare()?;
+            checks::prompt(&prompt, &self.server)?;
+            prompts.insert(name.clone(), prompt)
+        };
         add(&mut self.prompts)
             .map_err(|why| format!("The prompt '{name}' cannot be served: {why}."))
     }
@@ -200,6 +220,7 @@ impl Registry {
     pub(crate) fn filtered(&self, wanted: impl Fn(Kind, &str) -> bool) -> Self {
         let templates = self.templates.iter();
         Self {
+            server: self.server.clone(),
             tools: self
                 .tools
                 .filtered(|one| one.tool.name(), |name| wanted(Kind::Tool, name)),

@@ -44,6 +44,13 @@ impl ToolResult {
         }
     }
 
+    /// Adds a content, behind those before it: a [`ContentBlock`], an [`Image`](crate::Image), an
+    /// [`Audio`](crate::Audio), a [`File`](crate::File).
+    pub fn and(mut self, content: impl Into<ContentBlock>) -> Self {
+        self.content.push(content.into());
+        self
+    }
+
     /// Adds structured content; it should be an object.
     pub fn structured(mut self, value: Value) -> Self {
         self.structured = Some(value);
@@ -70,6 +77,13 @@ impl ToolResult {
         result.is_error = Some(self.is_error);
         result.meta = (!self.meta.is_empty()).then(|| MetaObject::from(self.meta));
         result
+    }
+}
+
+/// Several images, say: `images.into_iter().collect()`.
+impl<C: Into<ContentBlock>> FromIterator<C> for ToolResult {
+    fn from_iter<I: IntoIterator<Item = C>>(contents: I) -> Self {
+        Self::content(contents.into_iter().map(Into::into))
     }
 }
 

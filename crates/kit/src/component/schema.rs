@@ -2,12 +2,12 @@
 //! reading arguments leniently ([`super::plan`]).
 
 use jsonschema::Validator;
-use jsonschema::error::{TypeKind, ValidationError, ValidationErrorKind};
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
 use schemars::generate::{Contract, SchemaSettings};
 use serde_json::{Value, json};
 
+use super::complaint::{self, Subject};
 use super::nulls;
 use super::plan::Plan;
 
@@ -15,7 +15,12 @@ use super::plan::Plan;
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Schema keywords whose value maps names to schemas, so that the names are no keywords.
-const NAMED: [&str; 3] = ["properties", "$defs", "patternProperties"];
+pub(super) const NAMED: [&str; 4] = [
+    "properties",
+    "$defs",
+    "patternProperties",
+    "dependentSchemas",
+];
 
 /// The schema of a type as an object; references are inlined where the type is not recursive.
 fn of<T: JsonSchema + ?Sized>(contract: Contract) -> JsonObject {
@@ -81,9 +86,13 @@ pub(crate) fn input<T: JsonSchema>() -> JsonObject {
     let mut schema = of::<T>(Contract::Deserialize);
     schema.shift_remove("description");
     schema.entry("type").or_insert_with(|| json!("object"));
-    schema
-        .entry("additionalProperties")
-        .or_insert(Value::Bool(false));
+    // Members of alternatives are unknown outside of them.
+    let alternatives = ["anyOf", "oneOf", "allOf"];
+    if !alternatives.iter().any(|one| schema.contains_key(*one)) {
+        schema
+            .entry("additionalProperties")
+            .or_insert(Value::Bool(false));
+    }
     schema
 }
 
@@ -170,6 +179,10 @@ pub(crate) fn required(schema: &JsonObject) -> impl Iterator<Item = &str> {
 pub(crate) struct Compiled {
     pub(crate) validator: Validator,
     pub(crate) plan: Plan,
+    /// What complaints find the allowed values in.
+    schema: Value,
+    /// What its members are called.
+    member: &'static str,
 }
 
 impl Compiled {
@@ -190,13 +203,16 @@ impl Compiled {
         {
             return Err(format!("its schema has to be of the dialect {DIALECT}"));
         }
+        let whole = Value::Object(schema.clone());
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(formats)
-            .build(&Value::Object(schema.clone()))
+            .build(&whole)
             .map_err(|error| error.to_string())?;
         Ok(Self {
             validator,
             plan: Plan::of(schema),
+            schema: whole,
+            member: if formats { "field" } else { "argument" },
         })
     }
 
@@ -205,49 +221,14 @@ impl Compiled {
         if self.validator.is_valid(value) {
             return None;
         }
-        let complaints: Vec<String> = self
-            .validator
-            .iter_errors(value)
-            .take(5)
-            .map(|e| explain(&e))
-            .collect();
-        Some(complaints.join("; "))
-    }
-}
-
-fn explain(error: &ValidationError<'_>) -> String {
-    let path = error.instance_path().to_string();
-    let member = match path.trim_start_matches('/') {
-        "" => "the value".to_owned(),
-        path => format!("'{}'", path.replace('/', ".")),
-    };
-    match error.kind() {
-        ValidationErrorKind::Required { property } => {
-            format!("'{}' is required", property.as_str().unwrap_or_default())
-        }
-        ValidationErrorKind::Type { kind } => {
-            let kinds: Vec<&str> = match kind {
-                TypeKind::Single(kind) => vec![kind.as_str()],
-                TypeKind::Multiple(kinds) => kinds.iter().map(|kind| kind.as_str()).collect(),
-            };
-            format!("{member} must be of type {}", kinds.join(" or "))
-        }
-        ValidationErrorKind::Minimum { limit } => format!("{member} must be at least {limit}"),
-        ValidationErrorKind::Maximum { limit } => format!("{member} must be at most {limit}"),
-        ValidationErrorKind::ExclusiveMinimum { limit } => {
-            format!("{member} must be greater than {limit}")
-        }
-        ValidationErrorKind::ExclusiveMaximum { limit } => {
-            format!("{member} must be less than {limit}")
-        }
-        ValidationErrorKind::MinLength { limit } => {
-            format!("{member} must have at least {limit} characters")
-        }
-        ValidationErrorKind::MaxLength { limit } => {
-            format!("{member} must have at most {limit} characters")
-        }
-        ValidationErrorKind::Enum { options } => format!("{member} must be one of {options}"),
-        _ => format!("{member} {}", error.masked_with("has a value that")),
+        let subject = Subject {
+            schema: &self.schema,
+            member: self.member,
+        };
+        Some(complaint::sentence(
+            self.validator.iter_errors(value),
+            subject,
+        ))
     }
 }
 

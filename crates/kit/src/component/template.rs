@@ -150,6 +150,12 @@ impl PreparedTemplate {
                 "the variable '{name}' is no member of the arguments"
             ));
         }
+        if let Some(name) = variables.plan.unreachable() {
+            return Err(format!(
+                "no text can be read as the type of its variable '{name}', and a URI is text; use a \
+                 string, a number, a boolean or an enum"
+            ));
+        }
         if let Some(name) = schema::required(&template.variables)
             .find(|name| !matcher.variables().any(|v| v == *name))
         {

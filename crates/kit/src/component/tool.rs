@@ -53,13 +53,12 @@ pub struct Tool {
     pub(crate) settings: Settings,
     pub(crate) task: Option<TaskSupport>,
     pub(crate) asks_before_task: bool,
-    /// Whether the schema was written by hand, so that its author answers for its shape.
-    raw: bool,
     pub(crate) handler: Handler<Arguments, ToolResult>,
 }
 
 impl Tool {
-    /// A tool called `name` (1–128 of `A-Za-z0-9_.-`) that runs `handler`.
+    /// A tool called `name` that runs `handler`: 1 to 128 of `A-Za-z0-9_-`, and few enough for every
+    /// client ([`Check::NameLength`](super::Check)).
     ///
     /// The input schema comes from the type of the arguments, the output schema from the result.
     pub fn new<A, R, F, Fut>(name: &'static str, handler: F) -> Self
@@ -78,7 +77,6 @@ impl Tool {
             settings: Settings::default(),
             task: None,
             asks_before_task: false,
-            raw: false,
             handler: Box::new(move |ctx, arguments| {
                 match arguments.parse::<A>() {
                     Ok(arguments) => {
@@ -103,7 +101,6 @@ impl Tool {
     {
         let mut tool = Self::new(name, handler);
         tool.definition.input_schema = Arc::new(input_schema);
-        tool.raw = true;
         tool
     }
 
@@ -204,7 +201,7 @@ impl PreparedTool {
         if tool.task.is_some() && tool.settings.cached {
             return Err("a tool that becomes a task cannot be cached".into());
         }
-        check_root(&tool.definition.input_schema, tool.raw)?;
+        check_root(&tool.definition.input_schema)?;
         let input = Compiled::new(&tool.definition.input_schema)?;
         let mirrored = Mirrored::of(&tool.definition.input_schema)?;
         #[cfg(debug_assertions)]
@@ -232,21 +229,9 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// Several model providers reject a whole tool list over one schema of another shape.
-fn check_root(schema: &JsonObject, raw: bool) -> Result<(), String> {
-    if schema.get("type").and_then(|kind| kind.as_str()) != Some("object") {
-        return Err("the arguments have to be a struct".into());
-    }
-    if raw {
-        return Ok(());
-    }
-    match ["anyOf", "oneOf", "allOf", "not"]
-        .iter()
-        .find(|key| schema.contains_key(**key))
-    {
-        Some(key) => Err(format!(
-            "the input schema has '{key}' at its top: use a struct, not an enum"
-        )),
-        None => Ok(()),
+fn check_root(schema: &JsonObject) -> Result<(), String> {
+    match schema.get("type").and_then(|kind| kind.as_str()) {
+        Some("object") => Ok(()),
+        _ => Err("the arguments have to be a struct".into()),
     }
 }

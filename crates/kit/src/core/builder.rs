@@ -140,9 +140,9 @@ pub struct ServerBuilder {
 impl ServerBuilder {
     pub(super) fn new(info: Implementation) -> Self {
         Self {
+            registry: Registry::of(&info.name),
             info,
             instructions: None,
-            registry: Registry::default(),
             off: Vec::new(),
             wire: WireLimits::default(),
             calls: CallLimits::default(),

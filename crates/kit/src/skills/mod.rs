@@ -5,14 +5,12 @@
 //! | --- | --- |
 //! | `folder` | reads a folder, once and within bounds |
 //! | `front_matter` | the YAML at the head of a `SKILL.md` |
-//! | `media_type` | what a file is, by its extension |
 //!
 //! All of it is read at start. A request only looks a URI up among those that were found then, so
 //! there is no path in it that could lead anywhere else.
 
 mod folder;
 mod front_matter;
-mod media_type;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -24,8 +22,9 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 
-use crate::component::{CacheHint, Resource, normalize};
+use crate::component::{CacheHint, Check, Resource, normalize};
 use crate::core::BuildError;
+use crate::media_type;
 
 use folder::{Folder, Tree};
 
@@ -237,7 +236,10 @@ impl File {
         resource.definition = self.definition.clone();
         // Nothing but keys with a prefix may stand there (SEP-2640 "Resource Metadata").
         resource.definition.meta = Some(MetaObject::new());
-        resource.cache_hint(Skills::HINT)
+        // Files other than the skill itself have none.
+        resource
+            .cache_hint(Skills::HINT)
+            .allow(Check::MissingDescription)
     }
 }
 

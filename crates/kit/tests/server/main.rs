@@ -5,10 +5,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod arguments;
 mod asking;
 mod batches;
 mod bounds;
 mod client;
+mod contents;
 mod listening;
 mod pages;
 mod params;

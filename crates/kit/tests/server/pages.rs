@@ -1,7 +1,7 @@
 //! Lists in pages: complete and in order, whatever is switched meanwhile, for cursors of this server only.
 
 use pymcp_kit::core::CallLimits;
-use pymcp_kit::{Ctx, KeyRing, Kind, NoArgs, Prompt, Resource, Server, Tool};
+use pymcp_kit::{Check, Ctx, KeyRing, Kind, NoArgs, Prompt, Resource, Server, Tool};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -95,7 +95,7 @@ async fn a_page_has_only_so_many_bytes_unless_one_component_has_more() {
         .tool(described("a", 600))
         .tool(described("b", 600))
         .tool(described("c", 600))
-        .tool(described("large", 3000))
+        .tool(described("large", 3000).allow(Check::DescriptionLength))
         .tool(described("d", 10))
         .tool(described("e", 10))
         .build()

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pymcp_kit::{
-    Completion, Ctx, Elicited, Integer, Prompt, Resource, ResourceTemplate, Result, Server, Tool,
-    Typing,
+    Check, Completion, Ctx, Elicited, Integer, Prompt, Resource, ResourceTemplate, Result, Server,
+    Tool, Typing,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ async fn complete(_: Ctx, typing: Typing) -> Result<Completion> {
 pub(crate) fn server() -> Server {
     let template = |uri, name| ResourceTemplate::new(uri, name, read).complete("a", complete);
     let builder = Server::builder("slopes", "0.0.0")
-        .tool(Tool::new("take", take))
+        .tool(Tool::new("take", take).allow(Check::References))
         .tool(
             Tool::new("mirror", mirror)
                 .mirrored("text", "Text")
