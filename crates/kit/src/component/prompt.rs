@@ -115,9 +115,6 @@ impl Prompt {
     }
 
     pub(crate) fn prepare(mut self) -> Result<Self, String> {
-        self.definition
-            .meta
-            .get_or_insert_with(|| self.settings.meta());
         self.compiled = Some(Compiled::new(&self.schema)?);
         match self.completers.stranger(|name| self.has_argument(name)) {
             Some(name) => Err(format!(

@@ -12,8 +12,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::core::{
-    Answer, Answers, Connection, Era, Event, Exchange, LEGACY_VERSIONS, MODERN_VERSION, Reply,
-    Route,
+    Answer, Answers, Connection, Era, Event, Exchange, HttpSignals, LEGACY_VERSIONS,
+    MODERN_VERSION, Reply, Route,
 };
 use crate::principal::Principal;
 use crate::session::SessionId;
@@ -155,9 +155,13 @@ pub(super) async fn post(
             Some((queue, places.try_acquire_owned().map_err(|_| unread())?))
         }
     };
+    let signals = HttpSignals {
+        all: Some(&head.headers),
+        ..HttpSignals::default()
+    };
     let reply = match received {
         wire::Body::Single(message) => {
-            let inbound = app.server.inspect(message, None);
+            let inbound = app.server.inspect(message, Some(signals));
             match inbound.route() {
                 Route::Legacy => app.server.handle(&connection, inbound),
                 Route::Modern | Route::Malformed(_) => {
@@ -166,7 +170,7 @@ pub(super) async fn post(
                 }
             }
         }
-        batch => app.server.receive(&connection, batch),
+        batch => app.server.receive_from(&connection, batch, Some(signals)),
     };
     match (reply.into_exchange(), owed) {
         (Err(None), _) | (_, None) => {}

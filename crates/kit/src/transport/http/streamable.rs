@@ -61,7 +61,13 @@ async fn post(
             if names_modern(signals) {
                 return Err(reply::refuse(StatusCode::BAD_REQUEST, NOT_IN_SESSIONS));
             }
-            let reply = app.server.receive_from(&connection, batch, forms.stream);
+            // Its members are of a legacy session, whatever else the headers say.
+            let signals = HttpSignals {
+                all: signals.all,
+                json_only: signals.json_only,
+                ..HttpSignals::default()
+            };
+            let reply = app.server.receive_from(&connection, batch, Some(signals));
             return Ok(send(&app, reply, Some(&connection), forms).await);
         }
         Err(Malformed { id, error }) => {
