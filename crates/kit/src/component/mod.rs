@@ -28,7 +28,6 @@ pub use completion::{Completion, Typing};
 pub(crate) use components::Snapshot;
 pub use components::{Components, Kind};
 pub use definition::Definition;
-pub(crate) use definition::Describe;
 pub use effects::{Effect, Effects};
 pub use integer::Integer;
 pub(crate) use pages::Paging;

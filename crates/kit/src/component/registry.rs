@@ -134,10 +134,7 @@ impl Registry {
 
     pub(crate) fn add_prompt(&mut self, mut prompt: Prompt) -> Result<(), String> {
         for describe in &self.describe {
-            describe(
-                Definition::Prompt(&mut prompt.definition),
-                &prompt.settings,
-            );
+            describe(Definition::Prompt(&mut prompt.definition), &prompt.settings);
         }
         let name = prompt.name().to_owned();
         let add = |prompts: &mut Index<Prompt>| prompts.insert(name.clone(), prompt.prepare()?);

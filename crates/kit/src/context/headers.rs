@@ -152,10 +152,7 @@ mod tests {
         let names = names(["x-tenant"]).unwrap();
         let long = [b'a'; MAX_VALUE + 1];
         for lines in [
-            &[
-                ("x-tenant", &b"hunter2"[..]),
-                ("x-tenant", &b"hunter2"[..]),
-            ][..],
+            &[("x-tenant", &b"hunter2"[..]), ("x-tenant", &b"hunter2"[..])][..],
             &[("x-tenant", "hunter2\u{e9}".as_bytes())],
             &[("x-tenant", &long)],
         ] {

@@ -172,7 +172,10 @@ mod tests {
         let message: serde_json::Value = serde_json::from_slice(&message?).unwrap();
         let params = &message["params"];
         assert_eq!(params["progressToken"], 7);
-        Some((params["progress"].as_f64().unwrap(), params["total"].as_f64()))
+        Some((
+            params["progress"].as_f64().unwrap(),
+            params["total"].as_f64(),
+        ))
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{StatusCode, Uri};
+use http::{HeaderValue, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::json;
@@ -36,7 +36,9 @@ pub(super) fn open(
     request: &Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::GET {
-        return Err(reply::wrong_method("GET, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "GET, OPTIONS",
+        )));
     }
     let (queue, answers) = mpsc::channel(QUEUE);
     let connection = Connection::from_address(Principal::ANONYMOUS, client.address);
@@ -50,7 +52,8 @@ pub(super) fn open(
         .sessions
         .open(Arc::clone(&connection), client.stateless.caller())
         .map_err(streamable::no_session)?;
-    let endpoint = format!("event: endpoint\ndata: /messages/?session_id={id}\n\n");
+    let prefix = &app.config.path_prefix;
+    let endpoint = format!("event: endpoint\ndata: {prefix}/messages/?session_id={id}\n\n");
     let source = Source::Session(SessionStream {
         connection,
         answers,
@@ -116,7 +119,9 @@ pub(super) async fn post(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::POST {
-        return Err(reply::wrong_method("POST, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "POST, OPTIONS",
+        )));
     }
     let (head, body) = request.into_parts();
     check_content(&head.headers)?;

@@ -36,7 +36,9 @@ pub(super) async fn serve(
         Method::POST => post(app, client, request).await,
         Method::GET => get(&app, request.headers()),
         Method::DELETE => delete(&app, request.headers()),
-        _ => Err(reply::wrong_method("GET, POST, DELETE, OPTIONS")),
+        _ => Err(reply::wrong_method(HeaderValue::from_static(
+            "GET, POST, DELETE, OPTIONS",
+        ))),
     }
 }
 
@@ -168,7 +170,9 @@ fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
         return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
     }
     if !says(headers, &SESSION) {
-        return Err(reply::wrong_method("POST, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "POST, OPTIONS",
+        )));
     }
     let connection = session(app, headers)?;
     resume::listen(app, &connection, headers)
@@ -176,7 +180,9 @@ fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
 
 fn delete(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     if !says(headers, &SESSION) {
-        return Err(reply::wrong_method("POST, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "POST, OPTIONS",
+        )));
     }
     match session_id(headers).is_some_and(|id| app.sessions.close(id, &Principal::ANONYMOUS)) {
         true => Ok(reply::empty(StatusCode::OK)),
