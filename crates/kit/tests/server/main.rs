@@ -9,6 +9,8 @@ mod asking;
 mod batches;
 mod bounds;
 mod client;
+mod habits;
+mod heartbeat;
 mod listening;
 mod pages;
 mod params;
