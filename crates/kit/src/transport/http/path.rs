@@ -96,11 +96,14 @@ fn flaw(path: &str) -> Option<&'static str> {
 }
 
 /// Checks the path of a route.
-pub(super) fn check_route(path: &str) -> Result<(), BadPath> {
+///
+/// # Errors
+/// What it is or has that it must not: the rest of a sentence about it.
+pub(super) fn check_route(path: &str) -> Result<(), &'static str> {
     if matches!(path.trim_end_matches('/'), "/mcp" | "/sse" | "/messages") {
-        return Err(bad(path, "is a path of the protocol; choose another one."));
+        return Err("is one of the protocol's; choose another one.");
     }
-    flaw(path).map_or(Ok(()), |why| Err(bad(path, why)))
+    flaw(path).map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

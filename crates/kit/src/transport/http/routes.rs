@@ -55,20 +55,20 @@ impl Routes {
         Fut: Future<Output = Response<B>> + Send + 'static,
         B: Into<Bytes>,
     {
-        let refuse = |why: &dyn fmt::Display| {
+        let refuse = |why: &str| {
             BuildError(format!(
-                "The route {method} {path:?} cannot be served: {why}"
+                "The route {method} {path:?} cannot be served: its path {why}"
             ))
         };
-        path::check_route(path).map_err(|bad| refuse(&bad))?;
+        path::check_route(path).map_err(refuse)?;
         if [Method::OPTIONS, Method::CONNECT, Method::TRACE].contains(&method) {
             return Err(refuse(
-                &"a route cannot have this method; OPTIONS is answered for all of them.",
+                "cannot have this method; OPTIONS is answered for all routes.",
             ));
         }
         let known = self.0.get(path).into_iter().flatten();
         if known.into_iter().any(|(known, _)| *known == method) {
-            return Err(refuse(&"there is one already."));
+            return Err(refuse("has a route of this method already."));
         }
         let handler: Handler = Arc::new(move |request| {
             let answer = handler(request);
@@ -174,10 +174,10 @@ mod tests {
         routes.add(Method::PUT, "/health", ok).unwrap();
         assert_eq!(format!("{routes:?}"), r#"["GET /health", "PUT /health"]"#);
         for (method, path, why) in [
-            (Method::GET, "/health", "one already"),
+            (Method::GET, "/health", "already"),
             (Method::OPTIONS, "/health", "OPTIONS"),
             (Method::CONNECT, "/x", "method"),
-            (Method::POST, "/mcp", "of the protocol"),
+            (Method::POST, "/mcp", "the protocol's"),
             (Method::GET, "health", "slash before it"),
         ] {
             let error = routes.add(method, path, ok).unwrap_err().to_string();
