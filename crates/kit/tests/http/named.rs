@@ -105,7 +105,10 @@ async fn handlers_and_middleware_see_what_was_named_in_both_eras() {
             .post("/mcp", &format!("{session}\n{BOTH}\n{ACME}"), &message)
             .await;
         assert_eq!(text(&response.answer()), "acme");
-        let (headers, message) = modern(message, json!({}));
+        let (mut headers, message) = modern(message, json!({}));
+        if let Some(uri) = message["params"]["uri"].as_str() {
+            headers.push_str(&format!("\nMcp-Name: {uri}"));
+        }
         let response = stage
             .post("/mcp", &format!("{headers}\n{BOTH}\n{ACME}"), &message)
             .await;
