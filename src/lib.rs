@@ -7,11 +7,13 @@
 //! | [`server`] | the table of contents: everything that is exposed, a line each |
 //! | [`tools`], [`resources`], [`prompts`] | one component a file |
 //! | [`settings`] | what only this server can be told, and the original's names of variables |
+//! | [`middleware`] | one step a file |
 //!
 //! What all of it stands on (protocol, transports, pipeline) is the crate `pymcp-kit`; the program around it (settings,
 //! signals, logs, verbs) is the crate `pymcp-app`.
 
 mod docs;
+pub mod middleware;
 pub mod prompts;
 pub mod resources;
 pub mod server;

@@ -3,6 +3,7 @@
 use pymcp_app::{Prepared, Result};
 use pymcp_kit::{BuildError, Server, ServerBuilder};
 
+use crate::middleware::fastmcp_habits;
 use crate::settings::Settings;
 use crate::{prompts, resources, tools};
 
@@ -19,7 +20,8 @@ pub struct Parts {
 
 /// The server with everything it exposes and the default limits.
 pub fn builder(parts: Parts) -> ServerBuilder {
-    let server = Server::builder("pymcp-template", env!("CARGO_PKG_VERSION"))
+    let server = Server::builder("pymcp-template", env!("CARGO_PKG_VERSION"));
+    let server = fastmcp_habits::with_habits(server)
         .instructions("A simple MCP server for testing purposes.")
         .tool(tools::greet::tool())
         .tool(tools::generate_password::tool());

@@ -6,12 +6,13 @@ use std::time::Duration;
 use std::{io, mem};
 
 use bytes::BytesMut;
+use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::connect;
-use crate::hosts::{Hosts, normal, shown};
+use crate::hosts::{Allow, Hosts, shown};
 use crate::redirect;
 use crate::resolver::Lookup;
 use crate::{Error, Proxy, Request, Response};
@@ -47,6 +48,8 @@ pub struct Limits {
     /// Bytes of the body after decompression. To read a body takes little more memory than this; one in Brotli has a
     /// window of up to 16 MiB besides (RFC 7932 §9.1).
     pub body: usize,
+    /// Bytes of the body of a request.
+    pub request: usize,
     /// Redirects that are followed.
     pub redirects: usize,
     /// Requests that are under way at once, of all callers, at least one; one more waits.
@@ -59,6 +62,7 @@ impl Default for Limits {
             time: Duration::from_secs(10),
             connect: Duration::from_secs(5),
             body: 2 << 20,
+            request: 2 << 20,
             redirects: 3,
             concurrent: 64,
         }
@@ -109,6 +113,13 @@ impl Egress {
 impl Inner {
     /// Sends a request, and those that the responses lead on to.
     async fn follow(&self, mut request: Request) -> Result<Response, Error> {
+        if [Method::CONNECT, Method::TRACE].contains(&request.method) {
+            return Err(Error::Method);
+        }
+        let limit = self.setup.limits.request;
+        if request.body.len() > limit {
+            return Err(Error::RequestTooLarge { limit });
+        }
         for name in OURS {
             request.headers.remove(name);
         }
@@ -204,16 +215,16 @@ impl Inner {
 }
 
 impl Builder {
-    /// Lets these hosts be reached: names or addresses, without a port, compared exactly. What is no host is left out.
-    pub fn hosts<T: Into<String>>(mut self, hosts: impl IntoIterator<Item = T>) -> Self {
-        self.hosts.allowed.extend(normal(hosts));
-        self
+    /// Lets a host be reached: `"api.example.org"`, or [`Allow::host`] with more to say. What is no host is left out.
+    pub fn allow(self, host: impl Into<Allow>) -> Self {
+        self.hosts([host])
     }
 
-    /// Of the hosts, those that may be at private addresses and may be spoken to by `http:`. Each has to be among
-    /// [`hosts`](Self::hosts) too.
-    pub fn private_hosts<T: Into<String>>(mut self, hosts: impl IntoIterator<Item = T>) -> Self {
-        self.hosts.private.extend(normal(hosts));
+    /// [`allow`](Self::allow), of several hosts.
+    pub fn hosts<T: Into<Allow>>(mut self, hosts: impl IntoIterator<Item = T>) -> Self {
+        for host in hosts {
+            self.hosts.add(host.into());
+        }
         self
     }
 

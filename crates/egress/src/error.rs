@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use http::StatusCode;
 use url::Url;
 
 use crate::hosts::shown;
@@ -48,6 +49,34 @@ pub enum Error {
         /// The host.
         host: String,
     },
+    /// The address cannot be read: it is not absolute, or malformed.
+    Address,
+    /// `CONNECT` or `TRACE`.
+    Method,
+    /// A header whose name or value no request can carry.
+    Header {
+        /// Its name.
+        name: String,
+    },
+    /// The body cannot be written as JSON.
+    Unwritable,
+    /// The body of the request is larger than allowed.
+    RequestTooLarge {
+        /// The bytes that it may have.
+        limit: usize,
+    },
+    /// The status is not a success, and had to be ([`Response::success`](crate::Response::success)).
+    Status {
+        /// The host.
+        host: String,
+        /// The status.
+        status: StatusCode,
+    },
+    /// The body is not the JSON that was expected.
+    NotJson {
+        /// The host.
+        host: String,
+    },
     /// Not done in time.
     TimedOut,
     /// The body, decompressed, is larger than allowed.
@@ -81,6 +110,22 @@ impl fmt::Display for Error {
             Self::Unresolvable { host } => write!(f, "{host} has no known address"),
             Self::Unreachable { host } => write!(f, "{host} cannot be reached"),
             Self::Tls { host } => write!(f, "{host} has no connection that can be trusted"),
+            Self::Address => write!(f, "the address is not an absolute URL"),
+            Self::Method => write!(f, "CONNECT and TRACE cannot be sent"),
+            Self::Header { name } => {
+                write!(
+                    f,
+                    "the header {name:?} has a name or a value that cannot be sent"
+                )
+            }
+            Self::Unwritable => write!(f, "the body of the request cannot be written as JSON"),
+            Self::RequestTooLarge { limit } => {
+                write!(f, "the body of the request is larger than {limit} bytes")
+            }
+            Self::Status { host, status } => write!(f, "{host} answered with the status {status}"),
+            Self::NotJson { host } => {
+                write!(f, "the answer of {host} is not the JSON that was expected")
+            }
             Self::TimedOut => write!(f, "it took too long"),
             Self::TooLarge { limit } => write!(f, "the answer is larger than {limit} bytes"),
             Self::Redirects => write!(

@@ -14,7 +14,66 @@ pub(crate) struct Hosts {
     pub(crate) private: BTreeSet<String>,
 }
 
+/// A host that may be reached: a name or an address, without a port, compared exactly.
+///
+/// It is reached by `https:`, and only where it has public addresses, unless it is [private](Self::private):
+///
+/// ```
+/// use pymcp_egress::{Allow, Egress};
+///
+/// let egress = Egress::builder()
+///     .allow("api.example.org")
+///     .allow(Allow::host("stock.internal.example").private())
+///     .build();
+/// # drop(egress);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allow {
+    /// In the form in which it is compared; none for what is no host.
+    host: Option<String>,
+    private: bool,
+}
+
+impl Allow {
+    /// This host: `api.example.org`, `192.0.2.1`, `::1`.
+    pub fn host(host: impl Into<String>) -> Self {
+        Self {
+            host: normal(&host.into()),
+            private: false,
+        }
+    }
+
+    /// It may be at private addresses (loopback and link-local ones as well) and be spoken to by `http:`. That counts
+    /// for this host alone; no other one leads to it by a redirect.
+    pub fn private(mut self) -> Self {
+        self.private = true;
+        self
+    }
+}
+
+impl From<&str> for Allow {
+    fn from(host: &str) -> Self {
+        Self::host(host)
+    }
+}
+
+impl From<String> for Allow {
+    fn from(host: String) -> Self {
+        Self::host(host)
+    }
+}
+
 impl Hosts {
+    pub(crate) fn add(&mut self, Allow { host, private }: Allow) {
+        let Some(host) = host else {
+            return;
+        };
+        if private {
+            self.private.insert(host.clone());
+        }
+        self.allowed.insert(host);
+    }
+
     /// Judges an address before anything is sent or looked up.
     ///
     /// A name is judged again when it is resolved ([`may_be_at`](Self::may_be_at)); a host that is an address never
@@ -66,16 +125,12 @@ impl Hosts {
     }
 }
 
-/// The hosts in the form in which they are compared. What is no host at all is left out: nothing could be equal to it.
-pub(crate) fn normal<T: Into<String>>(hosts: impl IntoIterator<Item = T>) -> BTreeSet<String> {
-    let normal = |text: String| match text.parse::<Ipv6Addr>() {
+/// A host in the form in which it is compared. What is no host at all is none: nothing could be equal to it.
+fn normal(host: &str) -> Option<String> {
+    match host.parse::<Ipv6Addr>() {
         Ok(address) => Some(format!("[{address}]")),
-        Err(_) => Host::parse(&text).ok().map(|host| host.to_string()),
-    };
-    hosts
-        .into_iter()
-        .filter_map(|host| normal(host.into()))
-        .collect()
+        Err(_) => Host::parse(host).ok().map(|host| host.to_string()),
+    }
 }
 
 /// The host as errors name it. After a redirect it is a stranger's text, so it has to be of a length that a name can
@@ -92,22 +147,23 @@ mod tests {
     use super::*;
 
     fn hosts() -> Hosts {
-        Hosts {
-            allowed: normal([
-                "example.org",
-                "Search.EXAMPLE.net",
-                "127.0.0.1",
-                "::1",
-                "[2606:4700::1111]",
-                "192.0.2.1",
-                "[::ffff:127.0.0.1]",
-                "lan.example.com",
-                "b\u{fc}cher.example",
-                "not a host",
-                "example.com:8080",
-            ]),
-            private: normal(["127.0.0.1", "::1", "lan.example.com", "private.example.com"]),
+        let mut hosts = Hosts::default();
+        for host in [
+            "example.org",
+            "Search.EXAMPLE.net",
+            "[2606:4700::1111]",
+            "192.0.2.1",
+            "[::ffff:127.0.0.1]",
+            "b\u{fc}cher.example",
+            "not a host",
+            "example.com:8080",
+        ] {
+            hosts.add(host.into());
         }
+        for host in ["127.0.0.1", "::1", "lan.example.com"] {
+            hosts.add(Allow::host(host).private());
+        }
+        hosts
     }
 
     fn judge(text: &str) -> Result<(), Error> {

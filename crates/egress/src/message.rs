@@ -7,37 +7,37 @@ use url::Url;
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// `GET` or `POST`.
+    /// Any but `CONNECT` and `TRACE`.
     pub method: Method,
     /// Where to; `http:` or `https:`, without a user or a password.
     pub url: Url,
     /// Headers besides those that every request has. Those that are about the connection and not the request are left
     /// out: `Host` and the like follow from the address, and from the body.
     pub headers: HeaderMap,
-    /// The body; empty for none.
+    /// The body; empty for none. At most [`Limits::request`](crate::Limits::request) bytes.
     pub body: Bytes,
 }
 
 impl Request {
     /// A `GET` of `url`.
     pub fn get(url: Url) -> Self {
-        Self {
-            method: Method::GET,
-            url,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self::new(Method::GET, url)
     }
 
     /// A `POST` of a form (`application/x-www-form-urlencoded`).
     pub fn form<'a>(url: Url, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        Self::new(Method::POST, url).with_form(fields)
+    }
+
+    pub(crate) fn with_form<'a>(
+        mut self,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
         let body = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
             .finish();
-        let mut request = Self::get(url);
-        request.method = Method::POST;
-        request.body = body.into();
-        request.header(
+        self.body = body.into();
+        self.header(
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         )

@@ -10,15 +10,20 @@ use crate::{Error, Request};
 /// The next request, or none if the response is not a redirect that can be followed.
 ///
 /// # Errors
-/// [`Error::Redirects`] when it leads nowhere, or would carry a body or a secret to another origin.
+/// [`Error::Redirects`] when it leads nowhere, or would carry a body, a secret or a change to another origin.
 pub(crate) fn next(
     request: &Request,
     status: StatusCode,
     headers: &HeaderMap,
 ) -> Result<Option<Request>, Error> {
-    let keeps_method = match status {
-        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => false,
-        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+    // A request that says nothing but where, whatever it was before.
+    let anew = match status {
+        StatusCode::SEE_OTHER => true,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => {
+            // A form becomes a `GET`, as everywhere. Another change must not end as one that only looks.
+            [Method::GET, Method::HEAD, Method::POST].contains(&request.method)
+        }
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => false,
         _ => return Ok(None),
     };
     let location = headers
@@ -34,15 +39,18 @@ pub(crate) fn next(
         .filter(is_secret)
         .map(|(name, _)| name.clone())
         .collect();
-    if keeps_method && leaves && !(secrets.is_empty() && request.body.is_empty()) {
+    let carries = !secrets.is_empty() || !request.body.is_empty() || !request.method.is_safe();
+    if !anew && leaves && carries {
         return Err(Error::Redirects);
     }
     let mut next = Request {
         url,
         ..request.clone()
     };
-    if !keeps_method {
-        next.method = Method::GET;
+    if anew {
+        if next.method != Method::HEAD {
+            next.method = Method::GET;
+        }
         next.body = Bytes::new();
         next.headers.remove(header::CONTENT_TYPE);
     }
@@ -102,6 +110,34 @@ mod tests {
             assert_eq!(next.url.as_str(), "https://example.org/search?page=2");
             assert_eq!(next.body, "q=rust");
             assert!(next.headers.contains_key(header::CONTENT_TYPE));
+        }
+    }
+
+    #[test]
+    fn another_method_stays_what_it_is_unless_it_is_done() {
+        let url = Url::parse("https://example.org/item").unwrap();
+        let request = |method: &Method| Request::new(method.clone(), url.clone());
+        for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+            for (status, kept) in [
+                (301, true),
+                (302, true),
+                (303, false),
+                (307, true),
+                (308, true),
+            ] {
+                let next = led(&request(&method), status, "/moved").unwrap().unwrap();
+                assert_eq!(next.method == method, kept, "{method} {status}");
+                let elsewhere = led(&request(&method), status, "https://example.com/");
+                assert_eq!(
+                    elsewhere.is_ok(),
+                    !kept || method.is_safe(),
+                    "{method} {status}"
+                );
+            }
+        }
+        for status in [301, 302, 303, 307, 308] {
+            let next = led(&request(&Method::HEAD), status, "/moved");
+            assert_eq!(next.unwrap().unwrap().method, Method::HEAD, "{status}");
         }
     }
 

@@ -154,7 +154,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::hosts::normal;
+    use crate::Allow;
 
     /// Answers each lookup with the next of `answers`.
     fn answering(answers: &[&[&str]]) -> Lookup {
@@ -168,10 +168,9 @@ mod tests {
     }
 
     fn resolver(lookup: Lookup) -> Resolver {
-        let hosts = Hosts {
-            allowed: normal(["example.org", "lan.example.com"]),
-            private: normal(["lan.example.com"]),
-        };
+        let mut hosts = Hosts::default();
+        hosts.add("example.org".into());
+        hosts.add(Allow::host("lan.example.com").private());
         Resolver {
             lookup,
             names: Names::Hosts(Arc::new(hosts)),

@@ -1,5 +1,8 @@
 //! What a handler can do besides returning a result.
 
+mod headers;
+mod progress;
+
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +25,10 @@ use crate::limits::{Caller, Shares};
 use crate::principal::Principal;
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
+
+pub(crate) use headers::{HeaderNames, Headers};
+
+use progress::Progress;
 
 /// Severity of a log message to the client (RFC 5424, as MCP `logging` names them).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -68,7 +75,14 @@ pub(crate) struct Facts {
     /// The places of all questions that wait for a legacy client.
     pub(crate) questions: Shares,
     pub(crate) components: Arc<Components>,
+    /// How `data` of a log message is written, unless it is just what was logged.
+    pub(crate) log_data: Option<LogData>,
+    /// The request headers that handlers see.
+    pub(crate) headers: HeaderNames,
 }
+
+/// Makes `data` of a log message from what was logged.
+pub(crate) type LogData = fn(Value) -> Value;
 
 /// What a request is besides an answer in the making: see [`Ctx::start_task`].
 const NO_TASK: u8 = 0;
@@ -86,7 +100,9 @@ struct Shared {
     connection: Arc<Connection>,
     peer: Arc<PeerInfo>,
     id: Id,
-    progress_token: Option<Id>,
+    /// What the client hears of progress, if it wants to.
+    progress: Option<Progress>,
+    headers: Headers,
     /// Modern era: the level asked for in this request, if any.
     log_level: Option<Level>,
     outbox: Outbox,
@@ -94,7 +110,6 @@ struct Shared {
     unwanted: AtomicBool,
     /// Nobody reads the response, and so nobody hears what the request asks.
     unread: AtomicBool,
-    progress: Mutex<f64>,
     /// Questions that wait for the client. Changed under the lock of `asked_for` only.
     asking: AtomicUsize,
     asked: AtomicBool,
@@ -128,6 +143,11 @@ pub(crate) struct CtxParts {
 
 impl Ctx {
     pub(crate) fn new(parts: CtxParts) -> Self {
+        Self::with_headers(parts, Headers::default())
+    }
+
+    /// [`Ctx::new`], of an HTTP request with these headers.
+    pub(crate) fn with_headers(parts: CtxParts, headers: Headers) -> Self {
         let CtxParts {
             facts,
             connection,
@@ -142,13 +162,13 @@ impl Ctx {
             connection,
             peer,
             id,
-            progress_token,
+            progress: progress_token.map(Progress::new),
+            headers,
             log_level,
             outbox: Outbox::default(),
             cancel: CancellationToken::new(),
             unwanted: AtomicBool::new(false),
             unread: AtomicBool::new(false),
-            progress: Mutex::new(f64::NEG_INFINITY),
             asking: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
             asked_for: Mutex::default(),
@@ -239,7 +259,12 @@ impl Ctx {
         if !self.wants(level) || self.task().is_some() {
             return;
         }
-        let params = json!({ "level": level, "data": { "msg": message.into(), "extra": null } });
+        let message = message.into();
+        let data = match self.0.facts.log_data {
+            Some(data) => data(message),
+            None => message,
+        };
+        let params = json!({ "level": level, "data": data });
         self.0
             .outbox
             .send(wire::notification("notifications/message", &params))
@@ -262,53 +287,6 @@ impl Ctx {
             Era::Legacy => level as u8 >= self.0.connection.log_floor(),
             Era::Modern => self.0.log_level.is_some_and(|floor| level >= floor),
         }
-    }
-
-    /// Reports progress, if the client asked for it. `progress` must grow from call to call; a
-    /// value that does not, or is not finite, is dropped (specification `patterns/progress`).
-    ///
-    /// Of a task the message becomes its status message.
-    pub async fn progress(&self, progress: f64, total: Option<f64>, message: Option<&str>) {
-        if let Some(task) = self.task() {
-            if let Some(message) = message {
-                task.set_message(message).await;
-            }
-            return;
-        }
-        let Some(token) = &self.0.progress_token else {
-            return;
-        };
-        {
-            let mut last = self
-                .0
-                .progress
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if !progress.is_finite() || progress <= *last {
-                return;
-            }
-            *last = progress;
-        }
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Params<'a> {
-            progress_token: &'a Id,
-            progress: f64,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            total: Option<f64>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            message: Option<&'a str>,
-        }
-        let params = Params {
-            progress_token: token,
-            progress,
-            total,
-            message,
-        };
-        self.0
-            .outbox
-            .send(wire::notification("notifications/progress", &params))
-            .await;
     }
 
     /// Ends the HTTP response that the client waits at, after what was said before; the client
@@ -433,6 +411,10 @@ impl Ctx {
         }
     }
 
+    fn is_unread(&self) -> bool {
+        self.0.unread.load(Ordering::Acquire)
+    }
+
     /// Completes when for so long nobody could hear what the request asks: its response was not read.
     /// Other streams of the session do not count, as a question goes out in the response alone.
     pub(crate) async fn unheard(&self, patience: Duration) {
@@ -442,7 +424,7 @@ impl Ctx {
             let mut change = pin!(connection.readers_change());
             // What changes after we have looked must wake us.
             change.as_mut().enable();
-            if self.0.unread.load(Ordering::Acquire) {
+            if self.is_unread() {
                 tokio::select! {
                     () = &mut alone => return,
                     () = change => {}

@@ -20,6 +20,9 @@
 //! | [`telemetry`] | logs on stderr |
 //! | [`testing`] | handlers and servers in memory |
 //!
+//! What calls out to APIs does it through the crate `pymcp-egress`: named hosts only, bounds, secrets that are never
+//! shown. The guide's page on that is `docs/guide/calling-apis.md`.
+//!
 //! # A server in one screen
 //!
 //! ```

@@ -154,7 +154,7 @@ impl Probe {
             let params = &log["params"];
             (
                 params["level"].as_str().unwrap_or_default().to_owned(),
-                params["data"]["msg"].clone(),
+                params["data"].clone(),
             )
         })
         .collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 
-use pymcp_egress::{Egress, Error, Limits, Request, Response};
+use pymcp_egress::{Allow, Egress, Error, Limits, Request, Response};
 
 use crate::config::Config;
 
@@ -21,9 +21,16 @@ pub(crate) struct Door(Box<dyn Fn(Request) -> Sending + Send + Sync>);
 impl Door {
     /// To these hosts and no others.
     pub(crate) fn new(config: &Config, hosts: &BTreeSet<String>) -> Self {
+        let private: Vec<_> = config.private_hosts.iter().map(Allow::host).collect();
+        let allowed = hosts.iter().map(|host| {
+            let host = Allow::host(host);
+            match private.contains(&host) {
+                true => host.private(),
+                false => host,
+            }
+        });
         let egress = Egress::builder()
-            .hosts(hosts.iter().cloned())
-            .private_hosts(config.private_hosts.iter().cloned())
+            .hosts(allowed)
             .proxy(config.proxy.clone())
             .user_agent(&config.user_agent)
             .limits(Limits {
@@ -32,6 +39,7 @@ impl Door {
                 body: config.response_bytes,
                 redirects: REDIRECTS,
                 concurrent: CONCURRENT,
+                ..Limits::default()
             })
             .build();
         Self::from_fn(move |request| {

@@ -94,7 +94,7 @@ fn events_come_while_the_call_still_runs() {
         let mut client = Client::connect(server.address());
         client.send(request.bytes());
         let mut events = client.events();
-        assert_eq!(events.message()["params"]["data"]["msg"], "Waiting.");
+        assert_eq!(events.message()["params"]["data"], "Waiting.");
         gate.open();
         assert_eq!(result(&events.message()), "through");
         events.end();

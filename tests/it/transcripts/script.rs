@@ -1,5 +1,6 @@
 //! The conversation: list, call, elicit, sample, progress, cancel, and the end.
 
+use pymcp::middleware::fastmcp_habits::with_habits;
 use pymcp_kit::{Ctx, Elicited, Form, NoArgs, Question, Result, Sample, Server, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -49,7 +50,7 @@ async fn count(ctx: Ctx, to: To) -> Result<u8> {
 /// The server, and the gate that its tool `gate` waits at.
 pub(super) fn server() -> (Server, Gate) {
     let (gate, waiting) = Gate::new();
-    let server = Server::builder("transcripts", "1.0.0")
+    let server = with_habits(Server::builder("transcripts", "1.0.0"))
         .instructions("Speak clearly.")
         .tool(Tool::new("greet", greet).description("Greets.").read_only())
         .tool(Tool::new("guess", guess).description("Asks the user."))

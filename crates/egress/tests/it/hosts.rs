@@ -113,19 +113,6 @@ async fn every_spelling_of_a_private_host_reaches_it() {
 }
 
 #[tokio::test]
-async fn private_alone_is_not_allowed() {
-    let server = Loopback::replying([]).await;
-    let alone = Egress::builder()
-        .private_hosts(["127.0.0.1"])
-        .limits(limits());
-    assert_eq!(
-        send(alone, &server.url("/")).await.unwrap_err(),
-        refused!(NotAllowed, "127.0.0.1")
-    );
-    assert_eq!(server.counts().opened, 0);
-}
-
-#[tokio::test]
 async fn headers_are_the_callers_but_for_those_of_the_connection() {
     let server = Loopback::replying([Reply::ok("")]).await;
     let url = server.url("/").parse().unwrap();

@@ -4,6 +4,7 @@
     reason = "these are tests, though not all of it is marked as one"
 )]
 
+mod apis;
 mod bodies;
 mod environment;
 mod hosts;
@@ -14,10 +15,11 @@ mod proxies;
 mod redirects;
 mod times;
 mod tls;
+mod tool;
 
 use std::time::Duration;
 
-use pymcp_egress::{Builder, Egress, Error, Limits, Request, Response};
+use pymcp_egress::{Allow, Builder, Egress, Error, Limits, Request, Response};
 
 /// Limits that a test can reach soon. The times are still long, for those that should not.
 fn limits() -> Limits {
@@ -25,6 +27,7 @@ fn limits() -> Limits {
         time: Duration::from_secs(20),
         connect: Duration::from_secs(10),
         body: 64 << 10,
+        request: 64 << 10,
         redirects: 3,
         concurrent: 8,
     }
@@ -42,8 +45,7 @@ fn hurried() -> Limits {
 /// A door to 127.0.0.1, by `http:` too.
 fn builder() -> Builder {
     Egress::builder()
-        .hosts(["127.0.0.1"])
-        .private_hosts(["127.0.0.1"])
+        .allow(Allow::host("127.0.0.1").private())
         .limits(limits())
 }
 

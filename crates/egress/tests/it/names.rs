@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pymcp_egress::{Egress, Error, Request};
+use pymcp_egress::{Allow, Egress, Error, Request};
 
 use super::loopback::{Loopback, Reply};
 use super::{limits, refused};
@@ -95,7 +95,7 @@ fn rebinding(later: IpAddr, private: &[&str]) -> (Egress, Arc<AtomicUsize>) {
     let asking = asked.clone();
     let egress = Egress::builder()
         .hosts(["a.example.org", "b.example.org"])
-        .private_hosts(private.iter().copied())
+        .hosts(private.iter().map(|host| Allow::host(*host).private()))
         .limits(limits())
         .resolver(move |_| {
             let first = asking.fetch_add(1, Ordering::SeqCst) == 0;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use pymcp_egress::{Builder, Error, Proxy, Request};
+use pymcp_egress::{Allow, Builder, Error, Proxy, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -15,8 +15,8 @@ const CREDENTIALS: &str = "Basic dXNlcjpwQHNz";
 /// A door to `lan.example.com` by `http:`, through this proxy; its own look-ups know only `proxy.example`.
 fn through(proxy: &str) -> Builder {
     builder()
-        .hosts(["lan.example.com", "example.org", "169.254.169.254"])
-        .private_hosts(["lan.example.com"])
+        .hosts(["example.org", "169.254.169.254"])
+        .allow(Allow::host("lan.example.com").private())
         .proxy(Some(proxy.parse::<Proxy>().unwrap()))
         .resolver(|name| async move {
             assert_eq!(name, "proxy.example", "the proxy looks up all others");
@@ -47,9 +47,7 @@ async fn even_to_loopback_and_to_the_proxy_itself() {
     let origin = Loopback::replying([]).await;
     let proxy = Loopback::start(|_| Reply::ok("by proxy")).await;
     let address = format!("http://proxy.example:{}", proxy.port());
-    let direct = through(&address)
-        .hosts(["proxy.example"])
-        .private_hosts(["proxy.example"]);
+    let direct = through(&address).allow(Allow::host("proxy.example").private());
     assert_eq!(
         send(direct.clone(), &origin.url("/")).await.unwrap().body,
         "by proxy"

@@ -10,6 +10,7 @@ mod checks;
 mod complaint;
 mod completion;
 mod components;
+mod definition;
 mod effects;
 pub(crate) mod form;
 mod integer;
@@ -32,6 +33,7 @@ pub(crate) use completion::Completers;
 pub use completion::{Completion, Typing};
 pub(crate) use components::Snapshot;
 pub use components::{Components, Kind};
+pub use definition::Definition;
 pub use effects::{Effect, Effects};
 pub use integer::Integer;
 pub(crate) use pages::Paging;
@@ -49,7 +51,6 @@ pub(crate) use uri_template::{MAX_URI, is_uri, lower_scheme, normalize};
 use std::time::Duration;
 
 use rmcp::model::CacheScope;
-use serde_json::{Value, json};
 
 use crate::error::Result;
 
@@ -133,16 +134,6 @@ impl Settings {
             self.refused.get_or_insert(why.to_string());
         }
     }
-
-    /// The tags as clients of the Python original know them.
-    pub(crate) fn meta(&self) -> rmcp::model::MetaObject {
-        let mut tags = self.tags.clone();
-        tags.sort();
-        let Value::Object(meta) = json!({ "fastmcp": { "tags": tags } }) else {
-            unreachable!()
-        };
-        meta.into()
-    }
 }
 
 /// Builder methods that every kind of component has; `$name` is the kind in the docs.
@@ -160,7 +151,8 @@ macro_rules! common_builders {
             self
         }
 
-        /// Words to group it by; clients see them sorted in `_meta`.
+        /// Words to group it by. Clients see nothing of them, unless
+        /// [`describe`](crate::ServerBuilder::describe) tells them.
         pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
             self.settings.tags = tags.into_iter().map(Into::into).collect();
             self

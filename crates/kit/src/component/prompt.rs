@@ -115,9 +115,6 @@ impl Prompt {
     }
 
     pub(crate) fn prepare(mut self) -> Result<Self, String> {
-        self.definition
-            .meta
-            .get_or_insert_with(|| self.settings.meta());
         let compiled = Compiled::new(&self.schema)?;
         if ["anyOf", "oneOf", "allOf"]
             .iter()

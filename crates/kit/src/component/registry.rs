@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::arguments::Arguments;
 use super::checks;
 use super::components::Kind;
+use super::definition::{Definition, Describe};
 use super::prompt::Prompt;
 use super::resource::Resource;
 use super::template::{PreparedTemplate, ResourceTemplate};
@@ -21,6 +22,8 @@ pub struct Registry {
     pub(crate) resources: Index<Resource>,
     pub(crate) templates: Vec<Arc<PreparedTemplate>>,
     pub(crate) prompts: Index<Prompt>,
+    /// What looks at each component that is added, in this order.
+    pub(crate) describe: Vec<Describe>,
 }
 
 pub(crate) struct Index<T> {
@@ -89,7 +92,14 @@ impl Registry {
         }
     }
 
-    pub(crate) fn add_tool(&mut self, tool: Tool) -> Result<(), String> {
+    pub(crate) fn add_tool(&mut self, mut tool: Tool) -> Result<(), String> {
+        for describe in &self.describe {
+            let definition = Definition::Tool {
+                wraps_result: tool.wraps_result,
+                definition: &mut tool.definition,
+            };
+            describe(definition, &tool.settings);
+        }
         let name = tool.name().to_owned();
         let add = |tools: &mut Index<PreparedTool>| {
             let prepared = PreparedTool::new(tool)?;
@@ -102,9 +112,14 @@ impl Registry {
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<(), String> {
         let uri = uri_template::normalize(resource.uri()).into_owned();
         resource.definition.uri.clone_from(&uri);
-        let meta = &mut resource.definition.meta;
-        meta.get_or_insert_with(|| resource.settings.meta());
+        for describe in &self.describe {
+            describe(
+                Definition::Resource(&mut resource.definition),
+                &resource.settings,
+            );
+        }
         // An empty one was set to say that there is nothing to tell.
+        let meta = &mut resource.definition.meta;
         meta.take_if(|meta| meta.is_empty());
         let added = match uri_template::is_uri(&uri) {
             true => checks::resource(&resource, &self.server)
@@ -114,7 +129,13 @@ impl Registry {
         added.map_err(|why| format!("The resource '{uri}' cannot be served: {why}."))
     }
 
-    pub(crate) fn add_template(&mut self, template: ResourceTemplate) -> Result<(), String> {
+    pub(crate) fn add_template(&mut self, mut template: ResourceTemplate) -> Result<(), String> {
+        for describe in &self.describe {
+            describe(
+                Definition::Template(&mut template.definition),
+                &template.settings,
+            );
+        }
         let uri = template.uri_template().to_owned();
         let refuse =
             |why: String| format!("The resource template '{uri}' cannot be served: {why}.");
@@ -127,7 +148,10 @@ impl Registry {
         Ok(())
     }
 
-    pub(crate) fn add_prompt(&mut self, prompt: Prompt) -> Result<(), String> {
+    pub(crate) fn add_prompt(&mut self, mut prompt: Prompt) -> Result<(), String> {
+        for describe in &self.describe {
+            describe(Definition::Prompt(&mut prompt.definition), &prompt.settings);
+        }
         let name = prompt.name().to_owned();
         let add = |prompts: &mut Index<Prompt>| {
             let prompt = prompt.prepare()?;
@@ -234,6 +258,7 @@ impl Registry {
             prompts: self
                 .prompts
                 .filtered(Prompt::name, |name| wanted(Kind::Prompt, name)),
+            describe: self.describe.clone(),
         }
     }
 }

@@ -127,14 +127,10 @@ impl<T: Serialize + JsonSchema> IntoToolResult for T {
             other => Some(other.to_string()),
         };
         let mut result = ToolResult::content(text.map(ContentBlock::text));
-        if wrapped {
-            result.structured = Some(json!({ "result": value }));
-            result
-                .meta
-                .insert("fastmcp".into(), json!({ "wrap_result": true }));
-        } else {
-            result.structured = Some(value);
-        }
+        result.structured = Some(match wrapped {
+            true => json!({ "result": value }),
+            false => value,
+        });
         Ok(result)
     }
 }

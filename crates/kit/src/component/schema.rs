@@ -108,7 +108,6 @@ pub(crate) fn output<T: JsonSchema + ?Sized>() -> (JsonObject, bool) {
         "type": "object",
         "properties": { "result": schema },
         "required": ["result"],
-        "x-fastmcp-wrap-result": true,
     }) else {
         unreachable!()
     };

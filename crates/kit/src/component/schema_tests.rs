@@ -174,7 +174,6 @@ fn scalars_are_wrapped_and_objects_are_not() {
             "type": "object",
             "properties": {"result": {"type": "string"}},
             "required": ["result"],
-            "x-fastmcp-wrap-result": true,
         })
     );
     let (schema, wrapped) = output::<Nested>();

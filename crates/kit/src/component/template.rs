@@ -130,11 +130,7 @@ pub(crate) struct PreparedTemplate {
 }
 
 impl PreparedTemplate {
-    pub(crate) fn new(mut template: ResourceTemplate) -> Result<Self, String> {
-        template
-            .definition
-            .meta
-            .get_or_insert_with(|| template.settings.meta());
+    pub(crate) fn new(template: ResourceTemplate) -> Result<Self, String> {
         let matcher = UriTemplate::parse(template.uri_template())?;
         if let Some(name) = template
             .completers

@@ -53,6 +53,8 @@ pub struct Tool {
     pub(crate) settings: Settings,
     pub(crate) task: Option<TaskSupport>,
     pub(crate) asks_before_task: bool,
+    /// Whether its result is no object and goes out as `{"result": …}`.
+    pub(crate) wraps_result: bool,
     pub(crate) handler: Handler<Arguments, ToolResult>,
 }
 
@@ -77,6 +79,7 @@ impl Tool {
             settings: Settings::default(),
             task: None,
             asks_before_task: false,
+            wraps_result: wrapped,
             handler: Box::new(move |ctx, arguments| {
                 match arguments.parse::<A>() {
                     Ok(arguments) => {
@@ -130,6 +133,12 @@ impl Tool {
         &self.definition
     }
 
+    /// Whether its result is no object, and so goes out as `{"result": …}`: structured content has
+    /// to be an object for clients before 2026-07-28.
+    pub fn wraps_result(&self) -> bool {
+        self.wraps_result
+    }
+
     /// Declares that it changes nothing.
     pub fn read_only(self) -> Self {
         self.annotate(|a| a.read_only(true))
@@ -152,7 +161,9 @@ impl Tool {
 
     /// Sets the output schema of a tool that returns a [`ToolResult`] with structured content.
     pub fn output_schema<T: JsonSchema>(mut self) -> Self {
-        self.definition.output_schema = Some(Arc::new(schema::output::<T>().0));
+        let (schema, wraps) = schema::output::<T>();
+        self.definition.output_schema = Some(Arc::new(schema));
+        self.wraps_result = wraps;
         self
     }
 
@@ -193,10 +204,7 @@ pub(crate) struct PreparedTool {
 }
 
 impl PreparedTool {
-    pub(crate) fn new(mut tool: Tool) -> Result<Self, String> {
-        if tool.definition.meta.is_none() {
-            tool.definition.meta = Some(tool.settings.meta());
-        }
+    pub(crate) fn new(tool: Tool) -> Result<Self, String> {
         check_name(tool.name())?;
         if tool.task.is_some() && tool.settings.cached {
             return Err("a tool that becomes a task cannot be cached".into());

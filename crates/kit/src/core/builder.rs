@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{Implementation, ServerCapabilities};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ask::{Vault, VaultLimits};
 use crate::component::{
-    CacheHint, Components, Kind, Paging, Prompt, Registry, Resource, ResourceTemplate, Tool,
+    CacheHint, Components, Definition, Kind, Paging, Prompt, Registry, Resource, ResourceTemplate,
+    Settings, Tool,
 };
-use crate::context::Facts;
+use crate::context::{Facts, HeaderNames, LogData};
 use crate::keys::KeyRing;
 use crate::limits::Shares;
 use crate::middleware::{self, CacheConfig, Middleware};
@@ -82,6 +83,10 @@ pub struct CallLimits {
     pub in_flight: usize,
     /// Bytes of one result. Default 1 MiB.
     pub result_bytes: usize,
+    /// Time after which a call that reports no progress says that it goes on, if its client sent a
+    /// progress token, and again after each such time: clients that wait for a time without progress
+    /// wait on. Zero switches it off. Default 15 s.
+    pub heartbeat: Duration,
 }
 
 impl Default for CallLimits {
@@ -102,6 +107,7 @@ impl Default for CallLimits {
             in_flight_per_caller: 256,
             in_flight: 1024,
             result_bytes: 1 << 20,
+            heartbeat: Duration::from_secs(15),
         }
     }
 }
@@ -128,6 +134,9 @@ pub struct ServerBuilder {
     calls: CallLimits,
     cache: CacheConfig,
     middleware: Vec<Arc<dyn Middleware>>,
+    inner_middleware: Vec<Arc<dyn Middleware>>,
+    log_data: Option<LogData>,
+    headers: Vec<String>,
     page_size: usize,
     keys: Option<KeyRing>,
     nonces: Arc<dyn NonceStore>,
@@ -148,6 +157,9 @@ impl ServerBuilder {
             calls: CallLimits::default(),
             cache: CacheConfig::default(),
             middleware: Vec::new(),
+            inner_middleware: Vec::new(),
+            log_data: None,
+            headers: Vec::new(),
             page_size: PAGE_SIZE,
             keys: None,
             nonces: Arc::new(MemoryNonces::default()),
@@ -187,6 +199,46 @@ impl ServerBuilder {
     /// Adds a step to the pipeline, behind those added before it.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Adds a step next to the handlers, behind those added before it: it sees a result before that is
+    /// encoded and kept in the response cache, and nothing of a call that the cache answers or whose
+    /// arguments are refused. What a task ends with passes no step.
+    pub fn inner_middleware(mut self, middleware: impl Middleware) -> Self {
+        self.inner_middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Has `describe` look at each component that is added after this, and add to what clients are
+    /// told of it: `_meta`, say.
+    pub fn describe(
+        mut self,
+        describe: impl Fn(Definition<'_>, &Settings) + Send + Sync + 'static,
+    ) -> Self {
+        self.registry.describe.push(Arc::new(describe));
+        self
+    }
+
+    /// What `data` of a log message to the client is, made from what the handler logs; by default
+    /// just that.
+    pub fn log_data(mut self, data: fn(Value) -> Value) -> Self {
+        self.log_data = Some(data);
+        self
+    }
+
+    /// Names request headers of HTTP that handlers and middleware may see: [`Ctx::header`]. No other
+    /// header is kept, and the values of these are never logged.
+    ///
+    /// At most 16 names. A request in which one of them appears twice, has more than 4 KiB or is not
+    /// visible ASCII is refused with a status 400. Results are cached for the same values only.
+    /// Web pages of allowed origins may send these headers.
+    ///
+    /// Such a header is what the client says, unless a proxy in front sets it in every request.
+    ///
+    /// [`Ctx::header`]: crate::Ctx::header
+    pub fn headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
+        self.headers.extend(names.into_iter().map(Into::into));
         self
     }
 
@@ -274,6 +326,7 @@ impl ServerBuilder {
         if let Some(why) = self.refused {
             return Err(BuildError(why));
         }
+        let headers = HeaderNames::new(&self.headers)?;
         let largest = self.skills.as_ref().map_or(0, Skills::largest_read);
         if largest > 0 && largest + RESULT_ENVELOPE > self.calls.result_bytes {
             return Err(BuildError(format!(
@@ -316,8 +369,15 @@ impl ServerBuilder {
             questions_per_session: self.calls.questions_per_session,
             questions: Shares::new(self.calls.questions, self.calls.questions_per_caller),
             components,
+            log_data: self.log_data,
+            headers,
         });
-        let stack = middleware::stack(&self.calls, self.cache, self.middleware);
+        let stack = middleware::stack(
+            &self.calls,
+            self.cache,
+            self.middleware,
+            self.inner_middleware,
+        );
         let limits = VaultLimits {
             rounds: self.calls.ask_rounds,
             ttl: self.calls.ask_timeout,

@@ -12,6 +12,7 @@ use crate::wire::{self, Code, Id, RpcError};
 
 use super::batch::Batch;
 use super::connection::Slot;
+use super::heartbeat::Heartbeat;
 use super::outbox::Said;
 
 /// A finished message for the client that ends a request.
@@ -131,16 +132,18 @@ pub struct Call {
     ctx: Ctx,
     work: Option<Work>,
     answer: Option<Answer>,
+    heartbeat: Option<Heartbeat>,
     // Frees the place of this call among those in flight.
     slot: Option<Slot>,
 }
 
 impl Call {
-    pub(crate) fn new(ctx: Ctx, slot: Slot, work: Work) -> Self {
+    pub(crate) fn new(ctx: Ctx, slot: Slot, heartbeat: Option<Heartbeat>, work: Work) -> Self {
         Self {
             ctx,
             work: Some(work),
             answer: None,
+            heartbeat,
             slot: Some(slot),
         }
     }
@@ -177,7 +180,12 @@ impl Call {
             (None, None) => Poll::Ready(None),
             // A cancel that came after the check above found no waker to wake.
             (None, Some(_)) if self.ctx.is_unwanted() => Poll::Ready(None),
-            (None, Some(_)) => Poll::Pending,
+            (None, Some(_)) => match &mut self.heartbeat {
+                Some(heartbeat) => heartbeat
+                    .poll(&self.ctx, cx)
+                    .map(|message| Some(Event::Message(message))),
+                None => Poll::Pending,
+            },
         }
     }
 }

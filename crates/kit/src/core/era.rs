@@ -40,7 +40,8 @@ pub struct HttpSignals<'a> {
     pub name: Option<&'a str>,
     /// Whether there is an `Mcp-Session-Id` that is not empty.
     pub session: bool,
-    /// All headers: the tool that is called says which `Mcp-Param-*` among them repeat arguments.
+    /// All headers: the tool that is called says which `Mcp-Param-*` among them repeat arguments, and
+    /// the server which of them its handlers see.
     pub all: Option<&'a HeaderMap>,
     /// One of the three that appears twice or is no visible ASCII.
     pub broken: Option<&'static str>,

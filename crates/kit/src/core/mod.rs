@@ -13,6 +13,7 @@ mod connection;
 mod drive;
 mod endpoint;
 mod era;
+mod heartbeat;
 mod inbound;
 mod listen;
 mod method;

@@ -19,6 +19,7 @@ use super::builder::{CallLimits, ServerBuilder};
 use super::call::{Answer, Call, Reply};
 use super::connection::{Connection, Slot};
 use super::era::HttpSignals;
+use super::heartbeat::Heartbeat;
 use super::inbound::Inbound;
 use super::method;
 use super::subscriptions::Subscriptions;
@@ -101,20 +102,16 @@ impl Server {
 
     /// Serves what one body or line holds.
     pub fn receive(&self, connection: &Arc<Connection>, body: Body<'_>) -> Reply {
-        self.receive_from(connection, body, true)
+        self.receive_from(connection, body, None)
     }
 
-    /// [`Server::receive`], from a client that may take no stream as its answer.
+    /// [`Server::receive`], over HTTP with what its headers say.
     pub(crate) fn receive_from(
         &self,
         connection: &Arc<Connection>,
         body: Body<'_>,
-        takes_stream: bool,
+        http: Option<HttpSignals<'_>>,
     ) -> Reply {
-        let http = (!takes_stream).then(|| HttpSignals {
-            json_only: true,
-            ..HttpSignals::default()
-        });
         match body {
             Body::Single(message) => self.handle(connection, Inbound::new(message, http)),
             Body::Batch(members) => Batch::start(self, connection, members, http),
@@ -173,6 +170,11 @@ impl Server {
             true => Slot::lasting(&ctx)?,
             false => Slot::take(&ctx, &self.0.in_flight, per_connection)?,
         };
+        // A subscription's stream carries no progress.
+        let heartbeat = match target.is_lasting() {
+            true => None,
+            false => Heartbeat::new(&ctx, self.0.calls.heartbeat),
+        };
         let (inner, call) = (
             Arc::clone(&self.0),
             Invocation {
@@ -188,6 +190,6 @@ impl Server {
                 Err(error) => Answer::error(Some(ctx.id()), &error.into_rpc(ctx.era(), method)),
             }
         };
-        Ok(Reply::Call(Call::new(ctx, slot, Box::pin(work))))
+        Ok(Reply::Call(Call::new(ctx, slot, heartbeat, Box::pin(work))))
     }
 }

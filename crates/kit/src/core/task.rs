@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rmcp::model::{CreateTaskResult, TASKS_EXTENSION_ID};
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::component::{BoxFuture, PreparedTool, TaskSupport, ToolResult};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
-use crate::middleware::{Outcome, encode, soften, stamp, too_long, within, within_time};
+use crate::middleware::{Outcome, encode, soften, too_long, within, within_time};
 use crate::tasks::Worker;
 use crate::wire::RpcError;
 
@@ -78,7 +78,6 @@ impl Inner {
         worker: Worker,
         limit: Duration,
     ) {
-        let started = Instant::now();
         let handle = worker.handle().clone();
         // Nothing that a panic could leave half-changed is shared with the handler.
         let guarded = AssertUnwindSafe(work).catch_unwind();
@@ -102,8 +101,7 @@ impl Inner {
         let outcome = done
             .map(|result| Outcome::Tool(result.into_wire()))
             .or_else(|error| soften(error, ctx.era()))
-            .and_then(|mut outcome| {
-                stamp(&mut outcome, ctx.server(), started);
+            .and_then(|outcome| {
                 let name = Some(prepared.tool.name());
                 let outcome = within(self.calls.result_bytes, outcome, &ctx, name)?;
                 encode(outcome, &ctx)

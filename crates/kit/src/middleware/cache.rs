@@ -211,7 +211,7 @@ impl Middleware for ResponseCache {
     }
 }
 
-/// Principal, era, method, name and canonical arguments. Each part ends with a byte that JSON text
+/// Principal, era, method, the headers that the server sees, name and canonical arguments. Each part ends with a byte that JSON text
 /// and the parts themselves cannot hold, so no two questions are the same.
 fn question(call: &Invocation) -> Option<Vec<u8>> {
     const END: u8 = 0xff;
@@ -227,6 +227,12 @@ fn question(call: &Invocation) -> Option<Vec<u8>> {
     });
     key.extend_from_slice(call.target.method().as_bytes());
     key.push(END);
+    for (name, value) in call.ctx.headers() {
+        key.extend_from_slice(name.as_bytes());
+        key.push(0xfe);
+        key.extend_from_slice(value.as_bytes());
+        key.push(END);
+    }
     match &call.target {
         Target::Tool(call) => {
             key.extend_from_slice(call.name.as_bytes());

@@ -20,7 +20,6 @@
 mod arguments;
 mod cache;
 mod encode;
-mod metadata;
 mod panic_guard;
 mod timeout;
 
@@ -32,14 +31,15 @@ use rmcp::model::{
     CallToolResult, CreateTaskResult, GetPromptResult, JsonObject, ReadResourceResult,
 };
 
-use crate::component::{Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings};
+use crate::component::{
+    Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings, Tool,
+};
 use crate::context::Ctx;
 use crate::core::Inner;
 use crate::error::{Error, Result};
 
 pub use cache::CacheConfig;
 pub(crate) use encode::{SERVER_INFO, complete_modern, encode, server_info, within};
-pub(crate) use metadata::stamp;
 pub(crate) use timeout::{too_long, within_time};
 
 /// What a hook returns.
@@ -109,6 +109,13 @@ pub struct ToolCall {
     /// The arguments: as they came, until the built-in steps have put them right.
     pub arguments: Arguments,
     pub(crate) tool: Option<Arc<PreparedTool>>,
+}
+
+impl ToolCall {
+    /// The tool that is called, when there is one of this name.
+    pub fn tool(&self) -> Option<&Tool> {
+        self.tool.as_ref().map(|prepared| &prepared.tool)
+    }
 }
 
 /// A `resources/read`.
@@ -243,11 +250,12 @@ impl Outcome {
 ///    are one entry and a wrong call is never one;
 /// 5. the cache keeps results as they go out;
 /// 6. encoding bounds their size;
-/// 7. metadata is innermost: its timing is the handler's, and a repeated answer repeats it.
+/// 7. the author's inner steps stand next to the handler: what they add is kept with the result.
 pub(crate) fn stack(
     config: &crate::core::CallLimits,
     cache: CacheConfig,
     author: Vec<Arc<dyn Middleware>>,
+    inner: Vec<Arc<dyn Middleware>>,
 ) -> Vec<Arc<dyn Middleware>> {
     let mut stack: Vec<Arc<dyn Middleware>> = vec![
         Arc::new(panic_guard::PanicGuard),
@@ -261,7 +269,7 @@ pub(crate) fn stack(
     stack.push(Arc::new(encode::Encode {
         max_bytes: config.result_bytes,
     }));
-    stack.push(Arc::new(metadata::Metadata));
+    stack.extend(inner);
     stack
 }
 

@@ -4,6 +4,9 @@
 
 mod forms;
 mod heads;
+mod heartbeat;
 mod listeners;
+mod named;
+mod routes;
 mod sessions;
 mod stage;

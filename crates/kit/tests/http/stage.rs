@@ -36,6 +36,15 @@ async fn ask(ctx: Ctx) -> Result<String> {
     }
 }
 
+/// A silent call is answered whole, however busy the machine is.
+pub(crate) fn patient() -> HttpConfig {
+    HttpConfig {
+        stream_after: PATIENCE * 10,
+        keep_alive: PATIENCE * 10,
+        ..HttpConfig::default()
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) server: Server,
     pub(crate) address: SocketAddr,
@@ -55,11 +64,12 @@ impl Stage {
             .unwrap();
         let config = HttpConfig {
             endpoints,
-            // A silent call is answered whole, however busy the machine is.
-            stream_after: PATIENCE * 10,
-            keep_alive: PATIENCE * 10,
-            ..HttpConfig::default()
+            ..patient()
         };
+        Self::serving(server, config).await
+    }
+
+    pub(crate) async fn serving(server: Server, config: HttpConfig) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let never = std::future::pending::<()>();

@@ -15,7 +15,7 @@ async fn a_result_that_comes_after_the_connection_was_lost_is_delivered() {
         }
         let (first, second) = (posted.next().await, posted.next().await);
         assert_eq!([first.number(), second.number()], [1, 2], "{version}");
-        assert_eq!(first.message()["params"]["data"]["msg"], "0");
+        assert_eq!(first.message()["params"]["data"], "0");
         drop(posted);
         stage.open();
         assert!(stage.finished().await, "{version}");

@@ -11,6 +11,8 @@ mod batches;
 mod bounds;
 mod client;
 mod contents;
+mod habits;
+mod heartbeat;
 mod listening;
 mod pages;
 mod params;

@@ -38,18 +38,23 @@ impl Incoming<'_> {
     /// The context of this request.
     pub(super) fn ctx(&self, server: &Server, seed: Option<Seed>) -> Result<Ctx, RpcError> {
         let inner = server.inner();
-        Ok(Ctx::new(CtxParts {
+        let http = self.http.unwrap_or_default();
+        let headers = inner.facts.headers.read(http.all)?;
+        let progress_token = self.meta.progress_token(&inner.wire)?;
+        let parts = CtxParts {
             facts: Arc::clone(&inner.facts),
             connection: Arc::clone(self.connection),
             peer: Arc::clone(&self.peer),
             id: self.id.clone(),
-            progress_token: self.meta.progress_token(&inner.wire)?,
+            // What a client that takes no stream would never hear is not said.
+            progress_token: progress_token.filter(|_| !http.json_only),
             log_level: match self.peer.era {
                 Era::Legacy => None,
                 Era::Modern => self.meta.log_level()?,
             },
             seed,
-        }))
+        };
+        Ok(Ctx::with_headers(parts, headers))
     }
 
     /// The params as their type.

@@ -7,7 +7,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderName, ORIGIN,
     TRANSFER_ENCODING, VARY,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use hyper::{Request, Response};
 
 use super::HttpConfig;
@@ -94,21 +94,38 @@ const HEADERS: &str = "Accept, Authorization, Content-Type, Last-Event-ID, Mcp-M
      MCP-Protocol-Version, Mcp-Session-Id";
 
 /// All headers that pages may send: CORS knows no prefixes, so each that a tool declares is named.
-pub(super) fn allowed_headers(mirrored: &[String]) -> HeaderValue {
+pub(super) fn allowed_headers<'a>(
+    mirrored: &'a [String],
+    named: impl Iterator<Item = &'a str>,
+) -> HeaderValue {
     let mut all = vec![HEADERS];
     all.extend(mirrored.iter().map(String::as_str));
+    let known = |name: &&str| {
+        let mut known = HEADERS.split(", ");
+        !known.any(|known| known.eq_ignore_ascii_case(name))
+    };
+    all.extend(named.filter(known));
     // Header names are always a valid value.
     HeaderValue::try_from(all.join(", ")).unwrap_or(HeaderValue::from_static(HEADERS))
 }
 
+/// Methods that pages may use, whatever is served.
+const METHODS: &str = "GET, POST, DELETE, OPTIONS";
+
+/// All methods that pages may use, with those of routes.
+pub(super) fn allowed_methods(of_routes: &[&Method]) -> HeaderValue {
+    let mut all = vec![METHODS];
+    let names = of_routes.iter().map(|method| method.as_str());
+    all.extend(names.filter(|name| !METHODS.split(", ").any(|known| known == *name)));
+    // Names of methods are always a valid value.
+    HeaderValue::try_from(all.join(", ")).unwrap_or(HeaderValue::from_static(METHODS))
+}
+
 /// The answer to a preflight; [`allow`] adds for whom.
-pub(super) fn preflight(allowed: &HeaderValue) -> Response<Body> {
+pub(super) fn preflight(methods: &HeaderValue, allowed: &HeaderValue) -> Response<Body> {
     let mut response = reply::empty(StatusCode::NO_CONTENT);
     let headers = response.headers_mut();
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
-    );
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods.clone());
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed.clone());
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response

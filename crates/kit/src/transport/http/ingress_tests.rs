@@ -93,16 +93,30 @@ fn a_body_has_one_framing() {
 }
 
 #[test]
-fn pages_may_send_the_headers_that_tools_declare() {
-    let preflight = |mirrored: &[&str]| {
+fn pages_may_send_what_the_server_declares() {
+    let preflight = |mirrored: &[&str], named: &[&str], methods: &[&Method]| {
         let mirrored: Vec<_> = mirrored.iter().map(|name| (*name).to_owned()).collect();
-        let response = preflight(&allowed_headers(&mirrored));
-        let allowed = &response.headers()[ACCESS_CONTROL_ALLOW_HEADERS];
-        allowed.to_str().unwrap().to_owned()
+        let headers = allowed_headers(&mirrored, named.iter().copied());
+        let response = preflight(&allowed_methods(methods), &headers);
+        [ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS]
+            .map(|name| response.headers()[name].to_str().unwrap().to_owned())
     };
-    assert!(preflight(&[]).ends_with("Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id"));
-    assert!(
-        preflight(&["Mcp-Param-A", "Mcp-Param-B"])
-            .ends_with("Mcp-Session-Id, Mcp-Param-A, Mcp-Param-B")
+    let ends = |[headers, _]: [String; 2], end: &str| headers.ends_with(end);
+    let none = preflight(&[], &[], &[]);
+    assert_eq!(none[1], "GET, POST, DELETE, OPTIONS");
+    assert!(ends(
+        none,
+        "Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id"
+    ));
+    assert!(ends(
+        preflight(&["Mcp-Param-A", "Mcp-Param-B"], &[], &[]),
+        "Mcp-Session-Id, Mcp-Param-A, Mcp-Param-B"
+    ));
+    let named = preflight(
+        &["Mcp-Param-A"],
+        &["x-tenant", "authorization"],
+        &[&Method::GET, &Method::PUT],
     );
+    assert_eq!(named[1], "GET, POST, DELETE, OPTIONS, PUT");
+    assert!(ends(named, "Mcp-Session-Id, Mcp-Param-A, x-tenant"));
 }

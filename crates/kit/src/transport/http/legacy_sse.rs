@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::{StatusCode, Uri};
+use http::{HeaderValue, StatusCode, Uri};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::json;
@@ -12,8 +12,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::core::{
-    Answer, Answers, Connection, Era, Event, Exchange, LEGACY_VERSIONS, MODERN_VERSION, Reply,
-    Route,
+    Answer, Answers, Connection, Era, Event, Exchange, HttpSignals, LEGACY_VERSIONS,
+    MODERN_VERSION, Reply, Route,
 };
 use crate::principal::Principal;
 use crate::session::SessionId;
@@ -36,7 +36,9 @@ pub(super) fn open(
     request: &Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::GET {
-        return Err(reply::wrong_method("GET, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "GET, OPTIONS",
+        )));
     }
     let (queue, answers) = mpsc::channel(QUEUE);
     let connection = Connection::from_address(Principal::ANONYMOUS, client.address);
@@ -50,7 +52,8 @@ pub(super) fn open(
         .sessions
         .open(Arc::clone(&connection), client.stateless.caller())
         .map_err(streamable::no_session)?;
-    let endpoint = format!("event: endpoint\ndata: /messages/?session_id={id}\n\n");
+    let prefix = &app.config.path_prefix;
+    let endpoint = format!("event: endpoint\ndata: {prefix}/messages/?session_id={id}\n\n");
     let source = Source::Session(SessionStream {
         connection,
         answers,
@@ -116,7 +119,9 @@ pub(super) async fn post(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Refusal> {
     if request.method() != Method::POST {
-        return Err(reply::wrong_method("POST, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "POST, OPTIONS",
+        )));
     }
     let (head, body) = request.into_parts();
     check_content(&head.headers)?;
@@ -155,9 +160,13 @@ pub(super) async fn post(
             Some((queue, places.try_acquire_owned().map_err(|_| unread())?))
         }
     };
+    let signals = HttpSignals {
+        all: Some(&head.headers),
+        ..HttpSignals::default()
+    };
     let reply = match received {
         wire::Body::Single(message) => {
-            let inbound = app.server.inspect(message, None);
+            let inbound = app.server.inspect(message, Some(signals));
             match inbound.route() {
                 Route::Legacy => app.server.handle(&connection, inbound),
                 Route::Modern | Route::Malformed(_) => {
@@ -166,7 +175,7 @@ pub(super) async fn post(
                 }
             }
         }
-        batch => app.server.receive(&connection, batch),
+        batch => app.server.receive_from(&connection, batch, Some(signals)),
     };
     match (reply.into_exchange(), owed) {
         (Err(None), _) | (_, None) => {}

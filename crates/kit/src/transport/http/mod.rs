@@ -11,6 +11,8 @@
 //! | `negotiate` | types: what the body is, and in which form the answer is taken |
 //! | `request_body` | reads what is posted, within size, time and rate |
 //! | `streamable` | `/mcp`: POST, GET, DELETE of streamable HTTP, both eras |
+//! | `routes` | what a server's author serves beside them |
+//! | `path` | the prefix of all paths, and which paths there can be |
 //! | `legacy_sse` | `/sse` and `/messages/` of 2024-11-05, only when asked for |
 //! | `respond` | from what the core replies to a response |
 //! | `resume` | responses that outlive their connection, in legacy sessions |
@@ -25,11 +27,13 @@ mod ingress;
 mod legacy_sse;
 mod listener;
 mod negotiate;
+mod path;
 mod pattern;
 mod reply;
 mod request_body;
 mod respond;
 mod resume;
+mod routes;
 mod socket;
 mod streamable;
 
@@ -39,10 +43,9 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{Connection, Server};
+use crate::core::{BuildError, Connection, Server};
 use crate::principal::Principal;
 use crate::session::{SessionLimits, Sessions};
 
@@ -52,6 +55,12 @@ use reply::Refusal;
 
 pub use allowed::{BadEntry, Hosts, Origins};
 pub use listener::{Listeners, bind, serve};
+pub use path::{BadPath, PathPrefix};
+pub use routes::Routes;
+
+/// The types of [`HttpConfig::route`], of the crates `http` and `bytes`.
+pub use ::bytes::Bytes;
+pub use ::http::{Method, Request, Response, StatusCode};
 
 /// Which endpoints there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +76,13 @@ pub enum Endpoints {
 pub struct HttpConfig {
     /// Which endpoints there are.
     pub endpoints: Endpoints,
+    /// What the paths of all endpoints begin with. Default: nothing.
+    pub path_prefix: PathPrefix,
+    /// What is served beside the endpoints; see [`HttpConfig::route`]. Default: nothing.
+    pub routes: Routes,
+    /// Time that a route has for its answer, once the body is there; then the status is 503. Default
+    /// 30 s.
+    pub route_timeout: Duration,
     /// What `Host` may say. Default: the names of this machine, on any port.
     pub hosts: Hosts,
     /// Origins that browsers may call from; all others get `403`.
@@ -114,6 +130,9 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             endpoints: Endpoints::Streamable,
+            path_prefix: PathPrefix::default(),
+            routes: Routes::default(),
+            route_timeout: Duration::from_secs(30),
             hosts: Hosts::loopback(),
             origins: Origins::loopback(),
             header_timeout: Duration::from_secs(15),
@@ -133,6 +152,58 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
+    /// Serves a path beside the endpoints of the protocol, behind the same checks (`Host`, `Origin`,
+    /// CORS, the bounds of bodies and connections): a health check, a page, a webhook.
+    ///
+    /// The path is compared exactly, and served both as it is and below
+    /// [`path_prefix`](Self::path_prefix). The request has the URI and all headers as they came, and
+    /// its body whole, of at most [`WireLimits::message_bytes`]. A `HEAD` is answered as the `GET`.
+    /// The handler is dropped when its time is up ([`route_timeout`](Self::route_timeout)) or its
+    /// client has gone. It is no call of the protocol: no middleware sees it, and only the bounds of
+    /// connections count it. Whoever reaches the server reaches it: nobody has to authenticate.
+    ///
+    /// ```
+    /// use pymcp_kit::transport::http::{Bytes, HttpConfig, Method, Request, Response};
+    ///
+    /// async fn health(_: Request<Bytes>) -> Response<&'static str> {
+    ///     Response::new("ok")
+    /// }
+    ///
+    /// # fn main() -> Result<(), pymcp_kit::BuildError> {
+    /// let config = HttpConfig::default().route(Method::GET, "/health", health)?;
+    /// # drop(config);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [`WireLimits::message_bytes`]: crate::wire::WireLimits::message_bytes
+    ///
+    /// # Errors
+    /// The path is none, or one of the protocol's, or has such a route already; or no route can have
+    /// the method.
+    pub fn route<F, Fut, B>(
+        mut self,
+        method: Method,
+        path: &str,
+        handler: F,
+    ) -> Result<Self, BuildError>
+    where
+        F: Fn(Request<Bytes>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response<B>> + Send + 'static,
+        B: Into<Bytes>,
+    {
+        self.routes.add(method, path, handler)?;
+        Ok(self)
+    }
+
+    /// The path that clients are told, with its prefix: `/mcp`, or `/sse` of the old transport.
+    pub fn endpoint_path(&self) -> String {
+        let path = match self.endpoints {
+            Endpoints::Streamable => "/mcp",
+            Endpoints::LegacySse => "/sse",
+        };
+        format!("{}{path}", self.path_prefix)
+    }
+
     /// Bytes that a body has to bring within [`body_window`](Self::body_window).
     fn least_body(&self) -> usize {
         let least = self.body_window.as_secs_f64() * f64::from(self.body_rate);
@@ -154,6 +225,8 @@ struct Client {
 struct App {
     server: Server,
     config: HttpConfig,
+    /// The methods that pages may use.
+    methods: HeaderValue,
     /// The request headers that pages may send.
     headers: HeaderValue,
     sessions: Sessions,
@@ -164,7 +237,11 @@ struct App {
 impl App {
     fn new(server: Server, config: HttpConfig) -> Arc<Self> {
         Arc::new(Self {
-            headers: ingress::allowed_headers(&server.registry().mirrored_headers()),
+            methods: ingress::allowed_methods(&config.routes.methods()),
+            headers: ingress::allowed_headers(
+                &server.registry().mirrored_headers(),
+                server.inner().facts.headers.iter(),
+            ),
             server,
             sessions: Sessions::new(config.sessions),
             config,
@@ -189,7 +266,7 @@ impl App {
             Err(refusal) => return refusal.into(),
         };
         let mut response = match *request.method() {
-            Method::OPTIONS => ingress::preflight(&self.headers),
+            Method::OPTIONS => ingress::preflight(&self.methods, &self.headers),
             _ => Arc::clone(&self)
                 .route(client, request)
                 .await
@@ -206,16 +283,26 @@ impl App {
         client: Client,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Refusal> {
+        let path = request.uri().path();
         // Both spellings are served as they are: a redirect would lose the prefix that a proxy took off.
-        match (self.config.endpoints, request.uri().path()) {
-            (Endpoints::Streamable, "/mcp" | "/mcp/") => {
+        match (self.config.endpoints, self.config.path_prefix.strip(path)) {
+            (Endpoints::Streamable, Some("/mcp" | "/mcp/")) => {
                 streamable::serve(self, client, request).await
             }
-            (Endpoints::LegacySse, "/sse" | "/sse/") => legacy_sse::open(&self, &client, &request),
-            (Endpoints::LegacySse, "/messages/" | "/messages") => {
+            (Endpoints::LegacySse, Some("/sse" | "/sse/")) => {
+                legacy_sse::open(&self, &client, &request)
+            }
+            (Endpoints::LegacySse, Some("/messages/" | "/messages")) => {
                 legacy_sse::post(self, &client, request).await
             }
-            _ => Err(reply::not_found()),
+            (_, below) => {
+                let routes = &self.config.routes;
+                let handler = match below {
+                    Some(below) if routes.knows(below) => routes.find(request.method(), below)?,
+                    _ => routes.find(request.method(), path)?,
+                };
+                routes::serve(&self, &client, request, handler).await
+            }
         }
     }
 }

@@ -97,7 +97,7 @@ fn status(code: Code, era: Era, before_call: bool) -> StatusCode {
 pub(super) struct Refusal {
     status: StatusCode,
     why: &'static str,
-    allowed: Option<&'static str>,
+    allowed: Option<HeaderValue>,
     id: Option<Id>,
     closes: bool,
     retry_after: Duration,
@@ -136,7 +136,7 @@ pub(super) fn refuse(status: StatusCode, why: &'static str) -> Refusal {
 }
 
 /// A method that the path does not have.
-pub(super) fn wrong_method(allowed: &'static str) -> Refusal {
+pub(super) fn wrong_method(allowed: HeaderValue) -> Refusal {
     let why = "This path does not have that HTTP method.";
     Refusal {
         allowed: Some(allowed),
@@ -166,9 +166,7 @@ impl From<Refusal> for Response<Body> {
             response.headers_mut().insert(RETRY_AFTER, after.into());
         }
         if let Some(allowed) = refusal.allowed {
-            response
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static(allowed));
+            response.headers_mut().insert(ALLOW, allowed);
         }
         if refusal.closes {
             response

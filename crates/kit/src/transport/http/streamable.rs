@@ -36,7 +36,9 @@ pub(super) async fn serve(
         Method::POST => post(app, client, request).await,
         Method::GET => get(&app, request.headers()),
         Method::DELETE => delete(&app, request.headers()),
-        _ => Err(reply::wrong_method("GET, POST, DELETE, OPTIONS")),
+        _ => Err(reply::wrong_method(HeaderValue::from_static(
+            "GET, POST, DELETE, OPTIONS",
+        ))),
     }
 }
 
@@ -61,7 +63,13 @@ async fn post(
             if names_modern(signals) {
                 return Err(reply::refuse(StatusCode::BAD_REQUEST, NOT_IN_SESSIONS));
             }
-            let reply = app.server.receive_from(&connection, batch, forms.stream);
+            // Its members are of a legacy session, whatever else the headers say.
+            let signals = HttpSignals {
+                all: signals.all,
+                json_only: signals.json_only,
+                ..HttpSignals::default()
+            };
+            let reply = app.server.receive_from(&connection, batch, Some(signals));
             return Ok(send(&app, reply, Some(&connection), forms).await);
         }
         Err(Malformed { id, error }) => {
@@ -162,7 +170,9 @@ fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
         return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
     }
     if !says(headers, &SESSION) {
-        return Err(reply::wrong_method("POST, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "POST, OPTIONS",
+        )));
     }
     let connection = session(app, headers)?;
     resume::listen(app, &connection, headers)
@@ -170,7 +180,9 @@ fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
 
 fn delete(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     if !says(headers, &SESSION) {
-        return Err(reply::wrong_method("POST, OPTIONS"));
+        return Err(reply::wrong_method(HeaderValue::from_static(
+            "POST, OPTIONS",
+        )));
     }
     match session_id(headers).is_some_and(|id| app.sessions.close(id, &Principal::ANONYMOUS)) {
         true => Ok(reply::empty(StatusCode::OK)),

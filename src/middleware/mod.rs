@@ -1,0 +1,3 @@
+//! Steps around the components, one a file.
+
+pub mod fastmcp_habits;
