@@ -42,8 +42,10 @@ pub struct App<S = ()> {
 /// A verb that the author adds.
 struct Verb {
     command: Command,
-    run: Box<dyn Fn(&ArgMatches, &Program) -> Result<()>>,
+    run: Box<RunVerb>,
 }
+
+type RunVerb = dyn Fn(&ArgMatches, &Program) -> Result<()>;
 
 impl App {
     /// A program that is called `name` in everything it says. Its environment variables begin with the name in capitals:

@@ -103,7 +103,7 @@ pub(crate) fn for_help(program: &Program, command: Command, all: bool) -> Comman
             .after_help(short.clone())
             .after_long_help(long.clone())
     };
-    with(command.mut_subcommand(verbs::serve::NAME, &with))
+    with(command.mut_subcommand(verbs::serve::NAME, with))
 }
 
 /// Whether the whole help is asked for.
