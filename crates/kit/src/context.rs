@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Rounds, Seed};
 use crate::component::Components;
+use crate::error::Explain;
 use crate::core::{Connection, Era, LATEST_LEGACY, Outbox, PeerInfo, SessionKey};
 use crate::limits::{Caller, Shares};
 use crate::principal::Principal;
@@ -68,6 +69,8 @@ pub(crate) struct Facts {
     /// The places of all questions that wait for a legacy client.
     pub(crate) questions: Shares,
     pub(crate) components: Arc<Components>,
+    /// What the author's own error types say of themselves.
+    pub(crate) explain: Vec<Explain>,
 }
 
 /// What a request is besides an answer in the making: see [`Ctx::start_task`].

@@ -57,12 +57,14 @@ pub mod wire;
 
 pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
 pub use component::{
-    CacheHint, Completion, Components, Effect, Integer, Kind, NoArgs, Prompt, Resource,
-    ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
+    CacheHint, Completion, Components, Effect, Handler, Integer, Kind, NoArgs, Prompt, Resource,
+    ResourceHandler, ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
 };
 pub use context::{Ctx, Level};
 pub use core::{BuildError, CallLimits, Server, ServerBuilder, SessionKey};
-pub use error::{Error, Result};
+#[doc(hidden)]
+pub use error::{Boxed, Converted, Nothing};
+pub use error::{Error, HandlerError, OrUser, Result, UserError};
 pub use keys::KeyRing;
 pub use limits::Caller;
 pub use middleware::{CacheConfig, Middleware};

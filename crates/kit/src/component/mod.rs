@@ -7,7 +7,9 @@ mod arguments;
 mod completion;
 mod components;
 mod effects;
+mod handler;
 mod integer;
+mod label;
 pub(crate) mod mirrored;
 mod nulls;
 mod pages;
@@ -27,7 +29,9 @@ pub use completion::{Completion, Typing};
 pub(crate) use components::Snapshot;
 pub use components::{Components, Kind};
 pub use effects::{Effect, Effects};
+pub use handler::{Handler, ResourceHandler};
 pub use integer::Integer;
+pub(crate) use label::Label;
 pub(crate) use pages::Paging;
 pub use prompt::{IntoPrompt, Prompt};
 pub(crate) use registry::Found;
@@ -45,12 +49,7 @@ use std::time::Duration;
 use rmcp::model::CacheScope;
 use serde_json::{Value, json};
 
-use crate::error::Result;
-
 pub(crate) use crate::store::BoxFuture;
-
-pub(crate) type Handler<A, R> =
-    Box<dyn Fn(crate::Ctx, A) -> BoxFuture<'static, Result<R>> + Send + Sync>;
 
 /// What the server does with a component, as opposed to what clients are told of it.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,6 +12,7 @@ use crate::component::{
     CacheHint, Components, Kind, Paging, Prompt, Registry, Resource, ResourceTemplate, Tool,
 };
 use crate::context::Facts;
+use crate::error::{self, Explain, UserError};
 use crate::keys::KeyRing;
 use crate::limits::Shares;
 use crate::middleware::{self, CacheConfig, Middleware};
@@ -134,6 +135,7 @@ pub struct ServerBuilder {
     tasks: TaskLimits,
     task_store: Option<Arc<dyn TaskStore>>,
     skills: Option<Skills>,
+    explain: Vec<Explain>,
     refused: Option<String>,
 }
 
@@ -154,6 +156,7 @@ impl ServerBuilder {
             tasks: TaskLimits::default(),
             task_store: None,
             skills: None,
+            explain: Vec::new(),
             refused: None,
         }
     }
@@ -187,6 +190,13 @@ impl ServerBuilder {
     /// Adds a step to the pipeline, behind those added before it.
     pub fn middleware(mut self, middleware: impl Middleware) -> Self {
         self.middleware.push(Arc::new(middleware));
+        self
+    }
+
+    /// Lets errors of this type say by themselves which of them the caller can mend: see
+    /// [`UserError`].
+    pub fn user_errors<E: UserError>(mut self) -> Self {
+        self.explain.push(error::explain::<E>);
         self
     }
 
@@ -316,6 +326,7 @@ impl ServerBuilder {
             questions_per_session: self.calls.questions_per_session,
             questions: Shares::new(self.calls.questions, self.calls.questions_per_caller),
             components,
+            explain: self.explain,
         });
         let stack = middleware::stack(&self.calls, self.cache, self.middleware);
         let limits = VaultLimits {

@@ -182,10 +182,22 @@ impl Server {
         );
         let work = async move {
             let (ctx, method) = (call.ctx.clone(), call.target.method());
+            let label = call.target.label().cloned();
+            let label = label.as_deref();
+            let is_tool = matches!(call.target, Target::Tool(_));
             let outcome = Next::start(&inner).run(call).await;
+            // Whoever it comes from: a step of the author's says to the model what a handler says.
+            let outcome = match outcome {
+                Err(error) if is_tool => middleware::soften(error, &ctx, label),
+                Err(error) => Err(error.explained(&ctx.facts().explain)),
+                outcome => outcome,
+            };
             match outcome.and_then(|outcome| middleware::encode(outcome, &ctx)) {
                 Ok(result) => Answer::result(ctx.id(), &result),
-                Err(error) => Answer::error(Some(ctx.id()), &error.into_rpc(ctx.era(), method)),
+                Err(error) => {
+                    let error = error.into_rpc(ctx.era(), method, label);
+                    Answer::error(Some(ctx.id()), &error)
+                }
             }
         };
         Ok(Reply::Call(Call::new(ctx, slot, Box::pin(work))))

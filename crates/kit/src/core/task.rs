@@ -81,7 +81,8 @@ impl Inner {
         let started = Instant::now();
         let handle = worker.handle().clone();
         // Nothing that a panic could leave half-changed is shared with the handler.
-        let guarded = AssertUnwindSafe(work).catch_unwind();
+        let label = &prepared.tool.label;
+        let guarded = AssertUnwindSafe(label.run(work)).catch_unwind();
         let guarded = within_time(&ctx, limit, guarded);
         let done = tokio::select! {
             biased;
@@ -101,14 +102,14 @@ impl Inner {
         };
         let outcome = done
             .map(|result| Outcome::Tool(result.into_wire()))
-            .or_else(|error| soften(error, ctx.era()))
+            .or_else(|error| soften(error, &ctx, Some(label)))
             .and_then(|mut outcome| {
                 stamp(&mut outcome, ctx.server(), started);
                 let name = Some(prepared.tool.name());
                 let outcome = within(self.calls.result_bytes, outcome, &ctx, name)?;
                 encode(outcome, &ctx)
             })
-            .map_err(|error| error.into_rpc(ctx.era(), "tools/call"));
+            .map_err(|error| error.into_rpc(ctx.era(), "tools/call", Some(label)));
         worker.finish(outcome.and_then(|json| raw(&json))).await;
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::component::{Completers, Completion, MAX_URI, PreparedTemplate, Prompt, Typing};
+use crate::component::{
+    Completers, Completion, Label, MAX_URI, PreparedTemplate, Prompt, Typing,
+};
 use crate::core::server::Server;
 use crate::error::Error;
 use crate::middleware::Target;
@@ -69,7 +71,7 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
             .completers()
             .complete(ctx.clone(), &argument.name, typing);
         let completion = match work {
-            Some(work) => work.await?,
+            Some(work) => subject.label().run(work).await?,
             None => Completion::default(),
         };
         result(&ctx, serde_json::json!({ "completion": completion }))
@@ -161,6 +163,13 @@ impl Completed {
         match self {
             Self::Prompt(prompt) => prompt.argument_bytes,
             Self::Template(_) => MAX_URI,
+        }
+    }
+
+    fn label(&self) -> &Label {
+        match self {
+            Self::Prompt(prompt) => &prompt.label,
+            Self::Template(prepared) => &prepared.template.label,
         }
     }
 
