@@ -24,7 +24,7 @@ pub(super) fn run(args: Args) -> Result<(), Failure> {
     let server = crate::server::build(Default::default())
         .map_err(|error| Failure::other(error.to_string()))?;
     for (file, name, text) in [
-        ("README.md", "components", components(server.registry())),
+        ("README.md", "components", components(&server.registry())),
         ("README.md", "settings", settings(None)),
         #[cfg(feature = "python")]
         (
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn the_tables_name_everything() {
         let server = crate::server::build(Default::default()).unwrap();
-        let table = components(server.registry());
+        let table = components(&server.registry());
         for name in [
             "`greet`",
             "`data://modulo10/{number}`",

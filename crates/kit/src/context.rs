@@ -16,9 +16,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Rounds, Seed};
+use crate::blocking::Places;
 use crate::component::Components;
-use crate::error::Explain;
 use crate::core::{Connection, Era, LATEST_LEGACY, Outbox, PeerInfo, SessionKey};
+use crate::error::Explain;
 use crate::limits::{Caller, Shares};
 use crate::principal::Principal;
 use crate::tasks::TaskHandle;
@@ -71,6 +72,8 @@ pub(crate) struct Facts {
     pub(crate) components: Arc<Components>,
     /// What the author's own error types say of themselves.
     pub(crate) explain: Vec<Explain>,
+    /// The places of blocking handlers.
+    pub(crate) blocking: Arc<Places>,
 }
 
 /// What a request is besides an answer in the making: see [`Ctx::start_task`].

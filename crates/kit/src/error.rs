@@ -305,9 +305,7 @@ pub trait UserError: StdError + 'static {
 }
 
 /// What a server has to know of an error type.
-pub(crate) fn explain<E: UserError>(
-    error: &(dyn StdError + 'static),
-) -> Option<Cow<'static, str>> {
+pub(crate) fn explain<E: UserError>(error: &(dyn StdError + 'static)) -> Option<Cow<'static, str>> {
     error.downcast_ref::<E>()?.user_message()
 }
 

@@ -36,6 +36,7 @@
 //! ```
 
 pub mod ask;
+mod blocking;
 mod canonical;
 pub mod component;
 mod context;
@@ -56,9 +57,10 @@ pub mod transport;
 pub mod wire;
 
 pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
+pub use blocking::{BlockingCtx, BlockingHandler};
 pub use component::{
-    CacheHint, Completion, Components, Effect, Handler, Integer, Kind, NoArgs, Prompt, Resource,
-    ResourceHandler, ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
+    CacheHint, Completion, Component, Components, Effect, Handler, Integer, Kind, NoArgs, Prompt,
+    Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
 };
 pub use context::{Ctx, Level};
 pub use core::{BuildError, CallLimits, Server, ServerBuilder, SessionKey};

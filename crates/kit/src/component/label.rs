@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::components::Kind;
 use super::BoxFuture;
+use super::components::Kind;
 
 /// Time for which a handler may hold its thread in one poll before it is warned about.
 const LONG_POLL: Duration = Duration::from_millis(100);
@@ -21,6 +21,8 @@ pub(crate) struct Label {
     pub(crate) name: Cow<'static, str>,
     /// Whether its handler was warned about: each component is once.
     warned: AtomicBool,
+    /// Whether it was said that there is no place for it.
+    waited: AtomicBool,
 }
 
 impl Label {
@@ -31,7 +33,20 @@ impl Label {
             kind,
             name: name.into(),
             warned: AtomicBool::new(false),
+            waited: AtomicBool::new(false),
         })
+    }
+
+    /// Warns that a call of this component has to wait for a place.
+    pub(crate) fn warn_once_of_places(&self, in_all: usize) {
+        if !self.waited.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                kind = self.kind.as_str(),
+                name = &*self.name,
+                places = in_all,
+                "a call waits because too many blocking handlers run; see CallLimits::blocking"
+            );
+        }
     }
 
     /// Polls a handler of this component, and warns when that took long: nothing else ran on its
@@ -46,7 +61,7 @@ impl Label {
         let took = began.elapsed();
         if took >= LONG_POLL && !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                kind = %self.kind,
+                kind = self.kind.as_str(),
                 name = &*self.name,
                 milliseconds = took.as_millis() as u64,
                 "a handler held the executor for more than 100 ms; `Tool::blocking` is for work that blocks"

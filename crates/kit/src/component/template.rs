@@ -73,8 +73,8 @@ impl<S: 'static> ResourceTemplate<S> {
             variables: schema::input::<H::Args>(),
             completers: Completers::default(),
             label,
-            run: Box::new(
-                move |ctx, state, (place, variables)| match variables.parse::<H::Args>() {
+            run: Box::new(move |ctx, state, (place, variables)| {
+                match variables.parse::<H::Args>() {
                     Ok(variables) => finish(
                         handler.call(ctx, state, variables),
                         move |value: H::Value| Ok(value.into_contents(place)),
@@ -82,8 +82,8 @@ impl<S: 'static> ResourceTemplate<S> {
                     Err(_) => refuse(Error::invalid_params(
                         "A variable of the resource's URI is out of range.",
                     )),
-                },
-            ),
+                }
+            }),
         }
     }
 

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, HandlerError};
+use crate::blocking::{self, BlockingHandler};
+use crate::error::{Error, HandlerError, Result};
 
 use super::arguments::Arguments;
 use super::components::Kind;
@@ -98,14 +99,54 @@ impl<S: 'static> Tool<S> {
         let (output, wrapped) = H::Value::output_schema().unzip();
         let wrapped = wrapped.unwrap_or_default();
         let of_run = Arc::clone(&label);
+        let run: Run<S, Arguments, ToolResult> =
+            Box::new(
+                move |ctx, state, arguments| match arguments.parse::<H::Args>() {
+                    Ok(arguments) => finish(
+                        handler.call(ctx, state, arguments),
+                        move |value: H::Value| value.into_tool_result(wrapped),
+                    ),
+                    Err(error) => refuse(misfit(&of_run.name, &error)),
+                },
+            );
+        let input = schema::input::<H::Args>();
+        let mut tool = Self::of(label, input, run);
+        tool.definition.output_schema = output;
+        tool
+    }
+
+    /// A tool whose handler blocks its thread: it computes for long, or waits without `await`. It runs
+    /// on a thread of its own, so many of them at a time as
+    /// [`CallLimits::blocking`](crate::CallLimits::blocking) says: see [`BlockingCtx`] and
+    /// [`BlockingHandler`].
+    ///
+    /// Its client has an answer when its time is up, or none after it cancelled; the handler learns
+    /// that at its next check and is never interrupted.
+    ///
+    /// [`BlockingCtx`]: crate::BlockingCtx
+    pub fn blocking<H, M, K>(name: impl Into<Cow<'static, str>>, handler: H) -> Self
+    where
+        S: Send,
+        H: BlockingHandler<M, S>,
+        H::Args: DeserializeOwned + JsonSchema + Send + 'static,
+        H::Value: IntoToolResult + 'static,
+        H::Error: HandlerError<K>,
+    {
+        let label = Label::new(Kind::Tool, name);
+        let (output, wrapped) = H::Value::output_schema().unzip();
+        let wrapped = wrapped.unwrap_or_default();
+        let (of_run, handler) = (Arc::clone(&label), Arc::new(handler));
         let run: Run<S, Arguments, ToolResult> = Box::new(move |ctx, state, arguments| {
-            match arguments.parse::<H::Args>() {
-                Ok(arguments) => finish(
-                    handler.call(ctx, state, arguments),
-                    move |value: H::Value| value.into_tool_result(wrapped),
-                ),
-                Err(error) => refuse(misfit(&of_run.name, &error)),
-            }
+            let arguments = match arguments.parse::<H::Args>() {
+                Ok(arguments) => arguments,
+                Err(error) => return refuse(misfit(&of_run.name, &error)),
+            };
+            let handler = Arc::clone(&handler);
+            Box::pin(blocking::run(ctx, Arc::clone(&of_run), move |ctx| {
+                let done = handler.call(ctx, state, arguments);
+                done.map_err(HandlerError::into_error)?
+                    .into_tool_result(wrapped)
+            }))
         });
         let input = schema::input::<H::Args>();
         let mut tool = Self::of(label, input, run);

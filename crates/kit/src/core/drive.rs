@@ -18,11 +18,7 @@ pub(super) enum Driven<T> {
 }
 
 /// Runs `work`, which is the handler of `ctx`, of the component with this label.
-pub(super) async fn drive<T>(
-    ctx: &Ctx,
-    label: &Label,
-    work: BoxFuture<'static, T>,
-) -> Driven<T> {
+pub(super) async fn drive<T>(ctx: &Ctx, label: &Label, work: BoxFuture<'static, T>) -> Driven<T> {
     // Nearly every request: nobody who could be asked, and no task to become.
     if ctx.rounds().is_none() && !ctx.can_become_task() {
         return Driven::Done(label.run(work).await);

@@ -4,15 +4,20 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adding;
 mod answers;
 mod asking;
 mod batches;
+mod blocking;
 mod bounds;
 mod client;
+mod errors;
 mod listening;
+mod logs;
 mod pages;
 mod params;
 mod questions;
 mod session;
+mod state;
 mod switching;
 mod tasks;

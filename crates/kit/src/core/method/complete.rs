@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::component::{
-    Completers, Completion, Label, MAX_URI, PreparedTemplate, Prompt, Typing,
-};
+use crate::component::{Completers, Completion, Label, MAX_URI, PreparedTemplate, Prompt, Typing};
 use crate::core::server::Server;
 use crate::error::Error;
 use crate::middleware::Target;
@@ -31,7 +29,7 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
         argument: Argument,
         context: Option<Context>,
     }
-    if server.inner().capabilities.completions.is_none() {
+    if !server.inner().exposed().completions {
         return Err(no_such_method());
     }
     let params: Params = incoming.typed()?;
