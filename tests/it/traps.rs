@@ -365,7 +365,7 @@ fn cost_per_call_does_not_depend_on_the_number_of_tools() {
         Ok(1)
     }
     let with = |count: usize| {
-        let tools = (0..count).map(|i| Tool::new(format!("tool-{i}").leak(), one));
+        let tools = (0..count).map(|i| Tool::new(format!("tool-{i}"), one));
         tools
             .fold(Server::builder("test", "1.0.0"), |server, tool| {
                 server.tool(tool)

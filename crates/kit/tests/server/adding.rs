@@ -19,7 +19,8 @@ struct Place {
 }
 
 fn tool(name: &'static str, says: &'static str) -> Tool {
-    Tool::new(name, async move |_: Ctx, _: NoArgs| Ok::<_, Error>(says)).cached()
+    let say = async |_: Ctx, says: &'static str, _: NoArgs| Ok::<_, Error>(says);
+    Tool::new(name, say).with(says).cached()
 }
 
 /// A component of a kind that says this; how it is used, and what says that the list has changed.
@@ -33,9 +34,10 @@ fn made(kind: Kind, says: &'static str) -> (Component, &'static str, &'static st
             json!({ "name": "one" }),
         ),
         Kind::Prompt => (
-            Prompt::new("one", async move |_: Ctx, _: NoArgs| {
+            Prompt::new("one", async |_: Ctx, says: &'static str, _: NoArgs| {
                 Ok::<_, Error>(says.to_owned())
             })
+            .with(says)
             .cached()
             .into(),
             "notifications/prompts/list_changed",
@@ -43,9 +45,10 @@ fn made(kind: Kind, says: &'static str) -> (Component, &'static str, &'static st
             json!({ "name": "one" }),
         ),
         Kind::Resource => (
-            Resource::new("DATA://one", "one", async move |_: Ctx| {
+            Resource::new("DATA://one", "one", async |_: Ctx, says: &'static str| {
                 Ok::<_, Error>(says)
             })
+            .with(says)
             .cached()
             .into(),
             resources,
@@ -53,9 +56,12 @@ fn made(kind: Kind, says: &'static str) -> (Component, &'static str, &'static st
             json!({ "uri": "data://one" }),
         ),
         Kind::Template => (
-            ResourceTemplate::new("one://{place}", "one", async move |_: Ctx, _: Place| {
-                Ok::<_, Error>(says)
-            })
+            ResourceTemplate::new(
+                "one://{place}",
+                "one",
+                async |_: Ctx, says: &'static str, _: Place| Ok::<_, Error>(says),
+            )
+            .with(says)
             .cached()
             .into(),
             resources,
