@@ -346,7 +346,8 @@ impl HandlerError<Boxed> for BoxedError {
 #[cfg(feature = "anyhow")]
 impl HandlerError<Boxed> for anyhow::Error {
     fn into_error(self) -> Error {
-        Error::ours(self.into())
+        // In the other form its outermost error could not be told from any other.
+        Error::ours(self.reallocate_into_boxed_dyn_error_without_backtrace())
     }
 }
 

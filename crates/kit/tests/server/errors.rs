@@ -158,6 +158,11 @@ async fn anyhow_own(_: Ctx, _: NoArgs) -> anyhow::Result<()> {
     Err(Stock::Empty).context("while taking")
 }
 
+async fn anyhow_bare(_: Ctx, _: NoArgs) -> anyhow::Result<()> {
+    Err(Stock::Empty)?;
+    Ok(())
+}
+
 fn server() -> Server {
     Server::builder("test", "1.0.0")
         .user_errors::<Stock>()
@@ -175,6 +180,7 @@ fn server() -> Server {
         .tool(Tool::new("anyhow", anyhow))
         .tool(Tool::new("anyhow_user", anyhow_user))
         .tool(Tool::new("anyhow_own", anyhow_own))
+        .tool(Tool::new("anyhow_bare", anyhow_bare))
         .prompt(Prompt::new("own", async |_: Ctx, _: NoArgs| {
             Err::<String, _>(Stock::Empty)
         }))
@@ -203,6 +209,7 @@ async fn what_the_caller_can_mend_is_told() {
             ("boxed_user", "Say which one."),
             ("anyhow_user", "Say which one."),
             ("anyhow_own", empty),
+            ("anyhow_bare", empty),
         ] {
             let result = client.result("tools/call", call(name)).await;
             let told = (&result["content"][0]["text"], &result["isError"]);
