@@ -23,7 +23,7 @@ pub(crate) fn run(args: Args, program: &Program) -> Result<()> {
     let server = crate::server::build(Default::default())
         .map_err(|error| Error::other(error.to_string()))?;
     for (file, name, text) in [
-        ("README.md", "components", components(server.registry())),
+        ("README.md", "components", components(&server.registry())),
         ("README.md", "settings", settings(program, None)),
         #[cfg(feature = "python")]
         (
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn the_tables_name_everything() {
         let server = crate::server::build(Default::default()).unwrap();
-        let table = components(server.registry());
+        let table = components(&server.registry());
         for name in [
             "`greet`",
             "`data://modulo10/{number}`",

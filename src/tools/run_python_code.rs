@@ -75,20 +75,17 @@ impl Default for Python {
 pub fn tool(python: Python) -> Tool {
     let description = description(&python);
     let timeout = python.timeout;
-    let callers = RandomState::new();
-    Tool::new("run_python_code", move |ctx: Ctx, args| {
-        let caller = callers.hash_one(ctx.caller());
-        run_python_code(ctx, args, python.clone(), caller)
-    })
-    .title("Run Python code")
-    .description(description)
-    .tags(["secure interpreter", "python", "monty", "example"])
-    .read_only()
-    .destructive(false)
-    .idempotent(false)
-    .open_world(false)
-    .effects([Effect::RunsUntrustedCode])
-    .timeout(timeout)
+    Tool::new("run_python_code", run_python_code)
+        .with((python, Arc::new(RandomState::new())))
+        .title("Run Python code")
+        .description(description)
+        .tags(["secure interpreter", "python", "monty", "example"])
+        .read_only()
+        .destructive(false)
+        .idempotent(false)
+        .open_world(false)
+        .effects([Effect::RunsUntrustedCode])
+        .timeout(timeout)
 }
 
 /// What a model has to know to write code that runs, and to mend code that does not.
@@ -115,7 +112,12 @@ fn description(python: &Python) -> String {
     text
 }
 
-async fn run_python_code(ctx: Ctx, args: Args, python: Python, caller: u64) -> Result<ToolResult> {
+/// Callers are numbers to the workers, which nobody outside can foresee.
+async fn run_python_code(
+    ctx: Ctx,
+    (python, callers): (Python, Arc<RandomState>),
+    args: Args,
+) -> Result<ToolResult> {
     let request = Request {
         code: args.code,
         inputs: args.inputs,
@@ -124,7 +126,7 @@ async fn run_python_code(ctx: Ctx, args: Args, python: Python, caller: u64) -> R
         stubs: args.type_definitions,
         limits: python.limits,
         host: Arc::clone(&python.host),
-        caller,
+        caller: callers.hash_one(ctx.caller()),
     };
     // Beside each other: a client that reads no progress must not keep the run from its deadline.
     let ended = tokio::select! {

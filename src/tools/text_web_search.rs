@@ -2,10 +2,11 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pymcp_kit::model::{ContentBlock, MetaObject};
-use pymcp_kit::{Ctx, Effect, Error, Result, Tool, ToolResult};
+use pymcp_kit::{Caller, Ctx, Effect, Error, OrUser as _, Result, Tool, ToolResult};
 use pymcp_search::{Config, Found, InvalidConfig, Outcome, Query, Report, Search, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,7 @@ pub struct WebSearch {
     search: Search,
     /// How long a call may take before the server gives up on it.
     timeout: Duration,
+    callers: Arc<RandomState>,
 }
 
 impl WebSearch {
@@ -63,15 +65,16 @@ impl WebSearch {
         // Long enough that the search is the one to say what took too long.
         let timeout = config.time + Duration::from_secs(5);
         let search = Search::new(config)?;
-        Ok(Self { search, timeout })
+        Ok(Self {
+            search,
+            timeout,
+            callers: Arc::default(),
+        })
     }
 
-    /// The same for one caller.
-    fn of(&self, caller: u64) -> Self {
-        Self {
-            search: self.search.of(caller),
-            timeout: self.timeout,
-        }
+    /// The search of one caller, which is a number to it that nobody outside can foresee.
+    fn of(&self, caller: &Caller) -> Search {
+        self.search.of(self.callers.hash_one(caller))
     }
 }
 
@@ -94,11 +97,8 @@ impl std::fmt::Debug for WebSearch {
 /// The tool, as clients see it.
 pub fn tool(web: WebSearch) -> Tool {
     let (hosts, timeout) = (web.search.hosts().clone(), web.timeout);
-    let callers = RandomState::new();
-    Tool::new("text_web_search", move |ctx: Ctx, args| {
-        let web = web.of(callers.hash_one(ctx.caller()));
-        text_web_search(ctx, args, web)
-    })
+    Tool::new("text_web_search", text_web_search)
+    .with(web)
     .title("Web search")
     .description(
         "Perform a text web search using the provided query. Several search engines are asked at once; \
@@ -116,18 +116,18 @@ pub fn tool(web: WebSearch) -> Tool {
     .timeout(timeout)
 }
 
-async fn text_web_search(ctx: Ctx, args: Args, web: WebSearch) -> Result<ToolResult> {
+async fn text_web_search(ctx: Ctx, web: WebSearch, args: Args) -> Result<ToolResult> {
     let query = Query::new(
         &args.query,
         args.region.as_deref().unwrap_or(Query::REGION),
         args.max_results.unwrap_or(Query::RESULTS),
         args.pages.unwrap_or(1),
     )
-    .map_err(|invalid| Error::user(invalid.to_string()))?;
+    .user()?;
     let text = query.text();
     ctx.info(format!("Performing text web search for query: {text}"))
         .await;
-    let outcome = search(&ctx, &query, &web.search).await;
+    let outcome = search(&ctx, &query, &web.of(ctx.caller())).await;
     if !outcome.results.is_empty() {
         let found = outcome.results.len();
         ctx.info(format!("Found {found} results for the query."))

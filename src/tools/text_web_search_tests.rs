@@ -213,7 +213,7 @@ async fn a_query_that_is_none_is_refused_before_anything_is_asked() {
             max_results: None,
             pages: None,
         };
-        let call = text_web_search(probe.ctx(), args, WebSearch::default());
+        let call = text_web_search(probe.ctx(), WebSearch::default(), args);
         let refused = format!("{:?}", probe.run(call).await.unwrap_err());
         assert!(refused.contains(word), "{refused}");
         assert!(probe.messages().is_empty());

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use pymcp_kit::core::{Connection, Event};
 use pymcp_kit::session::SessionLimits;
 use pymcp_kit::transport::http::HttpConfig;
-use pymcp_kit::{Ctx, NoArgs, Principal, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Error, NoArgs, Principal, Resource, Result, Server, Tool};
 use serde_json::{Value, json};
 
 use crate::support::gate::{Fate, Gate};
@@ -131,7 +131,9 @@ fn sessions_in_use_do_not_expire_and_expired_ones_are_not_found() {
 #[test]
 fn a_stream_that_nobody_reads_does_not_wedge_its_session() {
     let server = Server::builder("test", "1.0.0")
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| {
+            Ok::<_, Error>("x")
+        }))
         .build()
         .unwrap();
     let local = local(&server, HttpConfig::default());
@@ -305,7 +307,9 @@ fn no_events_are_replayed_to_anyone_else() {
     let (gate, tool) = Gate::new();
     let server = Server::builder("test", "1.0.0")
         .tool(tool)
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| {
+            Ok::<_, Error>("x")
+        }))
         .build()
         .unwrap();
     let local = local(&server, HttpConfig::default());
@@ -361,7 +365,7 @@ fn cost_per_call_does_not_depend_on_the_number_of_tools() {
         Ok(1)
     }
     let with = |count: usize| {
-        let tools = (0..count).map(|i| Tool::new(format!("tool-{i}").leak(), one));
+        let tools = (0..count).map(|i| Tool::new(format!("tool-{i}"), one));
         tools
             .fold(Server::builder("test", "1.0.0"), |server, tool| {
                 server.tool(tool)

@@ -90,7 +90,7 @@ impl Peer {
             .cache(cache)
             .tool(Tool::new("greet", greet).read_only().cached());
         for i in 1..tools {
-            builder = builder.tool(Tool::new(format!("number_{i}").leak(), number).read_only());
+            builder = builder.tool(Tool::new(format!("number_{i}"), number).read_only());
         }
         let connection = match era {
             Legacy => Connection::new(Principal::ANONYMOUS),

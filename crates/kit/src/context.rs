@@ -19,8 +19,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::ask::{Rounds, Seed};
+use crate::blocking::Places;
 use crate::component::Components;
 use crate::core::{Connection, Era, LATEST_LEGACY, Outbox, PeerInfo, SessionKey};
+use crate::error::Explain;
 use crate::limits::{Caller, Shares};
 use crate::principal::Principal;
 use crate::tasks::TaskHandle;
@@ -79,6 +81,10 @@ pub(crate) struct Facts {
     pub(crate) log_data: Option<LogData>,
     /// The request headers that handlers see.
     pub(crate) headers: HeaderNames,
+    /// What the author's own error types say of themselves.
+    pub(crate) explain: Vec<Explain>,
+    /// The places of blocking handlers.
+    pub(crate) blocking: Arc<Places>,
 }
 
 /// Makes `data` of a log message from what was logged.

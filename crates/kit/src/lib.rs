@@ -40,6 +40,7 @@
 //! ```
 
 pub mod ask;
+mod blocking;
 mod canonical;
 pub mod component;
 pub mod content;
@@ -62,14 +63,17 @@ pub mod transport;
 pub mod wire;
 
 pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
+pub use blocking::{BlockingCtx, BlockingHandler};
 pub use component::{
-    CacheHint, Check, Completion, Components, Effect, Integer, Kind, NoArgs, Prompt, Resource,
-    ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
+    CacheHint, Check, Completion, Component, Components, Effect, Handler, Integer, Kind, NoArgs,
+    Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
 };
 pub use content::{Audio, File, Folder, Image};
 pub use context::{Ctx, Level};
 pub use core::{BuildError, CallLimits, Server, ServerBuilder, SessionKey};
-pub use error::{Error, Result};
+#[doc(hidden)]
+pub use error::{Boxed, Converted, Nothing};
+pub use error::{Error, HandlerError, OrUser, Result, UserError};
 pub use keys::KeyRing;
 pub use limits::Caller;
 pub use middleware::{CacheConfig, Middleware};

@@ -238,9 +238,9 @@ struct Question {
 /// Answers how often it ran, which a repeated answer does not.
 fn counter() -> Tool {
     let runs = Arc::new(AtomicU64::new(0));
-    let count = move |_, _: Question| {
+    let count = move |_: Ctx, _: Question| {
         let run = runs.fetch_add(1, Ordering::Relaxed);
-        async move { Ok(run) }
+        async move { Ok::<_, Error>(run) }
     };
     Tool::new("t", count).cached()
 }

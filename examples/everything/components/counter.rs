@@ -14,18 +14,16 @@ pub(crate) type Counter = Arc<AtomicU64>;
 
 /// The tool, as clients see it.
 pub(crate) fn tool(counter: &Counter) -> Tool {
-    let counter = Arc::clone(counter);
-    Tool::new("count", move |ctx, _: NoArgs| {
-        count(ctx, Arc::clone(&counter))
-    })
-    .title("Count")
-    .description("Adds one to the server's counter, which is read at data://counter.")
-    .destructive(false)
-    .idempotent(false)
-    .open_world(false)
+    Tool::new("count", count)
+        .with(Arc::clone(counter))
+        .title("Count")
+        .description("Adds one to the server's counter, which is read at data://counter.")
+        .destructive(false)
+        .idempotent(false)
+        .open_world(false)
 }
 
-async fn count(ctx: Ctx, counter: Counter) -> Result<u64> {
+async fn count(ctx: Ctx, counter: Counter, _: NoArgs) -> Result<u64> {
     let now = counter.fetch_add(1, Ordering::Relaxed) + 1;
     // After the change: whoever hears of it and reads at once sees it.
     ctx.components().updated(URI);
@@ -34,13 +32,14 @@ async fn count(ctx: Ctx, counter: Counter) -> Result<u64> {
 
 /// The resource, as clients see it.
 pub(crate) fn resource(counter: &Counter) -> Resource {
-    let counter = Arc::clone(counter);
-    Resource::new(URI, "counter", move |_| {
-        let now = counter.load(Ordering::Relaxed);
-        async move { Ok(now.to_string()) }
-    })
-    .title("Counter")
-    .description("How often the tool `count` was called, by anybody.")
-    .mime_type("text/plain")
-    .icons([icons::disc("tomato")])
+    Resource::new(URI, "counter", read)
+        .with(Arc::clone(counter))
+        .title("Counter")
+        .description("How often the tool `count` was called, by anybody.")
+        .mime_type("text/plain")
+        .icons([icons::disc("tomato")])
+}
+
+async fn read(_: Ctx, counter: Counter) -> Result<String> {
+    Ok(counter.load(Ordering::Relaxed).to_string())
 }

@@ -33,21 +33,19 @@ impl Default for Args {
 
 /// The tool, as clients see it.
 pub(crate) fn tool(operations: &Operations) -> Tool {
-    let operations = operations.clone();
-    Tool::new("long_operation", move |ctx, args: Args| {
-        long_operation(ctx, args, operations.clone())
-    })
-    .title("Long operation")
-    .description("Takes its time, step by step, and can be cancelled.")
-    // More than the longest that can be wanted.
-    .timeout(Duration::from_secs(70))
-    .read_only()
-    .destructive(false)
-    .idempotent(true)
-    .open_world(false)
+    Tool::new("long_operation", long_operation)
+        .with(operations.clone())
+        .title("Long operation")
+        .description("Takes its time, step by step, and can be cancelled.")
+        // More than the longest that can be wanted.
+        .timeout(Duration::from_secs(70))
+        .read_only()
+        .destructive(false)
+        .idempotent(true)
+        .open_world(false)
 }
 
-async fn long_operation(ctx: Ctx, args: Args, operations: Operations) -> Result<String> {
+async fn long_operation(ctx: Ctx, operations: Operations, args: Args) -> Result<String> {
     let mut running = operations.begin(&ctx, "long_operation", args.steps);
     let pause = Duration::from_secs_f64(args.seconds / f64::from(args.steps));
     for step in 1..=args.steps {

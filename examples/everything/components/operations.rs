@@ -50,8 +50,8 @@ impl Operations {
 
     /// The resource, as clients see it.
     pub(crate) fn resource(&self) -> Resource {
-        let operations = self.clone();
-        Resource::new(URI, "operations", move |ctx| read(ctx, operations.clone()))
+        Resource::new(URI, "operations", read)
+            .with(self.clone())
             .title("Operations")
             .description("What is being worked on for you; subscribe to hear when it changes.")
             .mime_type("application/json")

@@ -50,23 +50,21 @@ struct Report {
 
 /// The tool, as clients see it.
 pub(crate) fn tool(operations: &Operations) -> Tool {
-    let operations = operations.clone();
-    Tool::new("research", move |ctx, args: Args| {
-        research(ctx, args, operations.clone())
-    })
-    .title("Research")
-    .description(
-        "Pretends to research a topic in four stages, and asks what an ambiguous one means.",
-    )
-    .task(TaskSupport::Optional)
-    .timeout(Duration::from_secs(60))
-    .read_only()
-    .destructive(false)
-    .idempotent(true)
-    .open_world(false)
+    Tool::new("research", research)
+        .with(operations.clone())
+        .title("Research")
+        .description(
+            "Pretends to research a topic in four stages, and asks what an ambiguous one means.",
+        )
+        .task(TaskSupport::Optional)
+        .timeout(Duration::from_secs(60))
+        .read_only()
+        .destructive(false)
+        .idempotent(true)
+        .open_world(false)
 }
 
-async fn research(ctx: Ctx, args: Args, operations: Operations) -> Result<Report> {
+async fn research(ctx: Ctx, operations: Operations, args: Args) -> Result<Report> {
     // First of all: where a question makes the function run again, no work is done twice.
     let topic = match AMBIGUOUS.iter().find(|(topic, _)| *topic == args.topic) {
         Some((topic, meanings)) => format!("{topic} ({})", ask(&ctx, topic, meanings).await?),

@@ -69,7 +69,7 @@ pub fn server() -> Server {
         .tool(Tool::new("hang", hang))
         .tool(Tool::new("slow", slow).timeout(Duration::from_secs(3)))
         .resource(Resource::new("data://fixed", "fixed", async |_| {
-            Ok("fixed")
+            Ok::<_, Error>("fixed")
         }))
         .template(ResourceTemplate::new("data://{a}/x{?b}", "pair", pair))
         .prompt(Prompt::new("topic", topic))

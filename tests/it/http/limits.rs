@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pymcp_kit::transport::http::HttpConfig;
 use pymcp_kit::wire::WireLimits;
-use pymcp_kit::{CallLimits, Ctx, NoArgs, Server, Tool};
+use pymcp_kit::{CallLimits, Ctx, Error, NoArgs, Server, Tool};
 use serde_json::json;
 
 use crate::support::gate::{Fate, Gate};
@@ -19,7 +19,7 @@ fn list() -> Request {
 }
 
 fn quiet() -> Server {
-    let tool = Tool::new("nothing", async |_: Ctx, _: NoArgs| Ok(()));
+    let tool = Tool::new("nothing", async |_: Ctx, _: NoArgs| Ok::<_, Error>(()));
     let server = Server::builder("test", "1.0.0").tool(tool);
     server.build().unwrap()
 }

@@ -49,7 +49,7 @@ fn names_are_what_every_client_takes() {
     let fits = "n23456789_123456789_123456789_123456789_123456789_1";
     assert_eq!(build(|server| server.tool(named(fits))), None);
     let prompt = || {
-        crate::Prompt::new("a/b", async |_: Ctx, _: NoArgs| Ok(String::new())).description("No.")
+        crate::Prompt::new("a/b", async |_: Ctx, _: NoArgs| Ok::<_, Error>(String::new())).description("No.")
     };
     let why = build(|server| server.prompt(prompt())).unwrap_or_default();
     assert!(
@@ -122,7 +122,7 @@ fn schemas_of_types_are_checked_too() {
 
     breaks(
         Check::References,
-        || Tool::new("t", async |_: Ctx, tree: Tree| Ok(tree)).description("Grows."),
+        || Tool::new("t", async |_: Ctx, tree: Tree| Ok::<_, Error>(tree)).description("Grows."),
         "input schema",
     );
     breaks(
@@ -161,7 +161,7 @@ fn descriptions_are_of_a_length_that_every_client_takes() {
         || of(json!({ "type": "object", "properties": { "a": member } })),
         "argument 'a'",
     );
-    let read = async |_: Ctx| Ok("x");
+    let read = async |_: Ctx| Ok::<_, Error>("x");
     let resource = || Resource::new("data://x", "x", read).description(text(2001));
     let why = build(|server| server.resource(resource())).unwrap_or_default();
     assert!(

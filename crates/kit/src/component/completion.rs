@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use crate::context::Ctx;
-use crate::error::Result;
+use crate::error::{HandlerError, Result};
 
-use super::{BoxFuture, Handler};
+use super::BoxFuture;
+use super::handler::{Handler, Run, finish, with_state};
 
 /// Suggestions that one answer may hold (`server/utilities/completion`).
 const MAX_VALUES: usize = 100;
@@ -92,17 +93,19 @@ fn rank(typed: &str, candidate: &str) -> Option<u8> {
 
 /// The completions of one component, by argument.
 #[derive(Default)]
-pub(crate) struct Completers(HashMap<String, Handler<Typing, Completion>>);
+pub(crate) struct Completers(HashMap<String, Run<(), Typing, Completion>>);
 
 impl Completers {
-    pub(crate) fn add<F, Fut>(&mut self, argument: String, complete: F)
+    pub(crate) fn add<S, H, M, K>(&mut self, argument: String, state: S, complete: H)
     where
-        F: Fn(Ctx, Typing) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Completion>> + Send + 'static,
+        S: Clone + Send + Sync + 'static,
+        H: Handler<M, S, Args = Typing, Value = Completion>,
+        H::Error: HandlerError<K>,
+        H::Future: Send + 'static,
     {
-        let handler: Handler<Typing, Completion> =
-            Box::new(move |ctx, typing| Box::pin(complete(ctx, typing)));
-        self.0.insert(argument, handler);
+        let run: Run<S, Typing, Completion> =
+            Box::new(move |ctx, state, typing| finish(complete.call(ctx, state, typing), Ok));
+        self.0.insert(argument, with_state(run, state));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -121,9 +124,44 @@ impl Completers {
         argument: &str,
         typing: Typing,
     ) -> Option<BoxFuture<'static, Result<Completion>>> {
-        Some(self.0.get(argument)?(ctx, typing))
+        Some(self.0.get(argument)?(ctx, (), typing))
     }
 }
+
+/// Builder methods of every kind of component that completes something.
+macro_rules! completion_builders {
+    () => {
+        /// Suggests values for an argument, or a variable, while the user types: `complete` is an
+        /// `async fn(Ctx, Typing) -> Result<Completion>`; see [`Completion`](crate::Completion).
+        pub fn complete<H, M, K>(self, argument: impl Into<String>, complete: H) -> Self
+        where
+            H: Handler<M, (), Args = crate::Typing, Value = crate::Completion>,
+            H::Error: HandlerError<K>,
+            H::Future: Send + 'static,
+        {
+            self.complete_with(argument, (), complete)
+        }
+
+        /// The same with state, a clone of it for each call:
+        /// `async fn(Ctx, State, Typing) -> Result<Completion>`.
+        pub fn complete_with<T, H, M, K>(
+            mut self,
+            argument: impl Into<String>,
+            state: T,
+            complete: H,
+        ) -> Self
+        where
+            T: Clone + Send + Sync + 'static,
+            H: Handler<M, T, Args = crate::Typing, Value = crate::Completion>,
+            H::Error: HandlerError<K>,
+            H::Future: Send + 'static,
+        {
+            self.completers.add(argument.into(), state, complete);
+            self
+        }
+    };
+}
+pub(super) use completion_builders;
 
 #[cfg(test)]
 mod tests {

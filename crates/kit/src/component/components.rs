@@ -5,10 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::core::{Bus, News};
+use crate::core::{BuildError, Bus, News};
 
 use super::pages::{Pages, Paging};
+use super::prompt::Prompt;
 use super::registry::Registry;
+use super::resource::Resource;
+use super::template::ResourceTemplate;
+use super::tool::Tool;
 use super::uri_template::normalize;
 
 /// The kinds of components.
@@ -24,12 +28,73 @@ pub enum Kind {
     Prompt,
 }
 
+/// A component of any kind, as [`Components::add`] takes it.
+#[allow(clippy::large_enum_variant)] // it lives for one call
+pub enum Component {
+    /// A tool.
+    Tool(Tool),
+    /// A resource.
+    Resource(Resource),
+    /// A resource template.
+    Template(ResourceTemplate),
+    /// A prompt.
+    Prompt(Prompt),
+}
+
+impl From<Tool> for Component {
+    fn from(tool: Tool) -> Self {
+        Self::Tool(tool)
+    }
+}
+
+impl From<Resource> for Component {
+    fn from(resource: Resource) -> Self {
+        Self::Resource(resource)
+    }
+}
+
+impl From<ResourceTemplate> for Component {
+    fn from(template: ResourceTemplate) -> Self {
+        Self::Template(template)
+    }
+}
+
+impl From<Prompt> for Component {
+    fn from(prompt: Prompt) -> Self {
+        Self::Prompt(prompt)
+    }
+}
+
+impl Component {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Tool(_) => Kind::Tool,
+            Self::Resource(_) => Kind::Resource,
+            Self::Template(_) => Kind::Template,
+            Self::Prompt(_) => Kind::Prompt,
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Tool(tool) => tool.name().to_owned(),
+            Self::Resource(resource) => normalize(resource.uri()).into_owned(),
+            Self::Template(template) => template.uri_template().to_owned(),
+            Self::Prompt(prompt) => prompt.name().to_owned(),
+        }
+    }
+}
+
 /// Everything a server can expose, and what of it is switched on right now.
 ///
-/// Requests that are under way finish with the components they started with.
+/// Requests that are under way finish with the components they started with, and nothing that was
+/// cached of a component is repeated by another one of its name. Each change writes the lists anew,
+/// which takes time in proportion to their length.
 pub struct Components {
-    everything: Registry,
     paging: Paging,
+    /// The most components.
+    most: usize,
+    /// What is switched off. Held while a change is made, so that the last one is the one that counts.
     off: Mutex<HashSet<(Kind, String)>>,
     current: ArcSwap<Snapshot>,
     pub(crate) bus: Bus,
@@ -37,73 +102,173 @@ pub struct Components {
 
 /// What is switched on, with its lists.
 pub(crate) struct Snapshot {
+    everything: Arc<Registry>,
     pub(crate) registry: Registry,
     pub(crate) pages: Pages,
+    pub(crate) exposed: Exposed,
 }
 
-impl Snapshot {
-    fn new(
-        registry: Registry,
-        everything: &Registry,
-        paging: Paging,
-    ) -> Result<Arc<Self>, serde_json::Error> {
-        let pages = Pages::write(&registry, everything, paging)?;
-        Ok(Arc::new(Self { registry, pages }))
+/// What a server has, or had: what it answers to, whether or not there is something right now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Exposed {
+    pub(crate) tools: bool,
+    pub(crate) resources: bool,
+    pub(crate) prompts: bool,
+    pub(crate) completions: bool,
+    pub(crate) tasks: bool,
+}
+
+impl Exposed {
+    /// The same and this kind.
+    pub(crate) fn and(mut self, kind: Kind) -> Self {
+        match kind {
+            Kind::Tool => self.tools = true,
+            Kind::Resource | Kind::Template => self.resources = true,
+            Kind::Prompt => self.prompts = true,
+        }
+        self
+    }
+
+    fn and_of(self, registry: &Registry) -> Self {
+        let any_resource =
+            registry.resources().next().is_some() || registry.templates().next().is_some();
+        Self {
+            tools: self.tools || registry.tools().next().is_some(),
+            resources: self.resources || any_resource,
+            prompts: self.prompts || registry.prompts().next().is_some(),
+            completions: self.completions || registry.completes(),
+            tasks: self.tasks || registry.has_tasks(),
+        }
     }
 }
 
 impl Components {
-    pub(crate) fn new(everything: Registry, paging: Paging) -> Result<Self, serde_json::Error> {
-        let snapshot = Snapshot::new(everything.clone(), &everything, paging.clone())?;
+    pub(crate) fn new(
+        everything: Registry,
+        exposed: Exposed,
+        most: usize,
+        paging: Paging,
+    ) -> Result<Self, BuildError> {
+        let snapshot = snapshot(everything.into(), &HashSet::new(), exposed, most, &paging)?;
         Ok(Self {
             paging,
+            most,
             current: ArcSwap::new(snapshot),
-            everything,
             off: Mutex::default(),
             bus: Bus::default(),
         })
     }
 
-    /// Everything, whether it is switched on or not.
-    pub fn everything(&self) -> &Registry {
-        &self.everything
+    /// Everything there is at this moment, whether it is switched on or not.
+    pub fn everything(&self) -> Arc<Registry> {
+        Arc::clone(&self.current.load().everything)
     }
 
     pub(crate) fn current(&self) -> Guard<Arc<Snapshot>> {
         self.current.load()
     }
 
+    /// Adds a component behind the others, switched on, and tells the clients that want to know.
+    ///
+    /// Clients learn what kinds of components a server has when they introduce themselves: see
+    /// [`ServerBuilder::advertise`](crate::ServerBuilder::advertise) for kinds of which there is none
+    /// at first. A browser may send the headers of [`Tool::mirrored`] only of tools that were there
+    /// at start.
+    ///
+    /// ```
+    /// use pymcp_kit::{Ctx, Kind, NoArgs, Result, Server, Tool};
+    ///
+    /// async fn answer(_: Ctx, _: NoArgs) -> Result<u32> {
+    ///     Ok(42)
+    /// }
+    ///
+    /// let server = Server::builder("example", "1.0.0").advertise(Kind::Tool).build().unwrap();
+    /// server.components().add(Tool::new("answer", answer)).unwrap();
+    /// assert!(server.components().add(Tool::new("answer", answer)).is_err());
+    /// assert!(server.components().remove(Kind::Tool, "answer"));
+    /// ```
+    ///
+    /// # Errors
+    /// What [`ServerBuilder::build`](crate::ServerBuilder::build) refuses it for; nothing is changed.
+    pub fn add(&self, component: impl Into<Component>) -> Result<(), BuildError> {
+        let component = component.into();
+        self.edit(component.kind(), |everything, _| {
+            everything.insert(component)
+        })
+    }
+
+    /// Puts a component in the place of the one of its kind and name, in one step: no request finds
+    /// neither. Without one it is added. What is switched off stays so.
+    ///
+    /// # Errors
+    /// As [`Components::add`].
+    pub fn replace(&self, component: impl Into<Component>) -> Result<(), BuildError> {
+        let component = component.into();
+        let (kind, name) = (component.kind(), component.name());
+        self.edit(kind, |everything, _| {
+            let place = everything.remove(kind, &name);
+            everything.insert(component)?;
+            if let Some(place) = place {
+                everything.move_last_to(kind, place);
+            }
+            Ok(())
+        })
+    }
+
+    /// Removes a component and tells the clients that want to know; `false` when there is none of
+    /// that name. Calls of it that are under way finish.
+    pub fn remove(&self, kind: Kind, name: &str) -> bool {
+        let name = of_kind(kind, name);
+        let removed = self.edit(kind, |everything, off| {
+            match everything.remove(kind, &name) {
+                Some(_) => {
+                    off.remove(&(kind, name));
+                    Ok(())
+                }
+                None => Err(String::new()),
+            }
+        });
+        removed.is_ok()
+    }
+
     /// Switches a component on or off and tells the clients that want to know; `false` when there
     /// is none of that name, or it is as wanted already. All components start switched on.
     pub fn switch(&self, kind: Kind, name: &str, on: bool) -> bool {
-        let name = match kind {
-            Kind::Resource => normalize(name).into_owned(),
-            _ => name.to_owned(),
-        };
-        if !self.everything.has(kind, &name) {
-            return false;
-        }
-        // Held while the lists are written, so that the last switch is the one that counts.
+        let key = (kind, of_kind(kind, name));
+        let switched = self.edit(kind, |everything, off| {
+            let changed = everything.has(kind, &key.1)
+                && match on {
+                    true => off.remove(&key),
+                    false => off.insert(key),
+                };
+            changed.then_some(()).ok_or_else(String::new)
+        });
+        switched.is_ok()
+    }
+
+    /// Makes a change of components of one kind, all of it or nothing, and tells of it.
+    fn edit(
+        &self,
+        kind: Kind,
+        change: impl FnOnce(&mut Registry, &mut HashSet<(Kind, String)>) -> Result<(), String>,
+    ) -> Result<(), BuildError> {
         let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (kind, name);
-        let changed = match on {
-            true => off.remove(&key),
-            false => off.insert(key),
-        };
-        if !changed {
-            return false;
-        }
-        let registry = self
-            .everything
-            .filtered(|kind, name| !off.contains(&(kind, name.to_owned())));
-        match Snapshot::new(registry, &self.everything, self.paging.clone()) {
-            Ok(snapshot) => self.current.store(snapshot),
-            // All of it was written at start, so it can be written now.
-            Err(error) => tracing::error!(%error, "the lists cannot be written anew"),
-        }
+        let before = self.current.load_full();
+        let mut everything = Registry::clone(&before.everything);
+        let mut then_off = off.clone();
+        change(&mut everything, &mut then_off).map_err(BuildError)?;
+        let next = snapshot(
+            everything.into(),
+            &then_off,
+            before.exposed,
+            self.most,
+            &self.paging,
+        )?;
+        self.current.store(next);
+        *off = then_off;
         drop(off);
         self.changed(kind);
-        true
+        Ok(())
     }
 
     /// Tells the clients that want to know that the list of these components has changed: for
@@ -120,13 +285,60 @@ impl Components {
     }
 }
 
+/// The name that a component is known by.
+fn of_kind(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Resource => normalize(name).into_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+fn snapshot(
+    everything: Arc<Registry>,
+    off: &HashSet<(Kind, String)>,
+    exposed: Exposed,
+    most: usize,
+    paging: &Paging,
+) -> Result<Arc<Snapshot>, BuildError> {
+    if everything.len() > most {
+        return Err(BuildError(format!(
+            "A server can have {most} components; ServerBuilder::max_components sets how many."
+        )));
+    }
+    let registry = everything.filtered(|kind, name| !off.contains(&(kind, name.to_owned())));
+    let pages = Pages::write(&registry, &everything, paging.clone())
+        .map_err(|error| BuildError(error.to_string()))?;
+    Ok(Arc::new(Snapshot {
+        registry,
+        pages,
+        exposed: exposed.and_of(&everything),
+        everything,
+    }))
+}
+
 impl std::fmt::Debug for Components {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Components").finish_non_exhaustive()
     }
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Kind {
+    /// The kind in the words of logs and errors.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Resource => "resource",
+            Self::Template => "resource template",
+            Self::Prompt => "prompt",
+        }
+    }
+
     /// The notification that tells of a change; templates are listed with the resources.
     pub(crate) fn list_changed(self) -> &'static str {
         match self {

@@ -13,7 +13,9 @@ mod components;
 mod definition;
 mod effects;
 pub(crate) mod form;
+mod handler;
 mod integer;
+mod label;
 pub(crate) mod mirrored;
 mod nulls;
 mod pages;
@@ -31,11 +33,13 @@ pub use arguments::Arguments;
 pub use checks::Check;
 pub(crate) use completion::Completers;
 pub use completion::{Completion, Typing};
-pub(crate) use components::Snapshot;
-pub use components::{Components, Kind};
+pub use components::{Component, Components, Kind};
+pub(crate) use components::{Exposed, Snapshot};
 pub use definition::Definition;
 pub use effects::{Effect, Effects};
+pub use handler::{Handler, ResourceHandler};
 pub use integer::Integer;
+pub(crate) use label::Label;
 pub(crate) use pages::Paging;
 pub use prompt::{IntoPrompt, Prompt};
 pub(crate) use registry::Found;
@@ -52,12 +56,7 @@ use std::time::Duration;
 
 use rmcp::model::CacheScope;
 
-use crate::error::Result;
-
 pub(crate) use crate::store::BoxFuture;
-
-pub(crate) type Handler<A, R> =
-    Box<dyn Fn(crate::Ctx, A) -> BoxFuture<'static, Result<R>> + Send + Sync>;
 
 /// What the server does with a component, as opposed to what clients are told of it.
 #[derive(Debug, Clone, PartialEq)]

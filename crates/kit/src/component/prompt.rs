@@ -1,5 +1,8 @@
 //! Prompts.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use rmcp::model::{
     GetPromptResult, JsonObject, Prompt as Definition, PromptArgument, PromptMessage, Role,
 };
@@ -7,14 +10,16 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::context::Ctx;
-use crate::error::{Error, Result};
+use crate::error::{Error, HandlerError, Result};
 use crate::wire::WireLimits;
 
 use super::arguments::Arguments;
-use super::completion::{Completers, Completion, Typing};
+use super::completion::{Completers, completion_builders};
+use super::components::Kind;
+use super::handler::{Handler, Run, finish, refuse, with_state};
+use super::label::Label;
 use super::schema::{self, Compiled};
-use super::{Handler, Settings, common_builders};
+use super::{Settings, common_builders};
 
 /// Bytes of one argument, unless a prompt says otherwise.
 const ARGUMENT_BYTES: usize = 64 << 10;
@@ -34,9 +39,11 @@ const ARGUMENT_BYTES: usize = 64 << 10;
 ///     Ok(format!("Write a haiku about {}.", args.topic))
 /// }
 ///
-/// Prompt::new("haiku", haiku).description("Asks for a haiku.");
+/// let prompt: Prompt = Prompt::new("haiku", haiku).description("Asks for a haiku.");
 /// ```
-pub struct Prompt {
+///
+/// `S` is the state that the handler takes and that is still missing: see [`Prompt::with`].
+pub struct Prompt<S = ()> {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
     pub(crate) completers: Completers,
@@ -45,24 +52,29 @@ pub struct Prompt {
     schema: JsonObject,
     /// The schema, made ready when the prompt is added to a server.
     compiled: Option<Compiled>,
-    pub(crate) handler: Handler<Arguments, GetPromptResult>,
+    pub(crate) label: Arc<Label>,
+    pub(crate) run: Run<S, Arguments, GetPromptResult>,
 }
 
-impl Prompt {
-    /// A prompt called `name`. The members of `A` are its arguments. They are strings on the wire,
-    /// and read leniently (`"7"` is 7) and checked against the bounds that `A` declares.
-    pub fn new<A, R, F, Fut>(name: &'static str, handler: F) -> Self
+impl<S: 'static> Prompt<S> {
+    /// A prompt called `name` that runs `handler`: see [`Handler`]. Its arguments are the members of
+    /// the struct that the handler takes. They are strings on the wire,
+    /// and read leniently (`"7"` is 7) and checked against the bounds that their types declare.
+    pub fn new<H, M, K>(name: impl Into<Cow<'static, str>>, handler: H) -> Self
     where
-        A: DeserializeOwned + JsonSchema + Send + 'static,
-        R: IntoPrompt + Send + 'static,
-        F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R>> + Send + 'static,
+        H: Handler<M, S>,
+        H::Args: DeserializeOwned + JsonSchema + Send + 'static,
+        H::Value: IntoPrompt + Send + 'static,
+        H::Error: HandlerError<K>,
+        H::Future: Send + 'static,
     {
-        let schema = schema::input::<A>();
+        let label = Label::new(Kind::Prompt, name);
+        let of_run = Arc::clone(&label);
+        let schema = schema::input::<H::Args>();
         let arguments = arguments(&schema);
         Self {
             definition: Definition::new(
-                name,
+                label.name.clone(),
                 None::<String>,
                 (!arguments.is_empty()).then_some(arguments),
             ),
@@ -71,31 +83,43 @@ impl Prompt {
             argument_bytes: ARGUMENT_BYTES,
             schema,
             compiled: None,
-            handler: Box::new(move |ctx, arguments| match arguments.parse::<A>() {
-                Ok(arguments) => {
-                    let render = handler(ctx, arguments);
-                    Box::pin(async move { Ok(render.await?.into_prompt()) })
-                }
-                Err(_) => Box::pin(async move {
-                    Err(Error::invalid_params(format!(
-                        "The arguments of the prompt '{name}' do not fit."
-                    )))
-                }),
-            }),
+            label,
+            run: Box::new(
+                move |ctx, state, arguments| match arguments.parse::<H::Args>() {
+                    Ok(arguments) => {
+                        finish(handler.call(ctx, state, arguments), |value: H::Value| {
+                            Ok(value.into_prompt())
+                        })
+                    }
+                    Err(_) => refuse(Error::invalid_params(format!(
+                        "The arguments of the prompt '{}' do not fit.",
+                        of_run.name
+                    ))),
+                },
+            ),
+        }
+    }
+
+    /// Hands the handler its state: a clone of it for each call.
+    pub fn with(self, state: S) -> Prompt
+    where
+        S: Clone + Send + Sync,
+    {
+        Prompt {
+            definition: self.definition,
+            settings: self.settings,
+            completers: self.completers,
+            argument_bytes: self.argument_bytes,
+            schema: self.schema,
+            compiled: self.compiled,
+            label: self.label,
+            run: with_state(self.run, state),
         }
     }
 
     common_builders!();
 
-    /// Suggests values for an argument while the user types: see [`Completion`].
-    pub fn complete<F, Fut>(mut self, argument: impl Into<String>, complete: F) -> Self
-    where
-        F: Fn(Ctx, Typing) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Completion>> + Send + 'static,
-    {
-        self.completers.add(argument.into(), complete);
-        self
-    }
+    completion_builders!();
 
     /// Bytes that one argument may have, also while it is completed. Default 64 KiB. A bound of one
     /// of them, in characters, is declared where the argument is: `#[schemars(length(max = 80))]`.
@@ -241,6 +265,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Ctx;
 
     #[derive(Deserialize, JsonSchema)]
     struct Args {
@@ -251,7 +276,7 @@ mod tests {
     }
 
     fn check(given: Value) -> Result<Args, String> {
-        let render = async |_: Ctx, args: Args| Ok(args.text);
+        let render = async |_: Ctx, args: Args| -> crate::Result<String> { Ok(args.text) };
         let prompt = Prompt::new("p", render).argument_bytes(30);
         let prompt = prompt.prepare().unwrap_or_else(|why| panic!("{why}"));
         let given = given.as_object().cloned().unwrap_or_default();

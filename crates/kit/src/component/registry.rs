@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::arguments::Arguments;
 use super::checks;
-use super::components::Kind;
+use super::components::{Component, Kind};
 use super::definition::{Definition, Describe};
 use super::prompt::Prompt;
 use super::resource::Resource;
@@ -59,6 +59,17 @@ impl<T> Index<T> {
         Ok(())
     }
 
+    /// Removes one, and says which place it had.
+    fn remove(&mut self, name: &str) -> Option<usize> {
+        let removed = self.by_name.remove(name)?;
+        let place = self
+            .ordered
+            .iter()
+            .position(|one| Arc::ptr_eq(one, &removed))?;
+        self.ordered.remove(place);
+        Some(place)
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<T>> {
         self.by_name.get(name)
     }
@@ -90,6 +101,55 @@ impl Registry {
             server: server.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// Adds a component, after the same checks whenever that is.
+    pub(crate) fn insert(&mut self, component: Component) -> Result<(), String> {
+        match component {
+            Component::Tool(tool) => self.add_tool(tool),
+            Component::Resource(resource) => self.add_resource(resource),
+            Component::Template(template) => self.add_template(template),
+            Component::Prompt(prompt) => self.add_prompt(prompt),
+        }
+    }
+
+    /// Removes a component, and says which place it had among those of its kind.
+    pub(crate) fn remove(&mut self, kind: Kind, name: &str) -> Option<usize> {
+        match kind {
+            Kind::Tool => self.tools.remove(name),
+            Kind::Resource => self.resources.remove(name),
+            Kind::Prompt => self.prompts.remove(name),
+            Kind::Template => {
+                let place = self
+                    .templates()
+                    .position(|one| one.uri_template() == name)?;
+                self.templates.remove(place);
+                Some(place)
+            }
+        }
+    }
+
+    /// Moves the component of a kind that was added last.
+    pub(crate) fn move_last_to(&mut self, kind: Kind, place: usize) {
+        fn move_last<T>(all: &mut Vec<T>, place: usize) {
+            if let Some(last) = all.pop() {
+                all.insert(place.min(all.len()), last);
+            }
+        }
+        match kind {
+            Kind::Tool => move_last(&mut self.tools.ordered, place),
+            Kind::Resource => move_last(&mut self.resources.ordered, place),
+            Kind::Prompt => move_last(&mut self.prompts.ordered, place),
+            Kind::Template => move_last(&mut self.templates, place),
+        }
+    }
+
+    /// Components of all kinds.
+    pub(crate) fn len(&self) -> usize {
+        self.tools.ordered.len()
+            + self.resources.ordered.len()
+            + self.prompts.ordered.len()
+            + self.templates.len()
     }
 
     pub(crate) fn add_tool(&mut self, mut tool: Tool) -> Result<(), String> {

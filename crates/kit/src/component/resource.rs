@@ -1,11 +1,15 @@
 //! Resources at a fixed URI.
 
+use std::sync::Arc;
+
 use rmcp::model::{Resource as Definition, ResourceContents};
 
-use crate::context::Ctx;
-use crate::error::Result;
+use crate::error::HandlerError;
 
-use super::{CacheHint, Handler, Settings, common_builders};
+use super::components::Kind;
+use super::handler::{ResourceHandler, Run, finish, with_state};
+use super::label::Label;
+use super::{CacheHint, Settings, common_builders};
 
 /// A resource: something to read at a fixed URI.
 ///
@@ -17,12 +21,16 @@ use super::{CacheHint, Handler, Settings, common_builders};
 /// }
 ///
 /// let resource = Resource::new("data://motto", "motto", motto).mime_type("text/plain").cached();
+/// # let resource: Resource = resource;
 /// assert_eq!(resource.uri(), "data://motto");
 /// ```
-pub struct Resource {
+///
+/// `S` is the state that the handler takes and that is still missing: see [`Resource::with`].
+pub struct Resource<S = ()> {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
-    pub(crate) handler: Handler<Place, Vec<ResourceContents>>,
+    pub(crate) label: Arc<Label>,
+    pub(crate) run: Run<S, Place, Vec<ResourceContents>>,
 }
 
 /// Where something was read and what it is: the same for every kind of contents.
@@ -33,21 +41,50 @@ pub struct Place {
     pub mime_type: Option<String>,
 }
 
-impl Resource {
-    /// A resource at `uri` (RFC 3986, with a scheme) with a name for programs.
-    pub fn new<R, F, Fut>(uri: impl Into<String>, name: impl Into<String>, handler: F) -> Self
+impl<S: 'static> Resource<S> {
+    /// A resource at `uri` (RFC 3986, with a scheme) with a name for programs, read by `handler`: see
+    /// [`ResourceHandler`].
+    pub fn new<H, M, K>(uri: impl Into<String>, name: impl Into<String>, handler: H) -> Self
     where
-        R: IntoContents + Send + 'static,
-        F: Fn(Ctx) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R>> + Send + 'static,
+        H: ResourceHandler<M, S>,
+        H::Value: IntoContents + Send + 'static,
+        H::Error: HandlerError<K>,
+        H::Future: Send + 'static,
     {
+        let uri = uri.into();
         Self {
+            label: Label::new(Kind::Resource, uri.clone()),
             definition: Definition::new(uri, name),
             settings: Settings::default(),
-            handler: Box::new(move |ctx, place| {
-                let read = handler(ctx);
-                Box::pin(async move { Ok(read.await?.into_contents(place)) })
+            run: Box::new(move |ctx, state, place| {
+                finish(handler.call(ctx, state), move |value: H::Value| {
+                    Ok(value.into_contents(place))
+                })
             }),
+        }
+    }
+
+    /// Hands the handler its state: a clone of it for each call.
+    ///
+    /// ```
+    /// use pymcp_kit::{Ctx, Resource, Result};
+    ///
+    /// async fn motto(_: Ctx, motto: &'static str) -> Result<&'static str> {
+    ///     Ok(motto)
+    /// }
+    ///
+    /// let resource: Resource =
+    ///     Resource::new("data://motto", "motto", motto).with("Least privilege.");
+    /// ```
+    pub fn with(self, state: S) -> Resource
+    where
+        S: Clone + Send + Sync,
+    {
+        Resource {
+            definition: self.definition,
+            settings: self.settings,
+            label: self.label,
+            run: with_state(self.run, state),
         }
     }
 

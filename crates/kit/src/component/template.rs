@@ -1,20 +1,25 @@
 //! Resources at a family of URIs.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use rmcp::model::{JsonObject, ResourceContents, ResourceTemplate as Definition};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::context::Ctx;
-use crate::error::{Error, Result};
+use crate::error::{Error, HandlerError, Result};
 use crate::wire::WireLimits;
 
 use super::arguments::Arguments;
-use super::completion::{Completers, Completion, Typing};
+use super::completion::{Completers, completion_builders};
+use super::components::Kind;
+use super::handler::{Handler, Run, finish, refuse, with_state};
+use super::label::Label;
 use super::resource::{IntoContents, Place};
 use super::schema::{self, Compiled};
 use super::uri_template::UriTemplate;
-use super::{CacheHint, Handler, Settings, common_builders};
+use super::{CacheHint, Settings, common_builders};
 
 /// A resource template: an RFC 6570 URI template whose variables are typed.
 ///
@@ -31,58 +36,75 @@ use super::{CacheHint, Handler, Settings, common_builders};
 ///     Ok((u64::from(vars.number).pow(2)).to_string())
 /// }
 ///
-/// ResourceTemplate::new("data://square/{number}", "square", square);
+/// let template: ResourceTemplate =
+///     ResourceTemplate::new("data://square/{number}", "square", square);
 /// ```
-pub struct ResourceTemplate {
+///
+/// `S` is the state that the handler takes and that is still missing: see [`ResourceTemplate::with`].
+pub struct ResourceTemplate<S = ()> {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
     pub(crate) variables: JsonObject,
     pub(crate) completers: Completers,
-    pub(crate) handler: Handler<(Place, Arguments), Vec<ResourceContents>>,
+    pub(crate) label: Arc<Label>,
+    pub(crate) run: Run<S, (Place, Arguments), Vec<ResourceContents>>,
 }
 
-impl ResourceTemplate {
-    /// A template with a name for programs. The members of `A` are the template's variables; they
-    /// are read leniently (`"007"` is 7) and checked against the bounds that `A` declares.
-    pub fn new<A, R, F, Fut>(uri_template: &'static str, name: &'static str, handler: F) -> Self
+impl<S: 'static> ResourceTemplate<S> {
+    /// A template with a name for programs, read by `handler`: see [`Handler`]. The members of the
+    /// struct that the handler takes are the template's variables; they are read leniently (`"007"`
+    /// is 7) and checked against the bounds that their types declare.
+    pub fn new<H, M, K>(
+        uri_template: impl Into<Cow<'static, str>>,
+        name: impl Into<Cow<'static, str>>,
+        handler: H,
+    ) -> Self
     where
-        A: DeserializeOwned + JsonSchema + Send + 'static,
-        R: IntoContents + Send + 'static,
-        F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R>> + Send + 'static,
+        H: Handler<M, S>,
+        H::Args: DeserializeOwned + JsonSchema + Send + 'static,
+        H::Value: IntoContents + Send + 'static,
+        H::Error: HandlerError<K>,
+        H::Future: Send + 'static,
     {
+        let label = Label::new(Kind::Template, uri_template);
         Self {
-            definition: Definition::new(uri_template, name),
+            definition: Definition::new(label.name.clone(), name.into()),
             settings: Settings::default(),
-            variables: schema::input::<A>(),
+            variables: schema::input::<H::Args>(),
             completers: Completers::default(),
-            handler: Box::new(
-                move |ctx, (place, variables)| match variables.parse::<A>() {
-                    Ok(variables) => {
-                        let read = handler(ctx, variables);
-                        Box::pin(async move { Ok(read.await?.into_contents(place)) })
-                    }
-                    Err(_) => Box::pin(async move {
-                        Err(Error::invalid_params(
-                            "A variable of the resource's URI is out of range.",
-                        ))
-                    }),
-                },
-            ),
+            label,
+            run: Box::new(move |ctx, state, (place, variables)| {
+                match variables.parse::<H::Args>() {
+                    Ok(variables) => finish(
+                        handler.call(ctx, state, variables),
+                        move |value: H::Value| Ok(value.into_contents(place)),
+                    ),
+                    Err(_) => refuse(Error::invalid_params(
+                        "A variable of the resource's URI is out of range.",
+                    )),
+                }
+            }),
+        }
+    }
+
+    /// Hands the handler its state: a clone of it for each call.
+    pub fn with(self, state: S) -> ResourceTemplate
+    where
+        S: Clone + Send + Sync,
+    {
+        ResourceTemplate {
+            definition: self.definition,
+            settings: self.settings,
+            variables: self.variables,
+            completers: self.completers,
+            label: self.label,
+            run: with_state(self.run, state),
         }
     }
 
     common_builders!();
 
-    /// Suggests values for a variable while the user types: see [`Completion`].
-    pub fn complete<F, Fut>(mut self, variable: impl Into<String>, complete: F) -> Self
-    where
-        F: Fn(Ctx, Typing) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Completion>> + Send + 'static,
-    {
-        self.completers.add(variable.into(), complete);
-        self
-    }
+    completion_builders!();
 
     /// The URI template.
     pub fn uri_template(&self) -> &str {

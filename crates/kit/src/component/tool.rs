@@ -1,5 +1,6 @@
 //! Tools.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rmcp::model::{JsonObject, Tool as Definition, ToolAnnotations};
@@ -7,14 +8,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::context::Ctx;
-use crate::error::{Error, Result};
+use crate::blocking::{self, BlockingHandler};
+use crate::error::{Error, HandlerError, Result};
 
 use super::arguments::Arguments;
+use super::components::Kind;
+use super::handler::{Handler, Run, finish, refuse, with_state};
+use super::label::Label;
 use super::mirrored::{self, Mirrored};
 use super::result::{IntoToolResult, ToolResult};
 use super::schema::{self, Compiled};
-use super::{Handler, Settings, common_builders};
+use super::{Settings, common_builders};
 
 /// The arguments of a tool that takes none.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
@@ -46,61 +50,153 @@ pub enum TaskSupport {
 /// }
 ///
 /// let tool = Tool::new("double", double).description("Doubles a number.").read_only();
+/// # let tool: Tool = tool;
 /// assert_eq!(tool.name(), "double");
 /// ```
-pub struct Tool {
+///
+/// What its calls share (a pool, a client, a store) is its state. The handler takes it between the
+/// context and the arguments, and [`Tool::with`] hands it over:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::sync::Arc;
+///
+/// use pymcp_kit::{Ctx, NoArgs, Result, Tool};
+///
+/// async fn count(_: Ctx, calls: Arc<AtomicU64>, _: NoArgs) -> Result<u64> {
+///     Ok(calls.fetch_add(1, Ordering::Relaxed) + 1)
+/// }
+///
+/// let tool = Tool::new("count", count).with(Arc::default()).description("Counts its calls.");
+/// # let tool: Tool = tool;
+/// ```
+///
+/// `S` is the state that is still missing; a server takes tools that miss none.
+pub struct Tool<S = ()> {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
     pub(crate) task: Option<TaskSupport>,
     pub(crate) asks_before_task: bool,
     /// Whether its result is no object and goes out as `{"result": …}`.
     pub(crate) wraps_result: bool,
-    pub(crate) handler: Handler<Arguments, ToolResult>,
+    pub(crate) label: Arc<Label>,
+    pub(crate) run: Run<S, Arguments, ToolResult>,
 }
 
-impl Tool {
-    /// A tool called `name` that runs `handler`: 1 to 128 of `A-Za-z0-9_-`, and few enough for every
-    /// client ([`Check::NameLength`](super::Check)).
+impl<S: 'static> Tool<S> {
+    /// A tool called `name` that runs `handler` (see [`Handler`]): 1 to 128 of `A-Za-z0-9_-`, and few
+    /// enough for every client ([`Check::NameLength`](super::Check)).
     ///
     /// The input schema comes from the type of the arguments, the output schema from the result.
-    pub fn new<A, R, F, Fut>(name: &'static str, handler: F) -> Self
+    pub fn new<H, M, K>(name: impl Into<Cow<'static, str>>, handler: H) -> Self
     where
-        A: DeserializeOwned + JsonSchema + Send + 'static,
-        R: IntoToolResult + Send + 'static,
-        F: Fn(Ctx, A) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R>> + Send + 'static,
+        H: Handler<M, S>,
+        H::Args: DeserializeOwned + JsonSchema + Send + 'static,
+        H::Value: IntoToolResult + Send + 'static,
+        H::Error: HandlerError<K>,
+        H::Future: Send + 'static,
     {
-        let (output, wrapped) = R::output_schema().unzip();
+        let label = Label::new(Kind::Tool, name);
+        let (output, wrapped) = H::Value::output_schema().unzip();
         let wrapped = wrapped.unwrap_or_default();
-        let mut definition = Definition::new_with_raw(name, None, Arc::new(schema::input::<A>()));
-        definition.output_schema = output;
+        let of_run = Arc::clone(&label);
+        let run: Run<S, Arguments, ToolResult> =
+            Box::new(
+                move |ctx, state, arguments| match arguments.parse::<H::Args>() {
+                    Ok(arguments) => finish(
+                        handler.call(ctx, state, arguments),
+                        move |value: H::Value| value.into_tool_result(wrapped),
+                    ),
+                    Err(error) => refuse(misfit(&of_run.name, &error)),
+                },
+            );
+        let input = schema::input::<H::Args>();
+        let mut tool = Self::of(label, input, run);
+        tool.definition.output_schema = output;
+        tool.wraps_result = wrapped;
+        tool
+    }
+
+    /// A tool whose handler blocks its thread: it computes for long, or waits without `await`. It runs
+    /// on a thread of its own, so many of them at a time as
+    /// [`CallLimits::blocking`](crate::CallLimits::blocking) says: see [`BlockingCtx`] and
+    /// [`BlockingHandler`].
+    ///
+    /// Its client has an answer when its time is up, or none after it cancelled; the handler learns
+    /// that at its next check and is never interrupted.
+    ///
+    /// [`BlockingCtx`]: crate::BlockingCtx
+    pub fn blocking<H, M, K>(name: impl Into<Cow<'static, str>>, handler: H) -> Self
+    where
+        S: Send,
+        H: BlockingHandler<M, S>,
+        H::Args: DeserializeOwned + JsonSchema + Send + 'static,
+        H::Value: IntoToolResult + 'static,
+        H::Error: HandlerError<K>,
+    {
+        let label = Label::new(Kind::Tool, name);
+        let (output, wrapped) = H::Value::output_schema().unzip();
+        let wrapped = wrapped.unwrap_or_default();
+        let (of_run, handler) = (Arc::clone(&label), Arc::new(handler));
+        let run: Run<S, Arguments, ToolResult> = Box::new(move |ctx, state, arguments| {
+            let arguments = match arguments.parse::<H::Args>() {
+                Ok(arguments) => arguments,
+                Err(error) => return refuse(misfit(&of_run.name, &error)),
+            };
+            let handler = Arc::clone(&handler);
+            Box::pin(blocking::run(ctx, Arc::clone(&of_run), move |ctx| {
+                let done = handler.call(ctx, state, arguments);
+                done.map_err(HandlerError::into_error)?
+                    .into_tool_result(wrapped)
+            }))
+        });
+        let input = schema::input::<H::Args>();
+        let mut tool = Self::of(label, input, run);
+        tool.definition.output_schema = output;
+        tool.wraps_result = wrapped;
+        tool
+    }
+
+    fn of(label: Arc<Label>, input: JsonObject, run: Run<S, Arguments, ToolResult>) -> Self {
         Self {
-            definition,
+            definition: Definition::new_with_raw(label.name.clone(), None, Arc::new(input)),
             settings: Settings::default(),
             task: None,
             asks_before_task: false,
-            wraps_result: wrapped,
-            handler: Box::new(move |ctx, arguments| {
-                match arguments.parse::<A>() {
-                    Ok(arguments) => {
-                        let call = handler(ctx, arguments);
-                        Box::pin(async move { call.await?.into_tool_result(wrapped) })
-                    }
-                    // The schema let it through and the type did not: an integer too large for its
-                    // type, mostly. The words are serde's, without the value.
-                    Err(error) => Box::pin(async move { Err(Error::user(misfit(name, &error))) }),
-                }
-            }),
+            wraps_result: false,
+            label,
+            run,
+        }
+    }
+
+    /// Hands the handler its state: a clone of it for each call.
+    pub fn with(self, state: S) -> Tool
+    where
+        S: Clone + Send + Sync,
+    {
+        Tool {
+            definition: self.definition,
+            settings: self.settings,
+            task: self.task,
+            asks_before_task: self.asks_before_task,
+            wraps_result: self.wraps_result,
+            label: self.label,
+            run: with_state(self.run, state),
         }
     }
 
     /// A tool whose input schema is written by hand: an object schema (JSON Schema 2020-12), published
     /// as it is. Arguments are checked against it like any others.
-    pub fn raw<R, F, Fut>(name: &'static str, input_schema: JsonObject, handler: F) -> Self
+    pub fn raw<H, M, K>(
+        name: impl Into<Cow<'static, str>>,
+        input_schema: JsonObject,
+        handler: H,
+    ) -> Self
     where
-        R: IntoToolResult + Send + 'static,
-        F: Fn(Ctx, JsonObject) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R>> + Send + 'static,
+        H: Handler<M, S, Args = JsonObject>,
+        H::Value: IntoToolResult + Send + 'static,
+        H::Error: HandlerError<K>,
+        H::Future: Send + 'static,
     {
         let mut tool = Self::new(name, handler);
         tool.definition.input_schema = Arc::new(input_schema);
@@ -183,14 +279,16 @@ impl Tool {
     }
 }
 
-fn misfit(name: &str, error: &serde_json::Error) -> String {
+/// The schema let arguments through and the type did not: an integer too large for its type, mostly.
+/// The words are serde's, without the value.
+fn misfit(name: &str, error: &serde_json::Error) -> Error {
     let detail = error.to_string();
-    match detail.starts_with("missing field") {
+    Error::user(match detail.starts_with("missing field") {
         true => format!("Invalid arguments for '{name}': {detail}."),
         false => format!(
             "Invalid arguments for '{name}': a value is out of the range that the tool can take."
         ),
-    }
+    })
 }
 
 /// A registered tool: everything that can be made ready before the first call is.

@@ -30,7 +30,7 @@ fn stage() -> Stage {
 
 async fn why(folder: &Folder, path: &str) -> String {
     let error = folder.bytes(path).await.unwrap_err();
-    let words = error.as_user_message(crate::core::Era::Modern);
+    let words = error.into_user_message(crate::core::Era::Modern, None).ok();
     words
         .unwrap_or_else(|| panic!("ours: {error:?}"))
         .to_owned()
@@ -59,7 +59,7 @@ async fn files_below_it_are_what_they_are() {
     assert_eq!(contents["resource"]["uri"], "data://reports/a.png");
     assert_eq!(contents["resource"]["mimeType"], "image/png");
     let error = folder.image("sub/deep/note a.txt").await.unwrap_err();
-    let words = error.as_user_message(crate::core::Era::Modern);
+    let words = error.into_user_message(crate::core::Era::Modern, None).ok();
     assert_eq!(words, Some("'sub/deep/note a.txt' is not an image."));
 }
 

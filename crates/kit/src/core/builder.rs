@@ -8,11 +8,13 @@ use rmcp::model::{Implementation, ServerCapabilities};
 use serde_json::{Value, json};
 
 use crate::ask::{Vault, VaultLimits};
+use crate::blocking::Places;
 use crate::component::{
-    CacheHint, Components, Definition, Kind, Paging, Prompt, Registry, Resource, ResourceTemplate,
-    Settings, Tool,
+    CacheHint, Components, Definition, Exposed, Kind, Paging, Prompt, Registry, Resource,
+    ResourceTemplate, Settings, Tool,
 };
 use crate::context::{Facts, HeaderNames, LogData};
+use crate::error::{self, Explain, UserError};
 use crate::keys::KeyRing;
 use crate::limits::Shares;
 use crate::middleware::{self, CacheConfig, Middleware};
@@ -34,6 +36,9 @@ const LIST_HINT: CacheHint = CacheHint {
 
 /// Components on one page of a list.
 const PAGE_SIZE: usize = 500;
+
+/// Components that a server has, unless it is told otherwise.
+const MAX_COMPONENTS: usize = 10_000;
 
 /// Bytes of what a result holds besides the contents of a file.
 const RESULT_ENVELOPE: usize = 4 << 10;
@@ -81,6 +86,11 @@ pub struct CallLimits {
     /// Requests in flight in all, without those that wait for their client and without
     /// subscriptions. A caller never has more than are left for others. Default 1,024.
     pub in_flight: usize,
+    /// Blocking handlers ([`Tool::blocking`]) that run at a time, with those whose call has ended. A
+    /// call for which there is no place waits for one within its time. Default 64.
+    pub blocking: usize,
+    /// Blocking handlers of one caller. Default 32.
+    pub blocking_per_caller: usize,
     /// Bytes of one result. Default 1 MiB.
     pub result_bytes: usize,
     /// Time after which a call that reports no progress says that it goes on, if its client sent a
@@ -106,6 +116,8 @@ impl Default for CallLimits {
             in_flight_per_connection: 256,
             in_flight_per_caller: 256,
             in_flight: 1024,
+            blocking: 64,
+            blocking_per_caller: 32,
             result_bytes: 1 << 20,
             heartbeat: Duration::from_secs(15),
         }
@@ -130,6 +142,8 @@ pub struct ServerBuilder {
     instructions: Option<String>,
     registry: Registry,
     off: Vec<(Kind, String)>,
+    exposed: Exposed,
+    max_components: usize,
     wire: WireLimits,
     calls: CallLimits,
     cache: CacheConfig,
@@ -143,6 +157,7 @@ pub struct ServerBuilder {
     tasks: TaskLimits,
     task_store: Option<Arc<dyn TaskStore>>,
     skills: Option<Skills>,
+    explain: Vec<Explain>,
     refused: Option<String>,
 }
 
@@ -153,6 +168,8 @@ impl ServerBuilder {
             info,
             instructions: None,
             off: Vec::new(),
+            exposed: Exposed::default(),
+            max_components: MAX_COMPONENTS,
             wire: WireLimits::default(),
             calls: CallLimits::default(),
             cache: CacheConfig::default(),
@@ -166,6 +183,7 @@ impl ServerBuilder {
             tasks: TaskLimits::default(),
             task_store: None,
             skills: None,
+            explain: Vec::new(),
             refused: None,
         }
     }
@@ -193,6 +211,20 @@ impl ServerBuilder {
     /// Starts with a component switched off: see [`Components::switch`].
     pub fn off(mut self, kind: Kind, name: impl Into<String>) -> Self {
         self.off.push((kind, name.into()));
+        self
+    }
+
+    /// Advertises a kind of components of which there may be none at first, so that clients ask for
+    /// them and hear of those that are added later: see [`Components::add`].
+    pub fn advertise(mut self, kind: Kind) -> Self {
+        self.exposed = self.exposed.and(kind);
+        self
+    }
+
+    /// Components of all kinds that the server can have, also with those that are added while it runs.
+    /// Default 10,000.
+    pub fn max_components(mut self, components: usize) -> Self {
+        self.max_components = components;
         self
     }
 
@@ -239,6 +271,13 @@ impl ServerBuilder {
     /// [`Ctx::header`]: crate::Ctx::header
     pub fn headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.headers.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Lets errors of this type say by themselves which of them the caller can mend: see
+    /// [`UserError`].
+    pub fn user_errors<E: UserError>(mut self) -> Self {
+        self.explain.push(error::explain::<E>);
         self
     }
 
@@ -339,7 +378,6 @@ impl ServerBuilder {
             None => KeyRing::generate()?,
         });
         let internal = |error: serde_json::Error| BuildError(error.to_string());
-        let capabilities = capabilities(&self.registry);
         let paging = Paging {
             items: self.page_size,
             bytes: self.calls.result_bytes / 2,
@@ -347,7 +385,12 @@ impl ServerBuilder {
             keys: Arc::clone(&keys),
             server: serde_json::to_value(&self.info).map_err(internal)?,
         };
-        let components = Arc::new(Components::new(self.registry, paging).map_err(internal)?);
+        let components = Arc::new(Components::new(
+            self.registry,
+            self.exposed,
+            self.max_components,
+            paging,
+        )?);
         for (kind, name) in self.off {
             if !components.switch(kind, &name, false) {
                 return Err(BuildError(format!(
@@ -371,6 +414,8 @@ impl ServerBuilder {
             components,
             log_data: self.log_data,
             headers,
+            explain: self.explain,
+            blocking: Places::new(self.calls.blocking, self.calls.blocking_per_caller),
         });
         let stack = middleware::stack(
             &self.calls,
@@ -387,7 +432,6 @@ impl ServerBuilder {
         let subscriptions = Subscriptions::new(&self.calls);
         Ok(Server(Arc::new(Inner {
             facts,
-            capabilities,
             instructions: self.instructions,
             vault: Vault {
                 keys,
@@ -413,22 +457,22 @@ impl ServerBuilder {
 }
 
 /// What clients of both eras are told; nothing is advertised that would not be answered.
-fn capabilities(registry: &Registry) -> ServerCapabilities {
+pub(super) fn capabilities(exposed: Exposed) -> ServerCapabilities {
     let mut capabilities = ServerCapabilities::default();
     capabilities.logging = Some(Default::default());
     let changing = json!({ "listChanged": true });
     // `from_value` of a literal cannot fail; an absent capability would be the honest fallback.
-    if registry.tools().next().is_some() {
+    if exposed.tools {
         capabilities.tools = serde_json::from_value(changing.clone()).ok();
     }
-    if registry.prompts().next().is_some() {
+    if exposed.prompts {
         capabilities.prompts = serde_json::from_value(changing).ok();
     }
-    if registry.resources().next().is_some() || registry.templates().next().is_some() {
+    if exposed.resources {
         capabilities.resources =
             serde_json::from_value(json!({ "subscribe": true, "listChanged": true })).ok();
     }
-    if registry.completes() {
+    if exposed.completions {
         capabilities.completions = Some(Default::default());
     }
     capabilities

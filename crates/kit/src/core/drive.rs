@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use crate::ask::Rounds;
-use crate::component::BoxFuture;
+use crate::component::{BoxFuture, Label};
 use crate::context::Ctx;
 
 /// How a run of a handler ended.
@@ -17,11 +17,11 @@ pub(super) enum Driven<T> {
     Task(BoxFuture<'static, T>),
 }
 
-/// Runs `work`, which is the handler of `ctx`.
-pub(super) async fn drive<T>(ctx: &Ctx, work: BoxFuture<'static, T>) -> Driven<T> {
+/// Runs `work`, which is the handler of `ctx`, of the component with this label.
+pub(super) async fn drive<T>(ctx: &Ctx, label: &Label, work: BoxFuture<'static, T>) -> Driven<T> {
     // Nearly every request: nobody who could be asked, and no task to become.
     if ctx.rounds().is_none() && !ctx.can_become_task() {
-        return Driven::Done(work.await);
+        return Driven::Done(label.run(work).await);
     }
     let mut end = EndRounds(Some(ctx));
     let mut work = Some(work);
@@ -29,7 +29,7 @@ pub(super) async fn drive<T>(ctx: &Ctx, work: BoxFuture<'static, T>) -> Driven<T
         let Some(running) = &mut work else {
             return Poll::Pending;
         };
-        if let Poll::Ready(done) = running.as_mut().poll(cx) {
+        if let Poll::Ready(done) = label.poll(running, cx) {
             return Poll::Ready(Driven::Done(done));
         }
         // Before what it waits for is looked at: what another task says after that must wake us.

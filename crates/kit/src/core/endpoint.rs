@@ -67,26 +67,27 @@ impl Inner {
         self.open(&ctx).await?;
         let beginning = match task::beginning(&ctx, &prepared) {
             Ok(beginning) => beginning,
-            Err(error) => return soften(error, ctx.era()),
+            Err(error) => return soften(error, &ctx, Some(&prepared.tool.label)),
         };
-        let work = (prepared.tool.handler)(ctx.clone(), arguments);
+        let label = &prepared.tool.label;
+        let work = (prepared.tool.run)(ctx.clone(), (), arguments);
         if let Beginning::Task = beginning {
             return Box::pin(self.begin_task(ctx, prepared, work)).await;
         }
-        let done = match drive(&ctx, work).await {
+        let done = match drive(&ctx, label, work).await {
             Driven::Done(done) => done,
             Driven::Asked => {
                 return self
                     .vault
                     .close(&ctx)
                     .map(Outcome::InputRequired)
-                    .or_else(|error| soften(error, ctx.era()));
+                    .or_else(|error| soften(error, &ctx, Some(label)));
             }
             Driven::Task(work) => return Box::pin(self.begin_task(ctx, prepared, work)).await,
         };
         let result = match done {
             Ok(result) => result,
-            Err(error) => return soften(error, ctx.era()),
+            Err(error) => return soften(error, &ctx, Some(label)),
         };
         #[cfg(debug_assertions)]
         if !result.is_error {
@@ -101,21 +102,21 @@ impl Inner {
             uri: uri.clone(),
             mime_type: mime_type.clone(),
         };
-        let (work, hint): (BoxFuture<'static, _>, _) = match found {
+        let (work, hint, label): (BoxFuture<'static, _>, _, _) = match found {
             Found::Resource(resource) => {
                 let place = place(&resource.definition.mime_type);
-                let work = (resource.handler)(ctx.clone(), place);
-                (work, resource.settings.hint)
+                let work = (resource.run)(ctx.clone(), (), place);
+                (work, resource.settings.hint, Arc::clone(&resource.label))
             }
             Found::Template(prepared, variables) => {
                 let variables = prepared.check(variables)?;
                 let template = &prepared.template;
                 let place = place(&template.definition.mime_type);
-                let work = (template.handler)(ctx.clone(), (place, variables));
-                (work, template.settings.hint)
+                let work = (template.run)(ctx.clone(), (), (place, variables));
+                (work, template.settings.hint, Arc::clone(&template.label))
             }
         };
-        match drive(&ctx, work).await {
+        match drive(&ctx, &label, work).await {
             Driven::Done(contents) => match contents? {
                 // "Nothing there" is an error on the wire (`server/resources#error-handling`).
                 contents if contents.is_empty() => Err(Error::resource_not_found(uri)),
@@ -128,8 +129,8 @@ impl Inner {
     async fn get(&self, ctx: Ctx, prompt: Arc<Prompt>, arguments: JsonObject) -> Result<Outcome> {
         let arguments = prompt.check(arguments)?;
         self.open(&ctx).await?;
-        let work = (prompt.handler)(ctx.clone(), arguments);
-        match drive(&ctx, work).await {
+        let work = (prompt.run)(ctx.clone(), (), arguments);
+        match drive(&ctx, &prompt.label, work).await {
             Driven::Done(result) => {
                 let mut result = result?;
                 if result.description.is_none() {

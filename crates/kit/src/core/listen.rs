@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::component::{Kind, is_uri, normalize};
+use crate::component::{is_uri, normalize};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
 use crate::middleware::{SERVER_INFO, server_info};
@@ -134,7 +134,7 @@ async fn tell(ctx: &Ctx, over: &CancellationToken, method: &str, mut params: Val
 
 /// What of the wishes can be granted; the rest is left out of the acknowledgement.
 fn honour(inner: &Inner, ctx: &Ctx, wanted: Filter) -> Result<Filter> {
-    let has = |kind: Kind| inner.exposes(kind);
+    let exposed = inner.exposed();
     if wanted.task_ids.is_some() && !ctx.takes_tasks() {
         return Err(Error::missing_capability(
             "Only a client that declares the tasks extension can listen for tasks.",
@@ -165,12 +165,10 @@ fn honour(inner: &Inner, ctx: &Ctx, wanted: Filter) -> Result<Filter> {
         .into());
     }
     Ok(Filter {
-        tools_list_changed: wanted.tools_list_changed && has(Kind::Tool),
-        prompts_list_changed: wanted.prompts_list_changed && has(Kind::Prompt),
-        resources_list_changed: wanted.resources_list_changed && inner.exposes_resources(),
-        resource_subscriptions: wanted
-            .resource_subscriptions
-            .filter(|_| inner.exposes_resources()),
+        tools_list_changed: wanted.tools_list_changed && exposed.tools,
+        prompts_list_changed: wanted.prompts_list_changed && exposed.prompts,
+        resources_list_changed: wanted.resources_list_changed && exposed.resources,
+        resource_subscriptions: wanted.resource_subscriptions.filter(|_| exposed.resources),
         task_ids: wanted.task_ids,
     })
 }

@@ -20,7 +20,7 @@ use rmcp::model::JsonObject;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::component::{Arguments, Kind, is_uri, lower_scheme, normalize};
+use crate::component::{Arguments, is_uri, lower_scheme, normalize};
 use crate::context::{Ctx, Level};
 use crate::error;
 use crate::middleware::{
@@ -249,18 +249,13 @@ struct Located {
 }
 
 fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
-    if !server.inner().exposes(Kind::Tool) {
+    let components = server.inner().components();
+    if !components.exposed.tools {
         return Err(no_such_method());
     }
     let params: Named = incoming.typed()?;
     incoming.check_name(&params.name)?;
-    let tool = server
-        .inner()
-        .components()
-        .registry
-        .tools
-        .get(&params.name)
-        .cloned();
+    let tool = components.registry.tools.get(&params.name).cloned();
     incoming.may_ask(params.request_state.is_some());
     let values = params.arguments.unwrap_or_default();
     if let Some(prepared) = &tool {
@@ -282,13 +277,14 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
 }
 
 fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
-    if !server.inner().exposes_resources() {
+    let components = server.inner().components();
+    if !components.exposed.resources {
         return Err(no_such_method());
     }
     let params: Located = incoming.typed()?;
     incoming.check_name(&params.uri)?;
     let normal = resource_uri(&params.uri)?;
-    let found = server.inner().components().registry.find(&normal);
+    let found = components.registry.find(&normal);
     // As the client wrote it: that is what it knows the contents by.
     let uri = lower_scheme(&params.uri).into_owned();
     incoming.may_ask(params.request_state.is_some());
@@ -296,18 +292,13 @@ fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rpc
 }
 
 fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
-    if !server.inner().exposes(Kind::Prompt) {
+    let components = server.inner().components();
+    if !components.exposed.prompts {
         return Err(no_such_method());
     }
     let params: Named = incoming.typed()?;
     incoming.check_name(&params.name)?;
-    let prompt = server
-        .inner()
-        .components()
-        .registry
-        .prompts
-        .get(&params.name)
-        .cloned();
+    let prompt = components.registry.prompts.get(&params.name).cloned();
     incoming.may_ask(params.request_state.is_some());
     Ok(Target::Prompt(PromptGet {
         name: params.name,

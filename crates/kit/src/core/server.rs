@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::Guard;
-use rmcp::model::{Implementation, ServerCapabilities};
+use rmcp::model::Implementation;
 
 use crate::ask::Vault;
-use crate::component::{Components, Kind, Registry, Snapshot};
+use crate::component::{Components, Exposed, Registry, Snapshot};
 use crate::context::{Ctx, Facts};
 use crate::limits::Shares;
 use crate::middleware::{self, Invocation, Middleware, Next, Target};
@@ -31,7 +31,6 @@ pub struct Server(pub(super) Arc<Inner>);
 /// What all clones share.
 pub(crate) struct Inner {
     pub(crate) facts: Arc<Facts>,
-    pub(crate) capabilities: ServerCapabilities,
     pub(crate) instructions: Option<String>,
     pub(super) vault: Vault,
     pub(super) tasks: Tasks,
@@ -49,20 +48,9 @@ impl Inner {
         self.facts.components.current()
     }
 
-    /// Whether there is anything to read.
-    pub(super) fn exposes_resources(&self) -> bool {
-        self.exposes(Kind::Resource) || self.exposes(Kind::Template)
-    }
-
-    /// Whether there are components of this kind at all, switched on or not.
-    pub(super) fn exposes(&self, kind: Kind) -> bool {
-        let everything = self.facts.components.everything();
-        match kind {
-            Kind::Tool => everything.tools().next().is_some(),
-            Kind::Resource => everything.resources().next().is_some(),
-            Kind::Template => everything.templates().next().is_some(),
-            Kind::Prompt => everything.prompts().next().is_some(),
-        }
+    /// What it answers to, whether or not something of that is there and switched on.
+    pub(super) fn exposed(&self) -> Exposed {
+        self.components().exposed
     }
 }
 
@@ -72,8 +60,8 @@ impl Server {
         ServerBuilder::new(Implementation::new(name, version))
     }
 
-    /// All its components, whether they are switched on or not.
-    pub fn registry(&self) -> &Registry {
+    /// All its components at this moment, whether they are switched on or not.
+    pub fn registry(&self) -> Arc<Registry> {
         self.0.facts.components.everything()
     }
 
@@ -147,8 +135,8 @@ impl Server {
         }
     }
 
-    /// The components, to switch them on and off while the server runs, and to say that they have
-    /// changed.
+    /// The components, to add and remove them and to switch them on and off while the server runs,
+    /// and to say that they have changed.
     pub fn components(&self) -> &Components {
         &self.0.facts.components
     }
@@ -184,10 +172,22 @@ impl Server {
         );
         let work = async move {
             let (ctx, method) = (call.ctx.clone(), call.target.method());
+            let label = call.target.label().cloned();
+            let label = label.as_deref();
+            let is_tool = matches!(call.target, Target::Tool(_));
             let outcome = Next::start(&inner).run(call).await;
+            // Whoever it comes from: a step of the author's says to the model what a handler says.
+            let outcome = match outcome {
+                Err(error) if is_tool => middleware::soften(error, &ctx, label),
+                Err(error) => Err(error.explained(&ctx.facts().explain)),
+                outcome => outcome,
+            };
             match outcome.and_then(|outcome| middleware::encode(outcome, &ctx)) {
                 Ok(result) => Answer::result(ctx.id(), &result),
-                Err(error) => Answer::error(Some(ctx.id()), &error.into_rpc(ctx.era(), method)),
+                Err(error) => {
+                    let error = error.into_rpc(ctx.era(), method, label);
+                    Answer::error(Some(ctx.id()), &error)
+                }
             }
         };
         Ok(Reply::Call(Call::new(ctx, slot, heartbeat, Box::pin(work))))

@@ -80,7 +80,8 @@ impl Inner {
     ) {
         let handle = worker.handle().clone();
         // Nothing that a panic could leave half-changed is shared with the handler.
-        let guarded = AssertUnwindSafe(work).catch_unwind();
+        let label = &prepared.tool.label;
+        let guarded = AssertUnwindSafe(label.run(work)).catch_unwind();
         let guarded = within_time(&ctx, limit, guarded);
         let done = tokio::select! {
             biased;
@@ -100,13 +101,13 @@ impl Inner {
         };
         let outcome = done
             .map(|result| Outcome::Tool(result.into_wire()))
-            .or_else(|error| soften(error, ctx.era()))
+            .or_else(|error| soften(error, &ctx, Some(label)))
             .and_then(|outcome| {
                 let name = Some(prepared.tool.name());
                 let outcome = within(self.calls.result_bytes, outcome, &ctx, name)?;
                 encode(outcome, &ctx)
             })
-            .map_err(|error| error.into_rpc(ctx.era(), "tools/call"));
+            .map_err(|error| error.into_rpc(ctx.era(), "tools/call", Some(label)));
         worker.finish(outcome.and_then(|json| raw(&json))).await;
     }
 }

@@ -211,7 +211,7 @@ impl Middleware for ResponseCache {
     }
 }
 
-/// Principal, era, method, the headers that the server sees, name and canonical arguments. Each part ends with a byte that JSON text
+/// Principal, era, method, the headers that the server sees, component, name and canonical arguments. Each part ends with a byte that JSON text
 /// and the parts themselves cannot hold, so no two questions are the same.
 fn question(call: &Invocation) -> Option<Vec<u8>> {
     const END: u8 = 0xff;
@@ -233,6 +233,8 @@ fn question(call: &Invocation) -> Option<Vec<u8>> {
         key.extend_from_slice(value.as_bytes());
         key.push(END);
     }
+    // Of one component: what replaces it has other answers.
+    key.extend_from_slice(&call.target.label()?.id.to_le_bytes());
     match &call.target {
         Target::Tool(call) => {
             key.extend_from_slice(call.name.as_bytes());

@@ -32,7 +32,7 @@ use rmcp::model::{
 };
 
 use crate::component::{
-    Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings, Tool,
+    Arguments, BoxFuture, CacheHint, Found, Label, PreparedTool, Prompt, Settings, Tool,
 };
 use crate::context::Ctx;
 use crate::core::Inner;
@@ -193,6 +193,19 @@ impl Target {
         matches!(self, Self::Protocol(ProtocolCall { lasting: true, .. }))
     }
 
+    /// The name of the component it is for, when there is such a component.
+    pub(crate) fn label(&self) -> Option<&Arc<Label>> {
+        match self {
+            Self::Tool(call) => call.tool.as_ref().map(|prepared| &prepared.tool.label),
+            Self::Resource(read) => read.found.as_ref().map(|found| match found {
+                Found::Resource(resource) => &resource.label,
+                Found::Template(prepared, _) => &prepared.template.label,
+            }),
+            Self::Prompt(get) => get.prompt.as_ref().map(|prompt| &prompt.label),
+            Self::List(..) | Self::Protocol(_) => None,
+        }
+    }
+
     /// The settings of the component it is for, when there is such a component.
     pub fn settings(&self) -> Option<&Settings> {
         match self {
@@ -332,11 +345,11 @@ pub(crate) fn tool_error(message: impl Into<String>) -> Outcome {
 }
 
 /// Turns an error that the caller of a tool can mend into a result; leaves the others.
-pub(crate) fn soften(error: Error, era: crate::core::Era) -> Result<Outcome> {
-    match error.as_user_message(era) {
-        Some(message) => Ok(tool_error(message)),
-        None => Err(error),
-    }
+pub(crate) fn soften(error: Error, ctx: &Ctx, label: Option<&Label>) -> Result<Outcome> {
+    error
+        .explained(&ctx.facts().explain)
+        .into_user_message(ctx.era(), label)
+        .map(tool_error)
 }
 
 #[cfg(test)]

@@ -188,8 +188,8 @@ async fn an_authors_step_stands_before_the_cache_and_behind_the_panic_guard() {
     let seen = Arc::new(AtomicUsize::new(0));
     let builder = builder
         .middleware(Author(Arc::clone(&seen)))
-        .prompt(Prompt::new("theirs", |_, _: NoArgs| async {
-            Ok(String::new())
+        .prompt(Prompt::new("theirs", |_: Ctx, _: NoArgs| async {
+            Ok::<_, Error>(String::new())
         }));
     let client = Client::new(builder).await;
     for _ in 0..3 {
@@ -260,13 +260,13 @@ async fn results_are_bounded_and_keep_their_word() {
     };
     let builder = Server::builder("test", "0.0.0")
         .tool(Tool::new("large", |_: Ctx, _: NoArgs| async {
-            Ok("x".repeat(1000))
+            Ok::<_, Error>("x".repeat(1000))
         }))
         .tool(Tool::new("wrong", |_: Ctx, _: NoArgs| async {
-            Ok(Wrong { n: 2 })
+            Ok::<_, Error>(Wrong { n: 2 })
         }))
         .resource(Resource::new("x://large", "large", |_: Ctx| async {
-            Ok("x".repeat(1000))
+            Ok::<_, Error>("x".repeat(1000))
         }))
         .call_limits(limits);
     let client = Client::new(builder).await;

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::component::{CacheHint, Check, Resource, normalize};
 use crate::core::BuildError;
+use crate::error::Error;
 use crate::media_type;
 
 use folder::{Folder, Tree};
@@ -230,7 +231,7 @@ impl File {
         let contents = Arc::clone(&self.contents);
         let read = move |_| {
             let contents = ResourceContents::clone(&contents);
-            async move { Ok(vec![contents]) }
+            async move { Ok::<_, Error>(vec![contents]) }
         };
         let mut resource = Resource::new(self.definition.uri.clone(), "", read);
         resource.definition = self.definition.clone();

@@ -137,7 +137,8 @@ fn a_skill_is_listed_found_and_registered() {
             server.resource(resource)
         });
     let server = builder.build().unwrap();
-    let listed = server.registry().resources().next().unwrap().definition();
+    let registry = server.registry();
+    let listed = registry.resources().next().unwrap().definition();
     assert_eq!((listed.name.as_str(), &listed.meta), ("LICENSE", &None));
 }
 
@@ -161,7 +162,7 @@ fn text_is_served_as_text_and_anything_else_as_bytes() {
             mime_type: None,
         };
         let ctx = crate::testing::Probe::new().ctx();
-        let contents = runtime.block_on((resource.handler)(ctx, place)).unwrap();
+        let contents = runtime.block_on((resource.run)(ctx, (), place)).unwrap();
         read.push(serde_json::to_value(&contents[0]).unwrap());
     }
     let text =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pymcp_kit::transport::http::{HttpConfig, bind, serve};
-use pymcp_kit::{CallLimits, Ctx, Elicited, NoArgs, Server, Tool};
+use pymcp_kit::{CallLimits, Ctx, Elicited, Error, NoArgs, Server, Tool};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -46,7 +46,7 @@ impl Stage {
                 async move {
                     begun.add_permits(1);
                     gate.acquire().await?.forget();
-                    Ok("through")
+                    Ok::<_, Error>("through")
                 }
             }
         };
@@ -58,7 +58,7 @@ impl Stage {
                     let answer = ctx.elicit::<u8>("How many?").await?;
                     told.add_permits(1);
                     match answer {
-                        Elicited::Accepted(number) => Ok(format!("{number} of them")),
+                        Elicited::Accepted(number) => Ok::<_, Error>(format!("{number} of them")),
                         _ => Ok("none".to_owned()),
                     }
                 }
@@ -70,10 +70,10 @@ impl Stage {
             .tool(Tool::new("persist", async |ctx: Ctx, _: NoArgs| {
                 ctx.elicit::<u8>("How many?").await.ok();
                 ctx.elicit::<u8>("How many?").await?;
-                Ok("through")
+                Ok::<_, Error>("through")
             }))
             .tool(Tool::new("large", async |_: Ctx, _: NoArgs| {
-                Ok("x".repeat(LARGE / 2))
+                Ok::<_, Error>("x".repeat(LARGE / 2))
             }))
             .call_limits(CallLimits {
                 result_bytes: 4 * LARGE,

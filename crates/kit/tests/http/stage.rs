@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pymcp_kit::transport::http::{Endpoints, HttpConfig, serve};
-use pymcp_kit::{Ctx, Elicited, NoArgs, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -59,7 +59,9 @@ impl Stage {
         let server = Server::builder("test", "1.0.0")
             .tool(Tool::new("talk", |ctx: Ctx, _: NoArgs| talk(ctx)))
             .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
-            .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+            .resource(Resource::new("data://x", "x", async |_: Ctx| {
+                Ok::<_, Error>("x")
+            }))
             .build()
             .unwrap();
         let config = HttpConfig {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use pymcp_kit::core::{Connection, Event, Exchange};
 use pymcp_kit::{
-    Completion, Ctx, NoArgs, Principal, Prompt, Resource, ResourceTemplate, Result, Server,
+    Completion, Ctx, Error, NoArgs, Principal, Prompt, Resource, ResourceTemplate, Result, Server,
     TaskSupport, Tool, Typing,
 };
 use schemars::JsonSchema;
@@ -51,24 +51,26 @@ fn server() -> Server {
         .prompt(
             Prompt::new("wait", async |_: Ctx, text: Text| {
                 std::future::pending::<()>().await;
-                Ok(text.text)
+                Ok::<_, Error>(text.text)
             })
             .complete("text", async |_: Ctx, typed: Typing| {
                 std::future::pending::<()>().await;
-                Ok(Completion::of([typed.value]))
+                Ok::<_, Error>(Completion::of([typed.value]))
             }),
         )
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| {
+            Ok::<_, Error>("x")
+        }))
         .resource(Resource::new("data://wait", "w", async |_: Ctx| {
             std::future::pending::<()>().await;
-            Ok("never")
+            Ok::<_, Error>("never")
         }))
         .template(ResourceTemplate::new(
             "text://{text}",
             "text",
             async |_: Ctx, text: Text| {
                 std::future::pending::<()>().await;
-                Ok(text.text)
+                Ok::<_, Error>(text.text)
             },
         ))
         .build()

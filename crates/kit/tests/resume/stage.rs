@@ -8,7 +8,7 @@ use std::time::Duration;
 use pymcp_kit::core::CallLimits;
 use pymcp_kit::session::{SessionLimits, StreamLimits};
 use pymcp_kit::transport::http::{HttpConfig, serve};
-use pymcp_kit::{Ctx, Elicited, NoArgs, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -77,7 +77,9 @@ impl Stage {
             .tool(tool)
             .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
             .call_limits(limits)
-            .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+            .resource(Resource::new("data://x", "x", async |_: Ctx| {
+                Ok::<_, Error>("x")
+            }))
             .build()
             .unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -116,7 +116,7 @@ async fn what_begins_after_the_end_of_a_round_is_not_done_in_vain() {
             });
             ctx.ask(question("sure")).await?;
             charge.await??;
-            Ok("charged")
+            Ok::<_, Error>("charged")
         }
     });
     let stage = with(late);
@@ -170,7 +170,7 @@ fn a_question_inside_the_work_of_once_is_refused_at_once() {
             Ok(())
         });
         tokio::try_join!(inside, beside)?;
-        Ok("never")
+        Ok::<_, Error>("never")
     }));
     let answer = stage.call(tool("inside"));
     assert_eq!(answer["error"]["code"], -32603, "{answer}");
@@ -187,7 +187,7 @@ async fn a_question_that_nobody_waits_for_any_more_is_not_asked() {
         // The handler waits for something else.
         yield_now().await;
         ctx.ask(question("sure")).await?;
-        Ok("went on")
+        Ok::<_, Error>("went on")
     }));
     let first = stage.wait_for(tool("hasty")).await;
     assert_eq!(asked(&first), ["sure"]);

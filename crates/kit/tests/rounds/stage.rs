@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::try_join_all;
 use pymcp_kit::core::{Connection, Event, Exchange, ServerBuilder};
 use pymcp_kit::{
-    Ctx, Elicited, Form, NoArgs, Principal, Prompt, Question, Resource, Result, Server, Tool,
+    Ctx, Elicited, Error, Form, NoArgs, Principal, Prompt, Question, Resource, Result, Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -105,7 +105,7 @@ pub(crate) fn builder(name: &str) -> (ServerBuilder, Arc<Counts>) {
         }))
         .tool(Tool::new("silent", move |_: Ctx, _: NoArgs| {
             silent.runs.fetch_add(1, Ordering::SeqCst);
-            std::future::ready(Ok("done"))
+            std::future::ready(Ok::<_, Error>("done"))
         }))
         .prompt(Prompt::new("order", ordering()))
         .resource(Resource::new("data://order", "order", move |ctx: Ctx| {

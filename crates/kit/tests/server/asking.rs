@@ -1,7 +1,7 @@
 //! What is made of questions is of one moment and for one client, and not everybody may ask.
 
 use pymcp_kit::{
-    CacheHint, Completion, Ctx, NoArgs, Prompt, Resource, Result, Server, Tool, Typing,
+    CacheHint, Completion, Ctx, Error, NoArgs, Prompt, Resource, Result, Server, Tool, Typing,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -50,8 +50,10 @@ async fn what_was_made_of_questions_is_fresh_for_nobody() {
     let server = Server::builder("test", "1.0.0")
         .resource(Resource::new("data://guess", "guess", guess).cache_hint(CacheHint::FIXED))
         .resource(
-            Resource::new("data://known", "known", async |_: Ctx| Ok("known"))
-                .cache_hint(CacheHint::FIXED),
+            Resource::new("data://known", "known", async |_: Ctx| {
+                Ok::<_, Error>("known")
+            })
+            .cache_hint(CacheHint::FIXED),
         )
         .build()
         .unwrap();
@@ -90,13 +92,13 @@ struct Topic {
 /// A modern client may be asked by what its user started only; there is no round to a completion.
 #[tokio::test(start_paused = true)]
 async fn a_completion_cannot_ask_a_modern_client() {
-    let prompt = Prompt::new("talk", async |_: Ctx, _: Topic| Ok("Talk.".to_owned())).complete(
-        "topic",
-        async |ctx: Ctx, typed: Typing| {
-            ctx.elicit::<bool>("Sure?").await?;
-            Ok(Completion::of([typed.value]))
-        },
-    );
+    let prompt = Prompt::new("talk", async |_: Ctx, _: Topic| {
+        Ok::<_, Error>("Talk.".to_owned())
+    })
+    .complete("topic", async |ctx: Ctx, typed: Typing| {
+        ctx.elicit::<bool>("Sure?").await?;
+        Ok::<_, Error>(Completion::of([typed.value]))
+    });
     let server = Server::builder("test", "1.0.0")
         .prompt(prompt)
         .build()

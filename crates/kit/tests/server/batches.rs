@@ -3,7 +3,7 @@
 
 use futures_util::FutureExt;
 use pymcp_kit::core::{Connection, Event};
-use pymcp_kit::{Ctx, NoArgs, Principal, Resource, Result, Server, TaskSupport, Tool};
+use pymcp_kit::{Ctx, Error, NoArgs, Principal, Resource, Result, Server, TaskSupport, Tool};
 use serde_json::{Value, json};
 
 use super::client::{able, introduction, soon};
@@ -26,7 +26,9 @@ async fn what_is_modern_is_refused_in_a_batch() {
     let server = Server::builder("test", "1.0.0")
         .tool(Tool::new("work", work))
         .tool(Tool::new("task", work).task(TaskSupport::Optional))
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| {
+            Ok::<_, Error>("x")
+        }))
         .build()
         .unwrap();
     let connection = Connection::new(Principal::ANONYMOUS);

@@ -1,7 +1,9 @@
 //! What a stranger can make a server keep, and in which order it refuses.
 
 use pymcp_kit::core::HttpSignals;
-use pymcp_kit::{Ctx, NoArgs, Resource, ResourceTemplate, Result, Server, TaskSupport, Tool};
+use pymcp_kit::{
+    Ctx, Error, NoArgs, Resource, ResourceTemplate, Result, Server, TaskSupport, Tool,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -16,7 +18,9 @@ const INTRODUCTION: usize = 16 << 10;
 
 fn server() -> Server {
     Server::builder("test", "1.0.0")
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| {
+            Ok::<_, Error>("x")
+        }))
         .build()
         .unwrap()
 }
@@ -92,7 +96,8 @@ struct Place {
 /// The second one would never be read, and a cursor that names it would mean the first.
 #[test]
 fn two_templates_of_one_uri_are_refused() {
-    let template = |uri, name| ResourceTemplate::new(uri, name, async |_: Ctx, _: Place| Ok("x"));
+    let template =
+        |uri, name| ResourceTemplate::new(uri, name, async |_: Ctx, _: Place| Ok::<_, Error>("x"));
     let refused = Server::builder("test", "1.0.0")
         .template(template("a://{place}", "one"))
         .template(template("b://{place}", "another"))

@@ -64,6 +64,14 @@ impl Client {
         (client, unsolicited)
     }
 
+    /// One of each era.
+    pub(crate) async fn both(server: &Server) -> [Self; 2] {
+        [
+            Self::modern(server, json!({})),
+            Self::legacy(server).await.0,
+        ]
+    }
+
     /// A legacy client in its session that can fill in forms.
     pub(crate) async fn asked(server: &Server) -> Self {
         let client = Self::stranger(server);

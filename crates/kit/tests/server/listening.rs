@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pymcp_kit::core::CallLimits;
-use pymcp_kit::{Ctx, Kind, NoArgs, Prompt, Resource, Server, Tool};
+use pymcp_kit::{Ctx, Error, Kind, NoArgs, Prompt, Resource, Server, Tool};
 use serde_json::json;
 
 use super::client::Client;
@@ -18,11 +18,15 @@ fn server() -> Server {
 fn server_with(limits: CallLimits) -> Server {
     Server::builder("test", "1.0.0")
         .call_limits(limits)
-        .tool(Tool::new("a", async |_: Ctx, _: NoArgs| Ok("a")))
-        .prompt(Prompt::new("b", async |_: Ctx, _: NoArgs| {
-            Ok("b".to_owned())
+        .tool(Tool::new("a", async |_: Ctx, _: NoArgs| {
+            Ok::<_, Error>("a")
         }))
-        .resource(Resource::new("data://c", "c", async |_: Ctx| Ok("c")))
+        .prompt(Prompt::new("b", async |_: Ctx, _: NoArgs| {
+            Ok::<_, Error>("b".to_owned())
+        }))
+        .resource(Resource::new("data://c", "c", async |_: Ctx| {
+            Ok::<_, Error>("c")
+        }))
         .build()
         .unwrap()
 }

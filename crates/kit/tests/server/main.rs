@@ -4,19 +4,24 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod adding;
 mod answers;
 mod arguments;
 mod asking;
 mod batches;
+mod blocking;
 mod bounds;
 mod client;
 mod contents;
+mod errors;
 mod habits;
 mod heartbeat;
 mod listening;
+mod logs;
 mod pages;
 mod params;
 mod questions;
 mod session;
+mod state;
 mod switching;
 mod tasks;

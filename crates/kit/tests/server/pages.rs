@@ -1,7 +1,7 @@
 //! Lists in pages: complete and in order, whatever is switched meanwhile, for cursors of this server only.
 
 use pymcp_kit::core::CallLimits;
-use pymcp_kit::{Check, Ctx, KeyRing, Kind, NoArgs, Prompt, Resource, Server, Tool};
+use pymcp_kit::{Check, Ctx, Error, KeyRing, Kind, NoArgs, Prompt, Resource, Server, Tool};
 use serde_json::{Value, json};
 
 use super::client::Client;
@@ -9,7 +9,7 @@ use super::client::Client;
 const TOOLS: [&str; 7] = ["d", "a", "g", "b", "f", "c", "e"];
 
 fn tool(name: &'static str) -> Tool {
-    Tool::new(name, async |_: Ctx, _: NoArgs| Ok("done"))
+    Tool::new(name, async |_: Ctx, _: NoArgs| Ok::<_, Error>("done"))
 }
 
 fn names(page: &Value) -> Vec<String> {
@@ -27,12 +27,14 @@ fn server(page: usize) -> Server {
         .into_iter()
         .fold(server, |server, name| server.tool(tool(name)))
         .prompt(Prompt::new("a", async |_: Ctx, _: NoArgs| {
-            Ok("a".to_owned())
+            Ok::<_, Error>("a".to_owned())
         }))
         .prompt(Prompt::new("b", async |_: Ctx, _: NoArgs| {
-            Ok("b".to_owned())
+            Ok::<_, Error>("b".to_owned())
         }))
-        .resource(Resource::new("data://a", "a", async |_: Ctx| Ok("a")))
+        .resource(Resource::new("data://a", "a", async |_: Ctx| {
+            Ok::<_, Error>("a")
+        }))
         .build()
         .unwrap()
 }

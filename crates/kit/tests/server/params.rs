@@ -1,6 +1,6 @@
 //! Params of another shape: the error says which member is wrong and what it has to be.
 
-use pymcp_kit::{Completion, Ctx, NoArgs, Prompt, Resource, Server, TaskSupport, Tool};
+use pymcp_kit::{Completion, Ctx, Error, NoArgs, Prompt, Resource, Server, TaskSupport, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,12 +13,14 @@ struct Args {
 }
 
 fn server() -> Server {
-    let prompt = Prompt::new("p", async |_: Ctx, args: Args| Ok(args.a))
-        .complete("a", async |_: Ctx, _| Ok(Completion::default()));
-    let tool = Tool::new("t", async |_: Ctx, _: NoArgs| Ok("x"));
+    let prompt = Prompt::new("p", async |_: Ctx, args: Args| Ok::<_, Error>(args.a))
+        .complete("a", async |_: Ctx, _| Ok::<_, Error>(Completion::default()));
+    let tool = Tool::new("t", async |_: Ctx, _: NoArgs| Ok::<_, Error>("x"));
     Server::builder("test", "1.0.0")
         .tool(tool.task(TaskSupport::Optional))
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| {
+            Ok::<_, Error>("x")
+        }))
         .prompt(prompt)
         .build()
         .unwrap()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pymcp_kit::core::{CallLimits, Event, Exchange};
-use pymcp_kit::{Ctx, Elicited, Form, NoArgs, Result, Server, Tool};
+use pymcp_kit::{Ctx, Elicited, Error, Form, NoArgs, Result, Server, Tool};
 use serde_json::{Value, json};
 
 use super::client::{Client, accept, soon};
@@ -49,13 +49,15 @@ fn server_with(limits: CallLimits) -> Server {
         .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
         .tool(Tool::new("ask_much", |ctx: Ctx, _: NoArgs| ask_much(ctx)))
         .tool(Tool::new("ask_33", async |ctx: Ctx, _: NoArgs| {
-            Ok(ask_all(&ctx, 33).await)
+            Ok::<_, Error>(ask_all(&ctx, 33).await)
         }))
         .tool(Tool::new("ask_and_hang", |ctx: Ctx, _: NoArgs| {
             ask_and_hang(ctx)
         }))
         .tool(Tool::new("ask_aside", |ctx: Ctx, _: NoArgs| ask_aside(ctx)))
-        .tool(Tool::new("work", async |_: Ctx, _: NoArgs| Ok("done")))
+        .tool(Tool::new("work", async |_: Ctx, _: NoArgs| {
+            Ok::<_, Error>("done")
+        }))
         .call_limits(limits)
         .build()
         .unwrap()

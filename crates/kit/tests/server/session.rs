@@ -1,7 +1,7 @@
 //! What lasts as long as a session does.
 
 use pymcp_kit::core::Unsolicited;
-use pymcp_kit::{Ctx, NoArgs, Resource, Result, Server, SessionKey, Tool};
+use pymcp_kit::{Ctx, Error, NoArgs, Resource, Result, Server, SessionKey, Tool};
 use serde_json::json;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -50,7 +50,9 @@ async fn the_end_of_a_session_is_told_to_whoever_kept_something_for_it() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_not_read_leaves_what_comes_to_an_older_one() {
     let server = Server::builder("test", "1.0.0")
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| {
+            Ok::<_, Error>("x")
+        }))
         .build()
         .unwrap();
     let (client, mut older) = Client::legacy(&server).await;

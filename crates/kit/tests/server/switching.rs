@@ -1,7 +1,7 @@
 //! Components that are switched while the server runs, of every kind.
 
 use pymcp_kit::{
-    Ctx, Kind, NoArgs, Prompt, Resource, ResourceTemplate, Server, ServerBuilder, Tool,
+    Ctx, Error, Kind, NoArgs, Prompt, Resource, ResourceTemplate, Server, ServerBuilder, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,10 +17,18 @@ struct Place {
 
 /// Two of each kind.
 fn builder() -> ServerBuilder {
-    let tool = |name| Tool::new(name, async |_: Ctx, _: NoArgs| Ok("tool"));
-    let prompt = |name| Prompt::new(name, async |_: Ctx, _: NoArgs| Ok("prompt".to_owned()));
-    let resource = |uri: &str| Resource::new(uri, "it", async |_: Ctx| Ok("resource"));
-    let template = |uri| ResourceTemplate::new(uri, "it", async |_: Ctx, _: Place| Ok("template"));
+    let tool = |name| Tool::new(name, async |_: Ctx, _: NoArgs| Ok::<_, Error>("tool"));
+    let prompt = |name| {
+        Prompt::new(name, async |_: Ctx, _: NoArgs| {
+            Ok::<_, Error>("prompt".to_owned())
+        })
+    };
+    let resource = |uri: &str| Resource::new(uri, "it", async |_: Ctx| Ok::<_, Error>("resource"));
+    let template = |uri| {
+        ResourceTemplate::new(uri, "it", async |_: Ctx, _: Place| {
+            Ok::<_, Error>("template")
+        })
+    };
     Server::builder("test", "1.0.0")
         .tool(tool("one"))
         .tool(tool("two"))
@@ -142,7 +150,7 @@ async fn what_starts_switched_off_can_be_switched_on() {
 /// A list that is empty now may not be so later, so its method is there from the start.
 #[tokio::test(start_paused = true)]
 async fn a_kind_of_which_everything_is_off_is_still_served() {
-    let tool = Tool::new("one", async |_: Ctx, _: NoArgs| Ok("tool"));
+    let tool = Tool::new("one", async |_: Ctx, _: NoArgs| Ok::<_, Error>("tool"));
     let server = Server::builder("test", "1.0.0")
         .tool(tool)
         .off(Kind::Tool, "one")

@@ -187,7 +187,7 @@ async fn a_second_start_waits_for_the_task_like_the_first() {
             ctx.progress(1.0, None, Some("second")).await;
         };
         tokio::join!(first, second);
-        Ok("never")
+        Ok::<_, Error>("never")
     });
     let client = client(tool.task(TaskSupport::Required).asks_before_task());
     let mut task = Task::begin(&client).await;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pymcp_kit::{
-    Check, Completion, Ctx, Elicited, Integer, Prompt, Resource, ResourceTemplate, Result, Server,
-    Tool, Typing,
+    Check, Completion, Ctx, Elicited, Error, Integer, Prompt, Resource, ResourceTemplate, Result,
+    Server, Tool, Typing,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ pub(crate) fn server() -> Server {
                 .cached(),
         )
         .resource(Resource::new("x://fixed", "fixed", async |_: Ctx| {
-            Ok("fixed")
+            Ok::<_, Error>("fixed")
         }));
     [
         ("x://one/{a}", "one"),

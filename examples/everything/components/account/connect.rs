@@ -15,22 +15,20 @@ struct Args {
 
 /// The tool, as clients see it.
 pub(crate) fn tool(tickets: &Tickets) -> Tool {
-    let tickets = tickets.clone();
-    Tool::new("connect_account", move |ctx, args: Args| {
-        connect(ctx, args, tickets.clone())
-    })
-    .title("Connect an account")
-    .description(
-        "Sends the user to a page to connect an account. The page is simulated: \
+    Tool::new("connect_account", connect)
+        .with(tickets.clone())
+        .title("Connect an account")
+        .description(
+            "Sends the user to a page to connect an account. The page is simulated: \
          `pretend_page_done` does what the user would do there.",
-    )
-    .destructive(false)
-    .idempotent(false)
-    .open_world(true)
-    .effects([Effect::AsksUser, Effect::Random])
+        )
+        .destructive(false)
+        .idempotent(false)
+        .open_world(true)
+        .effects([Effect::AsksUser, Effect::Random])
 }
 
-async fn connect(ctx: Ctx, args: Args, tickets: Tickets) -> Result<String> {
+async fn connect(ctx: Ctx, tickets: Tickets, args: Args) -> Result<String> {
     let caller = ctx.principal();
     let ticket = match args.ticket {
         Some(ticket) => ticket,

@@ -18,18 +18,16 @@ struct Args {
 
 /// The tool, as clients see it.
 pub(crate) fn tool(tickets: &Tickets) -> Tool {
-    let tickets = tickets.clone();
-    Tool::new("pretend_page_done", move |ctx, args: Args| {
-        pretend(ctx, args, tickets.clone())
-    })
-    .title("Pretend that the page is done")
-    .description("Pretends that the user has done what the page of `connect_account` is for.")
-    .destructive(false)
-    .idempotent(true)
-    .open_world(false)
+    Tool::new("pretend_page_done", pretend)
+        .with(tickets.clone())
+        .title("Pretend that the page is done")
+        .description("Pretends that the user has done what the page of `connect_account` is for.")
+        .destructive(false)
+        .idempotent(true)
+        .open_world(false)
 }
 
-async fn pretend(ctx: Ctx, args: Args, tickets: Tickets) -> Result<&'static str> {
+async fn pretend(ctx: Ctx, tickets: Tickets, args: Args) -> Result<&'static str> {
     match tickets.done(ctx.principal(), &args.ticket) {
         true => Ok("The page is done."),
         false => Err(Error::user(

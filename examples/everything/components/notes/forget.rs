@@ -15,20 +15,18 @@ struct Args {
 
 /// The tool, as clients see it.
 pub(crate) fn tool(notes: &Notes) -> Tool {
-    let notes = notes.clone();
-    Tool::new("forget_notes", move |ctx, args: Args| {
-        forget(ctx, args, notes.clone())
-    })
-    .title("Forget the notes")
-    .description(
-        "Forgets all notes of this session, or of a notebook, whose handle ends with them.",
-    )
-    .destructive(true)
-    .idempotent(true)
-    .open_world(false)
+    Tool::new("forget_notes", forget)
+        .with(notes.clone())
+        .title("Forget the notes")
+        .description(
+            "Forgets all notes of this session, or of a notebook, whose handle ends with them.",
+        )
+        .destructive(true)
+        .idempotent(true)
+        .open_world(false)
 }
 
-async fn forget(ctx: Ctx, args: Args, notes: Notes) -> Result<&'static str> {
+async fn forget(ctx: Ctx, notes: Notes, args: Args) -> Result<&'static str> {
     let named = args.notebook.is_some();
     let notebook = Notebook::of(&ctx, args.notebook).ok_or_else(unknown)?;
     match notes.0.remove(&(ctx.principal().clone(), notebook)) {

@@ -17,19 +17,17 @@ struct Args {
 
 /// The tool, as clients see it.
 pub(crate) fn tool(notes: &Notes) -> Tool {
-    let notes = notes.clone();
-    Tool::new("list_notes", move |ctx, args: Args| {
-        list(ctx, args, notes.clone())
-    })
-    .title("List the notes")
-    .description("Links to the notes of this session, or of a notebook.")
-    .read_only()
-    .destructive(false)
-    .idempotent(true)
-    .open_world(false)
+    Tool::new("list_notes", list)
+        .with(notes.clone())
+        .title("List the notes")
+        .description("Links to the notes of this session, or of a notebook.")
+        .read_only()
+        .destructive(false)
+        .idempotent(true)
+        .open_world(false)
 }
 
-async fn list(ctx: Ctx, args: Args, notes: Notes) -> Result<ToolResult> {
+async fn list(ctx: Ctx, notes: Notes, args: Args) -> Result<ToolResult> {
     let named = args.notebook.is_some();
     let notebook = Notebook::of(&ctx, args.notebook).ok_or_else(unknown)?;
     let names = match notes.names(ctx.principal(), &notebook) {

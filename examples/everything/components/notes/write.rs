@@ -34,10 +34,8 @@ struct Kept {
 
 /// The tool, as clients see it.
 pub(crate) fn tool(notes: &Notes) -> Tool {
-    let notes = notes.clone();
-    Tool::new("write_note", move |ctx, args: Args| {
-        write(ctx, args, notes.clone())
-    })
+    Tool::new("write_note", write)
+    .with(notes.clone())
     .title("Write a note")
     .description(
         "Keeps a note for this session; without a session, in a notebook whose handle is returned. \
@@ -50,7 +48,7 @@ pub(crate) fn tool(notes: &Notes) -> Tool {
     .effects([Effect::Random])
 }
 
-async fn write(ctx: Ctx, args: Args, notes: Notes) -> Result<ToolResult> {
+async fn write(ctx: Ctx, notes: Notes, args: Args) -> Result<ToolResult> {
     let named = args.notebook.is_some();
     let notebook = match Notebook::of(&ctx, args.notebook) {
         Some(notebook) => notebook,

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::core::{Connection, HttpSignals, MODERN_VERSION, Server};
 use crate::wire::Body;
-use crate::{Ctx, Principal, Result as ToolResult, Tool};
+use crate::{Ctx, Error, Principal, Tool};
 
 fn object(value: Value) -> JsonObject {
     value.as_object().unwrap().clone()
@@ -287,7 +287,7 @@ struct Args {
 
 fn tool() -> Tool {
     let handler = |_: Ctx, args: Args| async move {
-        ToolResult::Ok(format!("{} {}", args.value.unwrap_or_default(), args.count))
+        Ok::<_, Error>(format!("{} {}", args.value.unwrap_or_default(), args.count))
     };
     Tool::new("route", handler).mirrored("value", "Value")
 }
@@ -371,13 +371,8 @@ fn the_author_is_told_what_cannot_be_mirrored() {
         assert!(error.contains(why), "{error}");
     }
     let server = Server::builder("test", "0").tool(tool()).build().unwrap();
-    let schema = &server
-        .registry()
-        .tools()
-        .next()
-        .unwrap()
-        .definition()
-        .input_schema;
+    let registry = server.registry();
+    let schema = &registry.tools().next().unwrap().definition().input_schema;
     assert_eq!(
         schema["properties"]["value"],
         json!({"type": "string", "x-mcp-header": "Value"})

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::component::{Completers, Completion, MAX_URI, PreparedTemplate, Prompt, Typing};
+use crate::component::{Completers, Completion, Label, MAX_URI, PreparedTemplate, Prompt, Typing};
 use crate::core::server::Server;
 use crate::error::Error;
 use crate::middleware::Target;
@@ -29,7 +29,7 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
         argument: Argument,
         context: Option<Context>,
     }
-    if server.inner().capabilities.completions.is_none() {
+    if !server.inner().exposed().completions {
         return Err(no_such_method());
     }
     let params: Params = incoming.typed()?;
@@ -69,7 +69,7 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
             .completers()
             .complete(ctx.clone(), &argument.name, typing);
         let completion = match work {
-            Some(work) => work.await?,
+            Some(work) => subject.label().run(work).await?,
             None => Completion::default(),
         };
         result(&ctx, serde_json::json!({ "completion": completion }))
@@ -161,6 +161,13 @@ impl Completed {
         match self {
             Self::Prompt(prompt) => prompt.argument_bytes,
             Self::Template(_) => MAX_URI,
+        }
+    }
+
+    fn label(&self) -> &Label {
+        match self {
+            Self::Prompt(prompt) => &prompt.label,
+            Self::Template(prepared) => &prepared.template.label,
         }
     }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::component::CacheHint;
+use crate::core::builder::capabilities;
 use crate::core::client::{ClientCapabilities, ClientInfo, MAX_INTRODUCTION, is_short};
 use crate::core::era::{Era, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION};
 use crate::core::peer::PeerInfo;
@@ -67,7 +68,7 @@ pub(super) fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Tar
         client: Some(params.client_info),
     });
     let inner = server.inner();
-    let mut result = InitializeResult::new(inner.capabilities.clone());
+    let mut result = InitializeResult::new(capabilities(inner.exposed()));
     result.protocol_version = protocol_version(version);
     result.server_info = inner.facts.server.clone();
     result.instructions = inner.instructions.clone();
@@ -86,9 +87,9 @@ pub(super) fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
         .chain(LEGACY_VERSIONS)
         .map(protocol_version)
         .collect();
-    let mut result = DiscoverResult::new(versions, inner.capabilities.clone());
+    let mut result = DiscoverResult::new(versions, capabilities(inner.exposed()));
     let mut extensions = ExtensionCapabilities::new();
-    if server.registry().has_tasks() {
+    if inner.exposed().tasks {
         extensions.insert(TASKS_EXTENSION_ID.into(), JsonObject::new());
     }
     if inner.skills.is_some() {

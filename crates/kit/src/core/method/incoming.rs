@@ -8,7 +8,6 @@ use rmcp::model::{JsonObject, PaginatedRequestParams};
 use serde::de::DeserializeOwned;
 
 use crate::ask::Seed;
-use crate::component::Kind;
 use crate::component::mirrored::{Mirrored, decode};
 use crate::context::{Ctx, CtxParts};
 use crate::core::connection::Connection;
@@ -90,10 +89,11 @@ impl Incoming<'_> {
 
     /// A list method.
     pub(super) fn list(&self, server: &Server, list: List) -> Result<Target, RpcError> {
+        let exposed = server.inner().exposed();
         let served = match list {
-            List::Tools => server.inner().exposes(Kind::Tool),
-            List::Prompts => server.inner().exposes(Kind::Prompt),
-            List::Resources | List::Templates => server.inner().exposes_resources(),
+            List::Tools => exposed.tools,
+            List::Prompts => exposed.prompts,
+            List::Resources | List::Templates => exposed.resources,
         };
         if !served {
             return Err(no_such_method());

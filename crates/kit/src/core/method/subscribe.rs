@@ -12,7 +12,7 @@ use crate::wire::RpcError;
 use super::{Incoming, no_such_method, resource_uri};
 
 pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
-    if !server.inner().exposes_resources() {
+    if !server.inner().exposed().resources {
         return Err(no_such_method());
     }
     let uri = resource_uri(&incoming.typed::<SubscribeRequestParams>()?.uri)?;
@@ -27,7 +27,7 @@ pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Targ
 }
 
 pub(super) fn unsubscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
-    if !server.inner().exposes_resources() {
+    if !server.inner().exposed().resources {
         return Err(no_such_method());
     }
     let uri = resource_uri(&incoming.typed::<UnsubscribeRequestParams>()?.uri)?;

@@ -35,7 +35,7 @@ fn params<T: DeserializeOwned>(
     incoming: &Incoming<'_>,
     id: impl Fn(&T) -> &str,
 ) -> Result<T, RpcError> {
-    if !server.registry().has_tasks() {
+    if !server.inner().exposed().tasks {
         return Err(no_such_method());
     }
     // Headers are judged before capabilities; a request without an id has no header to compare.
