@@ -17,7 +17,7 @@
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
 //! | [`limits`] | whose share of something bounded is used up |
 //! | [`telemetry`] | logs on stderr |
-//! | [`testing`] | handlers and servers in memory |
+//! | [`testing`] | clients in memory, probes, snapshots, servers as processes: for tests |
 //!
 //! # A server in one screen
 //!
