@@ -41,7 +41,10 @@ async fn the_example_refuses_what_its_types_refuse() {
             (json!({ "text": "ahoy", "times": 11 }), "times"),
         ] {
             let answer = client.call("shout", arguments.clone()).await;
-            assert!(answer.error_text().contains(named), "{arguments}: {answer:?}");
+            assert!(
+                answer.error_text().contains(named),
+                "{arguments}: {answer:?}"
+            );
         }
         let nothing = client.call("shout", json!({ "text": " " })).await;
         assert_eq!(

@@ -78,7 +78,8 @@ fn every_rule_can_be_broken() {
     let tool = json!({ "name": "x", "title": " ", "inputSchema": { "type": "object" } });
     let broken = broken_rules("tools", &tool);
     assert_eq!(broken.len(), 4, "{broken:?}");
-    let tagged = json!({ "name": WITHOUT_TAGS[0], "title": "X", "_meta": { "fastmcp": { "tags": ["y"] } } });
+    let tagged =
+        json!({ "name": WITHOUT_TAGS[0], "title": "X", "_meta": { "fastmcp": { "tags": ["y"] } } });
     assert_eq!(broken_rules("templates", &tagged).len(), 1);
     let described = json!({ "name": WITHOUT_OUTPUT_SCHEMA[0], "outputSchema": {} });
     let broken = broken_rules("tools", &described);

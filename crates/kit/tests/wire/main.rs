@@ -23,7 +23,8 @@ use std::path::PathBuf;
 /// Environment variables that the fixture reads: none.
 const FOREIGN_PREFIXES: [&str; 0] = [];
 
-/// The fixture as a program. `cargo test` builds examples too, unless it is told to build one kind of target only.
+/// The fixture as a program. `cargo test` builds examples too, but not with `--test wire`, which takes the one that is
+/// there.
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().and_then(std::path::Path::parent).unwrap();
