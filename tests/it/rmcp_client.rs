@@ -3,6 +3,8 @@
 // Sampling and logging are deprecated since 2026-07-28, and clients of today have them.
 #![allow(deprecated)]
 
+mod trips;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,8 +20,14 @@ use rmcp::transport::{IntoTransport, StreamableHttpClientTransport, TokioChildPr
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
 
-use crate::support::http::{HttpServer, choose_cryptography};
+use crate::support::http::HttpServer;
 use crate::support::stdio::command;
+
+/// Lets rmcp's client be made: reqwest panics when TLS is in the tree and nobody chose whose cryptography it uses.
+fn choose_cryptography() {
+    // Another test may have done it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
 
 /// An application with a user who gives a number and a model that talks like a pirate.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
 //! The weaknesses that were found in the Python original, each tried here: a test a row of the list that they were
-//! recorded in, `row_<number>_…`. Rows that are not here are about tools that are not here either.
+//! recorded in, `row_<number>_…`. Rows that are not here are about tools that are not here either, or about the kit, whose tests
+//! have them (`crates/kit/tests/wire/http/strangers.rs`).
 //!
 //! What takes time or memory is in `weaknesses/starvation.rs`, what happens over HTTP in `weaknesses/http.rs`.
 

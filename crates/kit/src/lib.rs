@@ -18,7 +18,7 @@
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
 //! | [`limits`] | whose share of something bounded is used up |
 //! | [`telemetry`] | logs on stderr |
-//! | [`testing`] | handlers and servers in memory |
+//! | [`testing`] | clients in memory, probes, snapshots, servers as processes: for tests |
 //!
 //! What calls out to APIs does it through the crate `pymcp-egress`: named hosts only, bounds, secrets that are never
 //! shown. The guide's page on that is `docs/guide/calling-apis.md`.

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::{Ctx, NoArgs, Result, Server, ServerBuilder};
+use crate::{Ctx, Error, NoArgs, Result, Server, ServerBuilder};
 
 async fn nothing(_: Ctx, _: NoArgs) -> Result<()> {
     Ok(())
@@ -49,7 +49,10 @@ fn names_are_what_every_client_takes() {
     let fits = "n23456789_123456789_123456789_123456789_123456789_1";
     assert_eq!(build(|server| server.tool(named(fits))), None);
     let prompt = || {
-        crate::Prompt::new("a/b", async |_: Ctx, _: NoArgs| Ok::<_, Error>(String::new())).description("No.")
+        crate::Prompt::new("a/b", async |_: Ctx, _: NoArgs| {
+            Ok::<_, Error>(String::new())
+        })
+        .description("No.")
     };
     let why = build(|server| server.prompt(prompt())).unwrap_or_default();
     assert!(
@@ -128,7 +131,7 @@ fn schemas_of_types_are_checked_too() {
     breaks(
         Check::References,
         || {
-            let grow = async |_: Ctx, _: NoArgs| Ok(Tree { branches: vec![] });
+            let grow = async |_: Ctx, _: NoArgs| Ok::<_, Error>(Tree { branches: vec![] });
             Tool::new("t", grow).description("Grows.")
         },
         "output schema",

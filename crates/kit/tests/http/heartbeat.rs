@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pymcp_kit::{CallLimits, Ctx, NoArgs, Server, Tool};
+use pymcp_kit::{Error, CallLimits, Ctx, NoArgs, Server, Tool};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -17,7 +17,7 @@ async fn stage() -> (Stage, Arc<Notify>) {
         let until = Arc::clone(&until);
         async move {
             until.notified().await;
-            Ok("done")
+            Ok::<_, Error>("done")
         }
     };
     let limits = CallLimits {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next};
 use pymcp_kit::transport::http::{Endpoints, HttpConfig};
-use pymcp_kit::{
+use pymcp_kit::{Error, 
     Ctx, Elicited, NoArgs, Prompt, Resource, Result, Server, TaskSupport, Tool, testing,
 };
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ fn server() -> (Server, Tenants, Arc<AtomicUsize>) {
     let counts = Arc::clone(&runs);
     let whose = move |ctx: Ctx, _: NoArgs| {
         counts.fetch_add(1, Ordering::SeqCst);
-        std::future::ready(Ok(tenant(&ctx)))
+        std::future::ready(Ok::<_, Error>(tenant(&ctx)))
     };
     let kept = async |ctx: Ctx, _: NoArgs| -> Result<String> {
         tokio::task::yield_now().await;

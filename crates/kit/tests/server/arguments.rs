@@ -1,7 +1,7 @@
 //! What arguments may look like on the wire, in both eras: `null`, JSON in strings, texts of
 //! prompts; and what is said of those that do not fit.
 
-use pymcp_kit::{Ctx, Elicited, NoArgs, Prompt, ResourceTemplate, Result, Server, Tool};
+use pymcp_kit::{Error, Ctx, Elicited, NoArgs, Prompt, ResourceTemplate, Result, Server, Tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ async fn nested(ctx: Ctx, _: NoArgs) -> Result<String> {
 }
 
 fn server() -> Server {
-    let order = async |_: Ctx, order: Order| Ok(order);
+    let order = async |_: Ctx, order: Order| Ok::<_, Error>(order);
     Server::builder("test", "1.0.0")
         .tool(Tool::new("order", order).description("Orders."))
         .tool(Tool::new("nested", nested).description("Asks."))
@@ -284,7 +284,7 @@ fn what_cannot_arrive_is_refused_when_the_server_is_built() {
             .unwrap_or_default()
     };
     let builder = || Server::builder("test", "1.0.0");
-    let prompt = Prompt::new("p", async |_: Ctx, _: Nothing| Ok(String::new()));
+    let prompt = Prompt::new("p", async |_: Ctx, _: Nothing| Ok::<_, Error>(String::new()));
     let refused = why(builder().prompt(prompt).build());
     assert!(
         refused.starts_with("The prompt 'p' cannot be served: no text can be read as the type of its argument 'nothing'"),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use pymcp_kit::model::{PromptMessage, Role};
-use pymcp_kit::{
+use pymcp_kit::{Error, 
     Audio, Ctx, File, Folder, Image, NoArgs, Prompt, Resource, ResourceTemplate, Server, Tool,
     ToolResult,
 };
@@ -34,7 +34,7 @@ fn server(folder: Folder) -> Server {
         async move { folder.file(&which.path).await }
     };
     let mixed = async |_: Ctx, _: NoArgs| {
-        Ok(ToolResult::text("A dot:")
+        Ok::<_, Error>(ToolResult::text("A dot:")
             .and(Image::png(PNG))
             .and(Audio::wav("x"))
             .and(File::new("data://note", "x")))

@@ -3,7 +3,7 @@
 use pymcp_kit::component::{Definition, Settings};
 use pymcp_kit::core::Event;
 use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next, Outcome};
-use pymcp_kit::{
+use pymcp_kit::{Error, 
     Ctx, NoArgs, Prompt, Resource, ResourceTemplate, Result, Server, ServerBuilder, Tool,
 };
 use schemars::JsonSchema;
@@ -26,7 +26,7 @@ async fn count(ctx: Ctx, _: NoArgs) -> Result<u8> {
 fn with_components(server: ServerBuilder) -> Server {
     server
         .tool(Tool::new("count", count).tags(["b", "a"]))
-        .tool(Tool::new("kept", async |_: Ctx, _: NoArgs| Ok("kept")).cached())
+        .tool(Tool::new("kept", async |_: Ctx, _: NoArgs| Ok::<_, Error>("kept")).cached())
         .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")).tags(["b", "a"]))
         .template(ResourceTemplate::new(
             "data://{x}",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pymcp_kit::core::{Event, Exchange};
-use pymcp_kit::{CallLimits, Ctx, Elicited, NoArgs, Server, TaskSupport, Tool};
+use pymcp_kit::{Error, CallLimits, Ctx, Elicited, NoArgs, Server, TaskSupport, Tool};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn server(heartbeat: Duration) -> Server {
     let silent = async |_: Ctx, _: NoArgs| {
         sleep(SECOND * 50).await;
-        Ok("done")
+        Ok::<_, Error>("done")
     };
     let reports = async |ctx: Ctx, _: NoArgs| {
         for step in 0..3 {
@@ -27,7 +27,7 @@ fn server(heartbeat: Duration) -> Server {
         Ok("done")
     };
     let asks = async |ctx: Ctx, _: NoArgs| {
-        Ok(match ctx.elicit::<bool>("Really?").await? {
+        Ok::<_, Error>(match ctx.elicit::<bool>("Really?").await? {
             Elicited::Accepted(_) => "accepted",
             _ => "declined",
         })
