@@ -15,7 +15,7 @@ mod search;
 mod slopes;
 mod snapshots;
 // Shared with the tests of the kit, which use more of it.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../crates/kit/tests/wire/support/mod.rs"]
 mod support;
 mod weaknesses;

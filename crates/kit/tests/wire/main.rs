@@ -12,7 +12,7 @@ mod legacy_sse;
 mod sessions;
 mod stdio;
 // Each of the two that include it uses a part of it.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod support;
 mod testing;
 mod transcripts;
