@@ -138,7 +138,7 @@ fn schemas_of_types_are_checked_too() {
     );
     breaks(
         Check::TopLevelCombinators,
-        || Tool::new("t", async |_: Ctx, _: Either| Ok(())).description("Chooses."),
+        || Tool::new("t", async |_: Ctx, _: Either| Ok::<_, Error>(())).description("Chooses."),
         "use a struct",
     );
     breaks(

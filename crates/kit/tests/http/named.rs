@@ -60,7 +60,7 @@ fn server() -> (Server, Tenants, Arc<AtomicUsize>) {
         .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
         .tool(Tool::new("task", kept).task(TaskSupport::Required))
         .resource(
-            Resource::new("data://whose", "whose", async |ctx: Ctx| Ok(tenant(&ctx))).cached(),
+            Resource::new("data://whose", "whose", async |ctx: Ctx| Ok::<_, Error>(tenant(&ctx))).cached(),
         )
         .prompt(
             Prompt::new("whose", async |ctx: Ctx, _: NoArgs| -> Result<String> {

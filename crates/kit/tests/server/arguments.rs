@@ -290,7 +290,7 @@ fn what_cannot_arrive_is_refused_when_the_server_is_built() {
         refused.starts_with("The prompt 'p' cannot be served: no text can be read as the type of its argument 'nothing'"),
         "{refused}"
     );
-    let prompt = Prompt::new("p", async |_: Ctx, _: Wrapping| Ok(String::new()));
+    let prompt = Prompt::new("p", async |_: Ctx, _: Wrapping| Ok::<_, Error>(String::new()));
     let refused = why(builder().prompt(prompt).build());
     assert!(refused.contains("have to be a struct"), "{refused}");
     let read = async |_: Ctx, _: Nothing| Ok(String::new());

@@ -41,7 +41,7 @@ fn server(folder: Folder) -> Server {
     };
     let read = async |_: Ctx| Ok(Image::png(PNG));
     let shown = async |_: Ctx, _: NoArgs| {
-        Ok(vec![
+        Ok::<_, Error>(vec![
             PromptMessage::new_text(Role::User, "What is this?"),
             PromptMessage::new(Role::User, Image::png(PNG).into()),
             PromptMessage::new(Role::User, File::new("data://note", "x").into()),

@@ -27,7 +27,7 @@ fn with_components(server: ServerBuilder) -> Server {
     server
         .tool(Tool::new("count", count).tags(["b", "a"]))
         .tool(Tool::new("kept", async |_: Ctx, _: NoArgs| Ok::<_, Error>("kept")).cached())
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok("x")).tags(["b", "a"]))
+        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok::<_, Error>("x")).tags(["b", "a"]))
         .template(ResourceTemplate::new(
             "data://{x}",
             "any",

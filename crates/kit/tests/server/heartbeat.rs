@@ -24,7 +24,7 @@ fn server(heartbeat: Duration) -> Server {
                 .await;
             ctx.info("Logged.").await;
         }
-        Ok("done")
+        Ok::<_, Error>("done")
     };
     let asks = async |ctx: Ctx, _: NoArgs| {
         Ok::<_, Error>(match ctx.elicit::<bool>("Really?").await? {
