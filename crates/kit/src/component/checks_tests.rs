@@ -143,7 +143,7 @@ fn schemas_of_types_are_checked_too() {
     );
     breaks(
         Check::StringFormats,
-        || Tool::new("t", async |_: Ctx, _: Host| Ok(())).description("Looks."),
+        || Tool::new("t", async |_: Ctx, _: Host| Ok::<_, Error>(())).description("Looks."),
         "'ip'",
     );
 }

@@ -60,7 +60,10 @@ async fn files_below_it_are_what_they_are() {
     assert_eq!(contents["resource"]["mimeType"], "image/png");
     let error = folder.image("sub/deep/note a.txt").await.unwrap_err();
     let words = error.into_user_message(crate::core::Era::Modern, None).ok();
-    assert_eq!(words.as_deref(), Some("'sub/deep/note a.txt' is not an image."));
+    assert_eq!(
+        words.as_deref(),
+        Some("'sub/deep/note a.txt' is not an image.")
+    );
 }
 
 #[tokio::test]

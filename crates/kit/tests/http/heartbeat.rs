@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pymcp_kit::{Error, CallLimits, Ctx, NoArgs, Server, Tool};
+use pymcp_kit::{CallLimits, Ctx, Error, NoArgs, Server, Tool};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 

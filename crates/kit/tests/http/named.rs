@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next};
 use pymcp_kit::transport::http::{Endpoints, HttpConfig};
-use pymcp_kit::{Error, 
-    Ctx, Elicited, NoArgs, Prompt, Resource, Result, Server, TaskSupport, Tool, testing,
+use pymcp_kit::{
+    Ctx, Elicited, Error, NoArgs, Prompt, Resource, Result, Server, TaskSupport, Tool, testing,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -60,7 +60,10 @@ fn server() -> (Server, Tenants, Arc<AtomicUsize>) {
         .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
         .tool(Tool::new("task", kept).task(TaskSupport::Required))
         .resource(
-            Resource::new("data://whose", "whose", async |ctx: Ctx| Ok::<_, Error>(tenant(&ctx))).cached(),
+            Resource::new("data://whose", "whose", async |ctx: Ctx| {
+                Ok::<_, Error>(tenant(&ctx))
+            })
+            .cached(),
         )
         .prompt(
             Prompt::new("whose", async |ctx: Ctx, _: NoArgs| -> Result<String> {

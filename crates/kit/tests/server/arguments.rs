@@ -1,7 +1,7 @@
 //! What arguments may look like on the wire, in both eras: `null`, JSON in strings, texts of
 //! prompts; and what is said of those that do not fit.
 
-use pymcp_kit::{Error, Ctx, Elicited, NoArgs, Prompt, ResourceTemplate, Result, Server, Tool};
+use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Prompt, ResourceTemplate, Result, Server, Tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -284,16 +284,21 @@ fn what_cannot_arrive_is_refused_when_the_server_is_built() {
             .unwrap_or_default()
     };
     let builder = || Server::builder("test", "1.0.0");
-    let prompt = Prompt::new("p", async |_: Ctx, _: Nothing| Ok::<_, Error>(String::new()));
+    let prompt = Prompt::new(
+        "p",
+        async |_: Ctx, _: Nothing| Ok::<_, Error>(String::new()),
+    );
     let refused = why(builder().prompt(prompt).build());
     assert!(
         refused.starts_with("The prompt 'p' cannot be served: no text can be read as the type of its argument 'nothing'"),
         "{refused}"
     );
-    let prompt = Prompt::new("p", async |_: Ctx, _: Wrapping| Ok::<_, Error>(String::new()));
+    let prompt = Prompt::new("p", async |_: Ctx, _: Wrapping| {
+        Ok::<_, Error>(String::new())
+    });
     let refused = why(builder().prompt(prompt).build());
     assert!(refused.contains("have to be a struct"), "{refused}");
-    let read = async |_: Ctx, _: Nothing| Ok(String::new());
+    let read = async |_: Ctx, _: Nothing| Ok::<_, Error>(String::new());
     let template = ResourceTemplate::new("data://{nothing}", "t", read);
     let refused = why(builder().template(template).build());
     assert!(refused.contains("its variable 'nothing'"), "{refused}");

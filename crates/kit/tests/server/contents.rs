@@ -3,9 +3,9 @@
 use std::fs;
 
 use pymcp_kit::model::{PromptMessage, Role};
-use pymcp_kit::{Error, 
-    Audio, Ctx, File, Folder, Image, NoArgs, Prompt, Resource, ResourceTemplate, Server, Tool,
-    ToolResult,
+use pymcp_kit::{
+    Audio, Ctx, Error, File, Folder, Image, NoArgs, Prompt, Resource, ResourceTemplate, Server,
+    Tool, ToolResult,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -34,12 +34,14 @@ fn server(folder: Folder) -> Server {
         async move { folder.file(&which.path).await }
     };
     let mixed = async |_: Ctx, _: NoArgs| {
-        Ok::<_, Error>(ToolResult::text("A dot:")
-            .and(Image::png(PNG))
-            .and(Audio::wav("x"))
-            .and(File::new("data://note", "x")))
+        Ok::<_, Error>(
+            ToolResult::text("A dot:")
+                .and(Image::png(PNG))
+                .and(Audio::wav("x"))
+                .and(File::new("data://note", "x")),
+        )
     };
-    let read = async |_: Ctx| Ok(Image::png(PNG));
+    let read = async |_: Ctx| Ok::<_, Error>(Image::png(PNG));
     let shown = async |_: Ctx, _: NoArgs| {
         Ok::<_, Error>(vec![
             PromptMessage::new_text(Role::User, "What is this?"),
@@ -47,7 +49,7 @@ fn server(folder: Folder) -> Server {
             PromptMessage::new(Role::User, File::new("data://note", "x").into()),
         ])
     };
-    let alone = async |_: Ctx, _: NoArgs| Ok(Image::png(PNG));
+    let alone = async |_: Ctx, _: NoArgs| Ok::<_, Error>(Image::png(PNG));
     Server::builder("test", "1.0.0")
         .tool(Tool::new("picture", picture).description("A picture."))
         .tool(Tool::new("mixed", mixed).description("Several."))

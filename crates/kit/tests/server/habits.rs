@@ -3,8 +3,8 @@
 use pymcp_kit::component::{Definition, Settings};
 use pymcp_kit::core::Event;
 use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next, Outcome};
-use pymcp_kit::{Error, 
-    Ctx, NoArgs, Prompt, Resource, ResourceTemplate, Result, Server, ServerBuilder, Tool,
+use pymcp_kit::{
+    Ctx, Error, NoArgs, Prompt, Resource, ResourceTemplate, Result, Server, ServerBuilder, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,14 +27,16 @@ fn with_components(server: ServerBuilder) -> Server {
     server
         .tool(Tool::new("count", count).tags(["b", "a"]))
         .tool(Tool::new("kept", async |_: Ctx, _: NoArgs| Ok::<_, Error>("kept")).cached())
-        .resource(Resource::new("data://x", "x", async |_: Ctx| Ok::<_, Error>("x")).tags(["b", "a"]))
+        .resource(
+            Resource::new("data://x", "x", async |_: Ctx| Ok::<_, Error>("x")).tags(["b", "a"]),
+        )
         .template(ResourceTemplate::new(
             "data://{x}",
             "any",
-            async |_: Ctx, _: Variables| Ok("x"),
+            async |_: Ctx, _: Variables| Ok::<_, Error>("x"),
         ))
         .prompt(Prompt::new("p", async |_: Ctx, _: NoArgs| {
-            Ok("p".to_owned())
+            Ok::<_, Error>("p".to_owned())
         }))
         .build()
         .unwrap()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pymcp_kit::core::{Event, Exchange};
-use pymcp_kit::{Error, CallLimits, Ctx, Elicited, NoArgs, Server, TaskSupport, Tool};
+use pymcp_kit::{CallLimits, Ctx, Elicited, Error, NoArgs, Server, TaskSupport, Tool};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -34,7 +34,7 @@ fn server(heartbeat: Duration) -> Server {
     };
     let works = async |_: Ctx, _: NoArgs| {
         sleep(SECOND * 1000).await;
-        Ok("done")
+        Ok::<_, Error>("done")
     };
     let limits = CallLimits {
         timeout: SECOND * 2000,
@@ -45,7 +45,9 @@ fn server(heartbeat: Duration) -> Server {
         .tool(Tool::new("silent", silent))
         .tool(Tool::new("reports", reports))
         .tool(Tool::new("asks", asks))
-        .tool(Tool::new("at_once", async |_: Ctx, _: NoArgs| Ok("done")))
+        .tool(Tool::new("at_once", async |_: Ctx, _: NoArgs| {
+            Ok::<_, Error>("done")
+        }))
         .tool(Tool::new("works", works).task(TaskSupport::Optional))
         .call_limits(limits)
         .build()

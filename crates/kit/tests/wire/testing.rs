@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pymcp_kit::testing::{self, ANY, Client, Era, Probe, Program};
 use pymcp_kit::transport::http::{HttpConfig, serve};
-use pymcp_kit::{Error, Ctx, Elicited, NoArgs, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -190,7 +190,9 @@ async fn changes_progress_and_roots_are_heard_of() {
     let build = || {
         Server::builder("test", "1.0.0")
             .tool(Tool::new("work", work))
-            .resource(Resource::new("data://x", "x", async |_: Ctx| Ok::<_, Error>("x")))
+            .resource(Resource::new("data://x", "x", async |_: Ctx| {
+                Ok::<_, Error>("x")
+            }))
             .build()
             .unwrap()
     };
