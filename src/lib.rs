@@ -14,6 +14,7 @@
 
 mod docs;
 pub mod middleware;
+mod new;
 pub mod prompts;
 pub mod resources;
 pub mod server;
@@ -28,6 +29,8 @@ use settings::{ALIASES, PREFIXES, Settings};
 pub fn app() -> App<Settings> {
     let app = App::new("pymcp", env!("CARGO_PKG_VERSION"))
         .settings::<Settings>()
+        .verb("new", new::run)
+        .verb("add", new::add::run)
         .verb("docs", docs::run);
     let app = ALIASES
         .into_iter()

@@ -15,7 +15,7 @@ use crate::program::{Program, upper};
 use crate::refusal::refusal;
 use crate::settings::Shared;
 use crate::sources::{Environment, Sources};
-use crate::verbs::serve;
+use crate::verbs::{health, serve};
 use crate::{Error, Result};
 
 #[cfg(test)]
@@ -35,6 +35,7 @@ pub struct App<S = ()> {
     prefix: String,
     prefixes: Vec<String>,
     aliases: Vec<(String, String)>,
+    defaults: Vec<command::Default>,
     verbs: Vec<Verb>,
     settings: PhantomData<fn() -> S>,
 }
@@ -59,6 +60,7 @@ impl App {
             about: ABOUT.to_owned(),
             prefixes: Vec::new(),
             aliases: Vec::new(),
+            defaults: Vec::new(),
             verbs: Vec::new(),
             settings: PhantomData,
         }
@@ -80,6 +82,7 @@ impl<S: Args> App<S> {
             prefix: self.prefix,
             prefixes: self.prefixes,
             aliases: self.aliases,
+            defaults: self.defaults,
             verbs: self.verbs,
             settings: PhantomData,
         }
@@ -94,6 +97,13 @@ impl<S: Args> App<S> {
     /// One sentence that says what the program is, for its help.
     pub fn about(mut self, about: impl Into<String>) -> Self {
         self.about = about.into();
+        self
+    }
+
+    /// Gives the setting of `flag` (without dashes) another default than every program has: `default_value("transport",
+    /// "http")`, `default_value("request-timeout", "120")`. The help says it.
+    pub fn default_value(mut self, flag: impl Into<String>, value: impl Into<String>) -> Self {
+        self.defaults.push((flag.into(), value.into()));
         self
     }
 
@@ -132,11 +142,11 @@ impl<S: Args> App<S> {
     /// Runs the program with the process's command line and environment, and says how it ended: 0, or 2 for a setting or
     /// an argument that cannot be used, or 1 for anything else.
     ///
-    /// `server` makes the server of the settings when it is to be served, within the runtime. The settings for cache and
-    /// time limits go over what the builder says of them.
+    /// `server` makes the server of the settings when it is to be served, within the runtime. What the settings say
+    /// of the cache and of time limits goes over what the builder says of them; [`App::default_value`] changes their defaults.
     ///
     /// # Panics
-    /// When an alias is given for a flag that the program does not have.
+    /// When an alias or a default is given for a flag that the program does not have.
     pub fn run<P: Into<Prepared>>(self, server: impl AsyncFnOnce(S) -> Result<P>) -> ExitCode {
         #[cfg(unix)]
         crate::signals::outlive_full_files();
@@ -155,6 +165,7 @@ impl<S: Args> App<S> {
                 serve::run(&program, &sources.origins, &shared, prepare)
                     .map_err(|error| located(error, &program, &sources))
             }
+            Ok(Asked::Health(matches)) => health::run(&matches),
             Ok(Asked::Verb(verb, matches)) => (verb.run)(&matches, &program),
             Ok(Asked::Help(help)) => {
                 // Nobody is left to tell when stdout is closed.
@@ -179,9 +190,13 @@ impl<S: Args> App<S> {
     /// What the program is, with all its settings: for documents that are made of them.
     ///
     /// # Panics
-    /// When an alias is given for a flag that the program does not have.
+    /// When an alias or a default is given for a flag that the program does not have.
     pub fn program(&self) -> Program {
-        let mut settings = command::settings::<S>(&self.prefix);
+        let mut settings = command::settings::<S>(&self.prefix, &self.defaults);
+        for (flag, _) in &self.defaults {
+            let known = settings.iter().any(|setting| setting.flag == *flag);
+            assert!(known, "--{flag} is not a setting");
+        }
         for (flag, variable) in &self.aliases {
             let setting = settings.iter_mut().find(|setting| setting.flag == *flag);
             let setting = setting.unwrap_or_else(|| panic!("--{flag} is not a setting"));
@@ -204,7 +219,7 @@ impl<S: Args> App<S> {
         environment: &Environment,
     ) -> Result<Asked<'_, S>> {
         let more = self.verbs.iter().map(|verb| verb.command.clone());
-        let command = command::command::<S>(program, &self.about, more);
+        let command = command::command::<S>(program, &self.about, &self.defaults, more);
         let sources = Sources::gather(
             program,
             command.clone(),
@@ -222,6 +237,7 @@ impl<S: Args> App<S> {
         };
         let settings = match matches.subcommand() {
             Some((serve::NAME, settings)) => settings,
+            Some((health::NAME, matches)) => return Ok(Asked::Health(matches.clone())),
             Some((name, matches)) => {
                 let verb = self
                     .verbs
@@ -274,6 +290,7 @@ impl<S> std::fmt::Debug for App<S> {
 /// What a command line asks for.
 enum Asked<'a, S> {
     Serve(Box<Serve<S>>),
+    Health(ArgMatches),
     Verb(&'a Verb, ArgMatches),
     Help(clap::Error),
 }

@@ -12,6 +12,9 @@ use crate::verbs;
 
 const NONE: Resettable<OsStr> = Resettable::Reset;
 
+/// A flag, without dashes, and the value that it has unless it is given.
+pub(crate) type Default = (String, String);
+
 /// The flag that shows every setting.
 const HELP_ALL: &str = "help-all";
 
@@ -19,6 +22,7 @@ const HELP_ALL: &str = "help-all";
 pub(crate) fn command<S: Args>(
     program: &Program,
     about: &str,
+    defaults: &[Default],
     more: impl IntoIterator<Item = Command>,
 ) -> Command {
     let root = Command::new(program.name.clone())
@@ -27,32 +31,42 @@ pub(crate) fn command<S: Args>(
         .disable_help_flag(true)
         .disable_help_subcommand(true)
         .args_conflicts_with_subcommands(true);
-    let root = with_settings::<S>(root, about);
+    let root = with_settings::<S>(root, about, defaults);
     let serve = Command::new(verbs::serve::NAME);
-    let serve = with_settings::<S>(serve, verbs::serve::ABOUT);
+    let serve = with_settings::<S>(serve, verbs::serve::ABOUT, defaults);
     let help = Arg::new("help")
         .short('h')
         .long("help")
         .action(ArgAction::Help);
-    let more = more
+    let more = [verbs::health::command()]
         .into_iter()
+        .chain(more)
         .map(|verb| verb.arg(help.clone().help("Print help")));
     root.subcommand(serve).subcommands(more)
 }
 
 /// The settings of a program with settings `S`, without aliases.
-pub(crate) fn settings<S: Args>(prefix: &str) -> Vec<Setting> {
+pub(crate) fn settings<S: Args>(prefix: &str, defaults: &[Default]) -> Vec<Setting> {
     let files = BTreeSet::from([ENV_FILE.1, CONFIG.1].map(str::to_owned));
-    program::settings(&augmented::<S>(Command::new("settings")), prefix, &files)
+    let command = augmented::<S>(Command::new("settings"), defaults);
+    program::settings(&command, prefix, &files)
 }
 
-fn augmented<S: Args>(command: Command) -> Command {
+fn augmented<S: Args>(command: Command, defaults: &[Default]) -> Command {
     let command = Files::augment_args(Shared::augment_args(command));
-    S::augment_args(command).next_help_heading(Resettable::Reset)
+    let command = S::augment_args(command).next_help_heading(Resettable::Reset);
+    command.mut_args(|argument| {
+        let mut own = defaults.iter();
+        let own = own.rfind(|(flag, _)| argument.get_long() == Some(flag));
+        match own {
+            Some((_, value)) => argument.default_value(value.clone()),
+            None => argument,
+        }
+    })
 }
 
-fn with_settings<S: Args>(command: Command, about: &str) -> Command {
-    augmented::<S>(command)
+fn with_settings<S: Args>(command: Command, about: &str, defaults: &[Default]) -> Command {
+    augmented::<S>(command, defaults)
         // The documentation of the settings' types is none of the program.
         .about(about.to_owned())
         .long_about(Resettable::Reset)

@@ -70,7 +70,7 @@ fn read<S: Args>(
     let environment = environment.iter().copied().collect();
     match app.read(&app.program(), arguments.collect(), &environment)? {
         Asked::Serve(serve) => Ok((serve.shared, serve.settings)),
-        Asked::Verb(..) => panic!("a verb"),
+        Asked::Health(_) | Asked::Verb(..) => panic!("a verb"),
         Asked::Help(help) => Err(Error::other(help.render().to_string())),
     }
 }
@@ -436,5 +436,5 @@ fn an_alias_for_no_setting_is_a_mistake_of_the_author() {
 #[test]
 fn clap_is_content_with_the_command_line() {
     let app = app();
-    command::command::<Stock>(&app.program(), ABOUT, []).debug_assert();
+    command::command::<Stock>(&app.program(), ABOUT, &[], []).debug_assert();
 }

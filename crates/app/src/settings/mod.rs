@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use pymcp_kit::transport::http::{Hosts, Origins};
+use pymcp_kit::transport::http::{Hosts, Origins, PathPrefix};
 use tracing::level_filters::LevelFilter;
 
 use self::keys::StateKeys;
-use self::value::{boolean, host, hosts, origins, port, timeout, ttl};
+use self::value::{boolean, host, hosts, origins, path_prefix, port, timeout, ttl};
 
 /// How the server is reached and what it may use. `hide_short_help` keeps a setting out of `--help`.
 #[derive(Debug, Clone, Args)]
@@ -59,6 +59,10 @@ pub(crate) struct Shared {
     /// without a port allows any port, `*.example.com` any subdomain.
     #[arg(long, default_value = "", value_name = "HOSTS", value_parser = hosts, hide_default_value = true, hide_short_help = true, help_heading = HTTP)]
     pub(crate) allowed_hosts: Hosts,
+
+    /// Path before those of all endpoints, such as `/team-a`, for a proxy that passes paths on whole.
+    #[arg(long, default_value = "", value_name = "PATH", value_parser = path_prefix, hide_default_value = true, hide_short_help = true, help_heading = HTTP)]
+    pub(crate) path_prefix: PathPrefix,
 
     /// Listen on addresses that other machines can reach although no client has to authenticate.
     #[arg(long, value_parser = boolean, action = clap::ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "true|false", hide_short_help = true, help_heading = HTTP)]

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use pymcp_kit::transport::http::{Hosts, Origins};
+use pymcp_kit::transport::http::{BadPath, Hosts, Origins, PathPrefix};
 
 /// A name of a host or an IP address, at most 253 characters.
 ///
@@ -57,6 +57,11 @@ pub fn boolean(text: &str) -> Result<bool, String> {
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("true or false".into()),
     }
+}
+
+pub(super) fn path_prefix(text: &str) -> Result<PathPrefix, String> {
+    text.parse()
+        .map_err(|bad: BadPath| format!("a path such as /team-a: {bad}"))
 }
 
 pub(super) fn hosts(text: &str) -> Result<Hosts, String> {

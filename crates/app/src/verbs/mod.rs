@@ -1,3 +1,4 @@
 //! The verbs of every program, one a file.
 
+pub(crate) mod health;
 pub(crate) mod serve;

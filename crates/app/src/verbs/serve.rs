@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pymcp_kit::transport::http::{Endpoints, HttpConfig};
 use pymcp_kit::transport::{http, stdio};
-use pymcp_kit::{CacheConfig, CallLimits, Server, ServerBuilder, telemetry};
+use pymcp_kit::{Server, ServerBuilder, telemetry};
 use tokio::runtime::Runtime;
 
 use crate::prepared::{Exit, Prepared};
@@ -32,13 +32,13 @@ pub(crate) fn run(
     let runtime = Runtime::new()
         .map_err(|error| Error::other(format!("The runtime cannot start: {error}.")))?;
     let served = runtime.block_on(async {
-        let Prepared { server, exit } = prepare.await?;
+        let Prepared { server, http, exit } = prepare.await?;
         let serve = Serve {
             program,
             origins,
             shared,
         };
-        let served = serve.run(server).await;
+        let served = serve.run(server, http).await;
         end(exit).await;
         served
     });
@@ -65,12 +65,12 @@ struct Serve<'a> {
 }
 
 impl Serve<'_> {
-    async fn run(&self, server: ServerBuilder) -> Result<()> {
+    async fn run(&self, server: ServerBuilder, http: HttpConfig) -> Result<()> {
         let server = self.build(server)?;
         match self.shared.transport {
             Transport::Stdio => self.stdio(server).await,
-            Transport::Http => self.http(server, Endpoints::Streamable).await,
-            Transport::Sse => self.http(server, Endpoints::LegacySse).await,
+            Transport::Http => self.http(server, http, Endpoints::Streamable).await,
+            Transport::Sse => self.http(server, http, Endpoints::LegacySse).await,
         }
     }
 
@@ -79,15 +79,12 @@ impl Serve<'_> {
             Some(keys) => server.keys(keys),
             None => server,
         };
+        let shared = self.shared;
         server
-            .cache(CacheConfig {
-                ttl: self.shared.response_cache_ttl,
-                ..CacheConfig::default()
-            })
-            .call_limits(CallLimits {
-                timeout: self.shared.request_timeout,
-                ask_timeout: self.shared.ask_timeout,
-                ..CallLimits::default()
+            .change_cache(|cache| cache.ttl = shared.response_cache_ttl)
+            .change_call_limits(|limits| {
+                limits.timeout = shared.request_timeout;
+                limits.ask_timeout = shared.ask_timeout;
             })
             .build()
             .map_err(|error| Error::other(error.to_string()))
@@ -106,7 +103,12 @@ impl Serve<'_> {
         }
     }
 
-    async fn http(&self, server: Server, endpoints: Endpoints) -> Result<()> {
+    async fn http(
+        &self,
+        server: Server,
+        mut config: HttpConfig,
+        endpoints: Endpoints,
+    ) -> Result<()> {
         let shared = self.shared;
         let mut stopped = signals()?;
         let addresses = listen::addresses(&shared.host).await?;
@@ -118,11 +120,11 @@ impl Serve<'_> {
                 shared.host
             )));
         }
-        let mut config = HttpConfig {
-            endpoints,
-            origins: shared.cors_origins.clone(),
-            ..HttpConfig::default()
-        };
+        config.endpoints = endpoints;
+        config.origins = shared.cors_origins.clone();
+        if !shared.path_prefix.as_str().is_empty() {
+            config.path_prefix = shared.path_prefix.clone();
+        }
         config.hosts.add(shared.allowed_hosts.clone());
         if config.origins.allow_any() {
             let setting = self.origins.name(self.program, "cors-origins");
@@ -141,14 +143,11 @@ impl Serve<'_> {
                 setting.map_or("--state-keys", |setting| setting.variable())
             );
         }
-        let path = match endpoints {
-            Endpoints::LegacySse => "sse",
-            Endpoints::Streamable => "mcp",
-        };
+        let path = config.endpoint_path();
         let mut urls = Vec::new();
         for listener in &listeners {
             let bound = listener.local_addr()?;
-            urls.push(format!("http://{bound}/{path}"));
+            urls.push(format!("http://{bound}{path}"));
         }
         // Not a log message: it has to be there at any log level, for people and for programs.
         let name = &self.program.name;

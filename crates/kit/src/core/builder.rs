@@ -299,6 +299,18 @@ impl ServerBuilder {
         self
     }
 
+    /// Changes some of the bounds of calls, and keeps the others.
+    pub fn change_call_limits(mut self, change: impl FnOnce(&mut CallLimits)) -> Self {
+        change(&mut self.calls);
+        self
+    }
+
+    /// Changes some of the bounds of the response cache, and keeps the others.
+    pub fn change_cache(mut self, change: impl FnOnce(&mut CacheConfig)) -> Self {
+        change(&mut self.cache);
+        self
+    }
+
     /// Sets the bounds of the response cache.
     pub fn cache(mut self, cache: CacheConfig) -> Self {
         self.cache = cache;

@@ -211,7 +211,7 @@ fn a_question_goes_over_the_stream_and_its_answer_is_posted() {
         json!({"action": "accept", "content": {"value": 2.5}}),
     ));
     assert_eq!(
-        client.stream.message()["params"]["data"]["msg"],
+        client.stream.message()["params"]["data"],
         "Received width: 2.5"
     );
     let drawn = client.stream.message();

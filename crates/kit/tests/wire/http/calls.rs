@@ -165,7 +165,7 @@ fn a_question_is_answered_with_another_post() {
     // It is answered once: a second answer changes nothing.
     assert_eq!(session.post(&width(-1.0)).status, 202);
     let warning = events.message();
-    assert_eq!(warning["params"]["data"]["msg"], "Received width: 2.5");
+    assert_eq!(warning["params"]["data"], "Received width: 2.5");
     let answer = events.message();
     assert_eq!(answer["id"], "v");
     let drawn = result(&answer).as_f64().unwrap();
@@ -214,7 +214,7 @@ fn questions_of_parallel_calls_are_kept_apart() {
     for (id, events, _) in &mut calls {
         let warning = events.message();
         assert_eq!(
-            warning["params"]["data"]["msg"],
+            warning["params"]["data"],
             format!("Received width: {id}.0")
         );
         assert_eq!(events.answer()["id"], *id);

@@ -1,0 +1,122 @@
+//! What is written, whatever is chosen. That it builds and passes its own tests is seen in `tests/new/run`.
+
+use std::collections::BTreeSet;
+
+use clap::ValueEnum as _;
+
+use super::*;
+
+fn files(parts: &[Part], transport: TransportName) -> Vec<template::Rendered> {
+    let name = Name::parse("zebra-2").unwrap();
+    let choices = Choices {
+        parts: parts.iter().copied().collect(),
+        transport,
+    };
+    template::server(&name, &choices, &Origin::Registry).unwrap()
+}
+
+/// Every set of parts, with both transports.
+fn all() -> impl Iterator<Item = Vec<template::Rendered>> {
+    let parts = Part::value_variants();
+    (0..1 << parts.len()).flat_map(move |set: usize| {
+        let chosen: Vec<Part> = (0..parts.len())
+            .filter(|part| set >> part & 1 == 1)
+            .map(|part| parts[part])
+            .collect();
+        [TransportName::Stdio, TransportName::Http].map(|transport| files(&chosen, transport))
+    })
+}
+
+#[test]
+fn nothing_is_left_of_the_templates_and_each_path_is_written_once() {
+    for files in all() {
+        let mut paths = BTreeSet::new();
+        for file in &files {
+            assert!(
+                !file.text.contains("{%") && !file.text.contains("{#"),
+                "{}",
+                file.path
+            );
+            assert!(
+                file.text.ends_with('\n') && !file.text.ends_with("\n\n"),
+                "{}",
+                file.path
+            );
+            assert!(
+                !file.path.starts_with('/') && !file.path.contains(".."),
+                "{}",
+                file.path
+            );
+            assert!(paths.insert(&file.path), "{}", file.path);
+        }
+    }
+}
+
+#[test]
+fn a_server_has_few_files_and_all_its_parts_speak_of_it_alone() {
+    assert!(files(&[], TransportName::Stdio).len() <= 30);
+    for files in all() {
+        for file in &files {
+            let crates = ["pymcp-", "pymcp_", "`pymcp add"];
+            let strange = file.text.lines().find(|line| {
+                let mut line = line.to_lowercase();
+                for own in crates {
+                    line = line.replace(own, "");
+                }
+                line.contains("pymcp") || line.contains("fastmcp")
+            });
+            assert_eq!(strange, None, "{}", file.path);
+        }
+    }
+}
+
+#[test]
+fn a_part_brings_its_tool_and_its_crate() {
+    for (part, krate, tool) in [
+        (Part::Python, "pymcp-python", "src/tools/run_python.rs"),
+        (Part::Search, "pymcp-search", "src/tools/web_search.rs"),
+        (Part::Egress, "pymcp-egress", "src/tools/latest.rs"),
+    ] {
+        for (parts, has) in [(&[part][..], true), (&[], false)] {
+            let files = files(parts, TransportName::Stdio);
+            let text = |path: &str| {
+                files
+                    .iter()
+                    .find(|file| file.path == path)
+                    .map(|file| &file.text)
+            };
+            assert_eq!(text("Cargo.toml").unwrap().contains(krate), has, "{krate}");
+            assert_eq!(text(tool).is_some(), has, "{tool}");
+            let module = tool
+                .trim_start_matches("src/tools/")
+                .trim_end_matches(".rs");
+            assert_eq!(
+                text("src/tools/mod.rs")
+                    .unwrap()
+                    .contains(&format!("pub mod {module};")),
+                has
+            );
+            assert_eq!(
+                text("src/server.rs")
+                    .unwrap()
+                    .contains(&format!("tools::{module}::tool(")),
+                has
+            );
+        }
+    }
+}
+
+#[test]
+fn what_can_be_written_is_listed() {
+    let listing = template::listing();
+    for line in [
+        "python",
+        "search",
+        "egress",
+        "Cargo.toml",
+        "deploy/NAME.service",
+        "src/tools/latest.rs  (with egress)",
+    ] {
+        assert!(listing.contains(line), "{line} is not in:\n{listing}");
+    }
+}
