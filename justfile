@@ -82,6 +82,10 @@ clients *args:
     cargo build --release --locked
     tests/clients/run "$@"
 
+# Test with the oldest and the newest rmcp that Cargo.toml allows
+rmcp-range *args:
+    tests/rmcp-range/run "$@"
+
 # Check licences, bans and sources of all dependencies
 deny:
     cargo deny --workspace --locked check bans licenses sources

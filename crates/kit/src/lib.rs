@@ -78,5 +78,6 @@ pub use keys::KeyRing;
 pub use limits::Caller;
 pub use middleware::{CacheConfig, Middleware};
 pub use principal::Principal;
+/// The protocol's types, of the rmcp 3 that is in the build (3.9 or newer): those that its client has as well.
 pub use rmcp::model;
 pub use skills::Skills;
