@@ -48,7 +48,7 @@ impl KeyRing {
     pub fn generate() -> Result<Self, BuildError> {
         let mut key = vec![0; Self::MIN_KEY_BYTES];
         getrandom::fill(&mut key)
-            .map_err(|_| BuildError("The operating system has no randomness to give.".into()))?;
+            .map_err(|_| BuildError("The operating system's random number generator failed.".into()))?;
         Ok(Self {
             generated: true,
             ..Self::new([("generated", key)])?
