@@ -115,9 +115,7 @@ impl Ctx {
 
 fn read<T: DeserializeOwned>(form: &FormSchema, content: Option<Value>) -> Result<T> {
     let Some(Value::Object(values)) = content else {
-        return Err(Error::user(
-            "The answer to the elicitation has no content.",
-        ));
+        return Err(Error::user("The answer to the elicitation has no content."));
     };
     let compiled = &form.compiled;
     let mut answer = Arguments::from(values);
