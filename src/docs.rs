@@ -81,7 +81,7 @@ fn components(registry: &Registry) -> String {
     let mut table =
         String::from("| kind | name | what it does | arguments |\n| --- | --- | --- | --- |\n");
     let mut row = |kind: &str, name: &str, description: Option<&str>, arguments: String| {
-        let description = cell(description.unwrap_or_default());
+        let description = cell(first_sentence(description.unwrap_or_default()));
         // Writing to a string cannot fail.
         let _ = writeln!(table, "| {kind} | `{name}` | {description} | {arguments} |");
     };
@@ -211,6 +211,14 @@ fn engines() -> String {
     table
 }
 
+/// What a description says first, without its full stop: the rest is for models.
+fn first_sentence(description: &str) -> &str {
+    let description = description.trim();
+    let end = [". ", ".\n"].iter().filter_map(|end| description.find(end));
+    let sentence = &description[..end.min().unwrap_or(description.len())];
+    sentence.strip_suffix('.').unwrap_or(sentence)
+}
+
 /// Text for one cell of a table.
 fn cell(text: &str) -> String {
     text.split_whitespace()
@@ -231,6 +239,19 @@ mod tests {
             "a\n<!-- x -->\nnew\n<!-- /x -->\nb"
         );
         assert_eq!(replace(document, "y", ""), None);
+    }
+
+    #[test]
+    fn a_cell_has_the_first_sentence_of_a_description() {
+        for (description, sentence) in [
+            ("Adds numbers.", "Adds numbers"),
+            ("Adds numbers. At most 3.", "Adds numbers"),
+            ("Adds 1.5 to\na number.\nNo more.", "Adds 1.5 to\na number"),
+            ("Adds", "Adds"),
+            ("", ""),
+        ] {
+            assert_eq!(first_sentence(description), sentence);
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! server serves is tested in `crates/kit/tests`.
 #![allow(clippy::unwrap_used)]
 
-mod authoring;
 mod cli;
 mod everything;
 mod parity;

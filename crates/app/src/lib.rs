@@ -33,6 +33,8 @@
 //! `--config`; so do all settings that every program has. An error names the source that was used, and in a file the line:
 //! `zebra.toml, line 3: stock is 'x', but must be …`. Nothing in the working directory is read unless it was named.
 //!
+//! The guide's page on it is `docs/guide/settings.md`.
+//!
 //! # Layout
 //!
 //! | place | what it is |
@@ -58,6 +60,17 @@ mod settings;
 mod signals;
 mod sources;
 mod verbs;
+
+/// The guide's pages on the program: their code is compiled.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/README.md")]
+    struct Start;
+    #[doc = include_str!("../../../docs/guide/settings.md")]
+    struct Settings;
+    #[doc = include_str!("../../../docs/guide/deployment.md")]
+    struct Deployment;
+}
 
 pub use app::App;
 pub use error::{Error, Result};

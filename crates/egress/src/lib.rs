@@ -84,7 +84,7 @@ mod redirect;
 mod resolver;
 mod secret;
 
-/// The guide's page on calling APIs: its code is compiled.
+/// The guide's page on calling APIs: its code is compiled, and its test runs.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/calling-apis.md")]
 struct Guide;

@@ -239,7 +239,7 @@ impl<R: Send + 'static> Drop for Waiting<R> {
                 tracing::warn!(
                     kind = label.kind.as_str(),
                     name = &*label.name,
-                    "a blocking handler still runs 5 s after its call has ended and keeps its place; it has to look at BlockingCtx::check more often"
+                    "a blocking handler still runs 5 s after its call has ended and occupies a thread; call BlockingCtx::check more often"
                 );
             }
         });

@@ -237,7 +237,7 @@ fn name(label: &Label) -> &str {
 fn log_cause(cause: Option<&Cause>, label: Option<&Label>) {
     if let Some(cause) = cause {
         let (kind, name) = (label.map(|label| label.kind.as_str()), label.map(name));
-        tracing::warn!(kind, name, detail = %cause, "the caller was told a sentence instead of this");
+        tracing::warn!(kind, name, detail = %cause, "the caller got another message for this error");
     }
 }
 

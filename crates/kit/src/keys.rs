@@ -47,8 +47,9 @@ impl KeyRing {
     /// When the operating system has no randomness to give.
     pub fn generate() -> Result<Self, BuildError> {
         let mut key = vec![0; Self::MIN_KEY_BYTES];
-        getrandom::fill(&mut key)
-            .map_err(|_| BuildError("The operating system has no randomness to give.".into()))?;
+        getrandom::fill(&mut key).map_err(|_| {
+            BuildError("The operating system's random number generator failed.".into())
+        })?;
         Ok(Self {
             generated: true,
             ..Self::new([("generated", key)])?

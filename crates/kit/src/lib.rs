@@ -20,8 +20,8 @@
 //! | [`telemetry`] | logs on stderr |
 //! | [`testing`] | clients in memory, probes, snapshots, servers as processes: for tests |
 //!
-//! What calls out to APIs does it through the crate `pymcp-egress`: named hosts only, bounds, secrets that are never
-//! shown. The guide's page on that is `docs/guide/calling-apis.md`.
+//! The guide for authors is `docs/guide`, a page a topic. What calls out to APIs does it through the crate
+//! `pymcp-egress`: named hosts only, bounds, secrets that are never shown (`docs/guide/calling-apis.md`).
 //!
 //! # A server in one screen
 //!
@@ -61,6 +61,35 @@ pub mod telemetry;
 pub mod testing;
 pub mod transport;
 pub mod wire;
+
+/// The guide's pages: their code is compiled, and their tests run.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../../docs/guide/asking.md")]
+    struct Asking;
+    #[doc = include_str!("../../../docs/guide/changing.md")]
+    struct Changing;
+    #[doc = include_str!("../../../docs/guide/content.md")]
+    struct Content;
+    #[doc = include_str!("../../../docs/guide/errors.md")]
+    struct Errors;
+    #[doc = include_str!("../../../docs/guide/long-work.md")]
+    struct LongWork;
+    #[doc = include_str!("../../../docs/guide/middleware.md")]
+    struct Middleware;
+    #[doc = include_str!("../../../docs/guide/prompts.md")]
+    struct Prompts;
+    #[doc = include_str!("../../../docs/guide/resources.md")]
+    struct Resources;
+    #[doc = include_str!("../../../docs/guide/skills-and-tasks.md")]
+    struct SkillsAndTasks;
+    #[doc = include_str!("../../../docs/guide/state.md")]
+    struct State;
+    #[doc = include_str!("../../../docs/guide/testing.md")]
+    struct Testing;
+    #[doc = include_str!("../../../docs/guide/tools.md")]
+    struct Tools;
+}
 
 pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
 pub use blocking::{BlockingCtx, BlockingHandler};

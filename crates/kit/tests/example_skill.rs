@@ -1,12 +1,7 @@
-//! The skill that the conformance example serves: it can be read, what it teaches compiles, and it
-//! has all that the suite's skill scenarios look for.
+//! The skills that the conformance example serves: they can be read, and have all that the suite's skill scenarios look
+//! for.
 
 use pymcp_kit::{Server, Skills};
-
-// The template's own tests run with these. In a server it is `pub` for the library.
-#[allow(unreachable_pub)]
-#[path = "../../../examples/conformance/skills/write-a-tool/templates/tool.rs"]
-mod template;
 
 #[test]
 fn the_example_is_served_whole() {
@@ -30,7 +25,6 @@ fn the_example_is_served_whole() {
         .fold(Server::builder("example", "0"), |server, file| {
             server.resource(file)
         })
-        .tool(template::tool())
         .build()
         .unwrap();
     assert!(server.registry().resources().count() >= 3);

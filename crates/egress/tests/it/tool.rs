@@ -1,4 +1,4 @@
-//! A tool of an MCP server that calls an API with a key, as the guide has it, in both eras.
+//! A tool of an MCP server that calls an API with a key, in both eras, and what it shows of a refusal.
 
 use std::sync::Arc;
 

@@ -115,9 +115,7 @@ impl Ctx {
 
 fn read<T: DeserializeOwned>(form: &FormSchema, content: Option<Value>) -> Result<T> {
     let Some(Value::Object(values)) = content else {
-        return Err(Error::user(
-            "The answer to the question is no form content.",
-        ));
+        return Err(Error::user("The answer to the elicitation has no content."));
     };
     let compiled = &form.compiled;
     let mut answer = Arguments::from(values);
@@ -126,7 +124,7 @@ fn read<T: DeserializeOwned>(form: &FormSchema, content: Option<Value>) -> Resul
     let values = Value::Object(answer.values);
     if let Some(complaint) = compiled.complain(&values) {
         return Err(Error::user(format!(
-            "The answer to the question does not fit: {complaint}."
+            "The answer to the elicitation does not fit: {complaint}."
         )));
     }
     let value = match (form.wrapped, values) {
@@ -134,7 +132,7 @@ fn read<T: DeserializeOwned>(form: &FormSchema, content: Option<Value>) -> Resul
         (_, values) => values,
     };
     serde_json::from_value(value)
-        .map_err(|_| Error::user("The answer to the question is out of range."))
+        .map_err(|_| Error::user("The answer to the elicitation is out of range."))
 }
 
 #[cfg(test)]

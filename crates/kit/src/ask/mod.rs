@@ -258,7 +258,7 @@ impl Ctx {
             // Also what still waits for its turn would be asked for nothing.
             () = self.connection().leaving().cancelled() => Err(left()),
             () = self.unheard(facts.ask_unread) => Err(Error::user(format!(
-                "Nobody read the response with the question for {} s, so it was withdrawn.",
+                "The client did not read the response stream for {} s, so the server's request to it was withdrawn.",
                 facts.ask_unread.as_secs()
             ))),
         }
@@ -275,7 +275,7 @@ impl Ctx {
             Err(_) if another => of_session.acquire().await.map_err(Error::internal)?,
             Err(_) => {
                 return Err(Error::user(format!(
-                    "The client has {} questions open already, so it was not asked another; it has to \
+                    "The client has {} pending elicitations or other requests of the server; it has to \
                      answer one of them first.",
                     facts.questions_per_session
                 )));
@@ -283,7 +283,7 @@ impl Ctx {
         };
         let in_all = facts.questions.of(self.caller()).take();
         let _in_all = in_all.map_err(|_| {
-            Error::user("Too many questions wait for their answers, so the client was not asked; try again later.")
+            Error::user("The server has too many pending elicitations and other requests to clients; try again later.")
         })?;
         let (id, answer) = self.connection().open_ask();
         let _open = OpenAsk { ctx: self, id };

@@ -23,7 +23,7 @@ pub(super) async fn ask(
         Err(AskError::Ended) => Err(Error::user("The task ended before it had its answer.")),
         Err(AskError::Store(StoreError::Full)) => Err(RpcError::new(
             Code::BUSY,
-            "There is no room for the task's question among those that are kept.",
+            "The server stores too many input requests of tasks; try again later.",
         )
         .into()),
         Err(error) => Err(Error::internal(error)),

@@ -89,7 +89,7 @@ impl Vault {
                 tracing::warn!(%error, "cannot tell whether a request state was used before");
                 return Err(RpcError::new(
                     Code::BUSY,
-                    "The server is busy with questions; make the same call again later.",
+                    "The server remembers too many used request states; make the same call again later.",
                 )
                 .into());
             }
@@ -106,7 +106,7 @@ impl Vault {
         let (requests, mut carried) = rounds.close();
         if carried.round > self.limits.rounds {
             return Err(Error::user(format!(
-                "The call asked in more than {} rounds, so it was given up.",
+                "The call has had {} rounds of elicitation, the most that are allowed.",
                 self.limits.rounds
             )));
         }

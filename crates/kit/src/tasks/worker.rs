@@ -59,7 +59,7 @@ impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended => f.write_str("the task has ended"),
-            Self::TooMany => write!(f, "a task may ask {MAX_QUESTIONS} questions"),
+            Self::TooMany => write!(f, "a task can make at most {MAX_QUESTIONS} input requests"),
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -106,7 +106,7 @@ impl Worker {
         }
         self.done = true;
         if let Err(error) = ended {
-            tracing::error!(%error, "the outcome of a task is lost");
+            tracing::error!(%error, "the result of a task is lost");
         }
     }
 }

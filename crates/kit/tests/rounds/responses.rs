@@ -77,7 +77,7 @@ fn an_answer_that_does_not_fit_is_an_error_the_model_reads() {
             let (complaint, is_error) = text(&answer);
             assert!(is_error, "{responses}: {answer}");
             assert!(
-                complaint.starts_with("The answer to the question"),
+                complaint.starts_with("The answer to the elicitation"),
                 "{complaint}"
             );
         }

@@ -207,7 +207,7 @@ async fn questions_are_bounded_in_all_and_for_each_caller() {
                 }
                 Some(Event::Answer(answer)) => {
                     let body = String::from_utf8(answer.body.to_vec()).unwrap();
-                    assert!(body.contains("Too many questions"), "{body}");
+                    assert!(body.contains("too many pending elicitations"), "{body}");
                 }
                 other => panic!("neither: {other:?}"),
             }

@@ -101,7 +101,7 @@ fn an_answer_that_does_not_fit_is_an_error_of_the_tool(way: Way) {
         let mut peer = Peer::connect(&server, way, able(), move |_, _| accept(content.clone()));
         let answer = peer.call("trip", json!({ "to": "Crete" }));
         let complaint = error_text(&answer);
-        assert!(complaint.starts_with("The answer to the question does not fit"));
+        assert!(complaint.starts_with("The answer to the elicitation does not fit"));
         assert_eq!(peer.asked.len(), 1);
         assert_eq!(counts.tickets.load(Ordering::SeqCst), 0);
     }

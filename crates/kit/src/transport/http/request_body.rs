@@ -54,7 +54,7 @@ pub(super) async fn read(
         };
         let Some(piece) = piece else { break };
         let piece =
-            piece.map_err(|_| reply::refuse(StatusCode::BAD_REQUEST, "The body broke off."))?;
+            piece.map_err(|_| reply::refuse(StatusCode::BAD_REQUEST, "The body is incomplete."))?;
         let Ok(data) = piece.into_data() else {
             continue;
         };

@@ -134,11 +134,11 @@ pub(super) async fn serve(
     match timeout(app.config.route_timeout, work).await {
         Ok(Ok(response)) if response.status().is_informational() => {
             tracing::error!(status = %response.status(), "a route answered with no final status");
-            Err(failed("This path gave no answer."))
+            Err(failed("The handler of this path gave no response."))
         }
         Ok(Ok(response)) => Ok(whole(response)),
         // The panic hook has logged where it happened.
-        Ok(Err(_)) => Err(failed("This path failed to answer.")),
+        Ok(Err(_)) => Err(failed("The handler of this path failed.")),
         Err(_) => {
             let why = "This path took too long to answer; try again later.";
             Err(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why))
