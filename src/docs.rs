@@ -41,7 +41,7 @@ pub(crate) fn run(args: Args, program: &Program) -> Result<()> {
         ("docs/web-search.md", "engines", engines()),
     ] {
         let file = args.root.join(file);
-        // A server made from this one need not have every page.
+        // `--root` may name a folder that has no other pages.
         if file.ends_with("README.md") || file.exists() {
             write(&file, name, &text, args.check)?;
         }
