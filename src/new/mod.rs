@@ -76,12 +76,14 @@ pub(crate) fn run(args: Args, program: &Program) -> Result<()> {
     let files = template::server(&name, &choices, &origin)?;
     folder::write(&folder, &files)?;
     let repository = make_repository(&folder);
+    let workspace = workspace_of(&folder);
     print(&report(
         program.name(),
         &name,
         (wanted != ".").then_some(folder.as_path()),
         files.len(),
         &origin,
+        workspace.filter(|_| !origin.is_inside()).as_deref(),
         repository,
     ))
 }
@@ -100,12 +102,23 @@ fn make_repository(folder: &Path) -> Option<bool> {
     Some(!inside && git(&["init", "--quiet"]).ok()?.success())
 }
 
+/// The manifest of a cargo workspace that the folder is in, which cargo makes every package below it a part of.
+fn workspace_of(folder: &Path) -> Option<PathBuf> {
+    let above = folder.ancestors().skip(1);
+    let mut manifests = above.map(|folder| folder.join("Cargo.toml"));
+    manifests.find(|manifest| {
+        std::fs::read_to_string(manifest)
+            .is_ok_and(|text| text.lines().any(|line| line.trim() == "[workspace]"))
+    })
+}
+
 fn report(
     program: &str,
     name: &Name,
     folder: Option<&Path>,
     files: usize,
     origin: &Origin,
+    workspace: Option<&Path>,
     repository: Option<bool>,
 ) -> String {
     let mut text = format!("{} is written: {files} files", name.package);
@@ -116,6 +129,12 @@ fn report(
     };
     if let Some(note) = origin.note() {
         text += &format!("{note}\n");
+    }
+    if let Some(workspace) = workspace {
+        text += &format!(
+            "It is in the workspace of {}: add it to the members there, or to what is excluded.\n",
+            workspace.display()
+        );
     }
     text += "\nNext:\n";
     if let Some(folder) = folder.and_then(Path::file_name) {

@@ -50,8 +50,6 @@ const FILES: &[File] = files! {
     ALL: "AGENTS.md" from "AGENTS.md.jinja",
     ALL: "LICENSE" from "LICENSE.jinja",
     ALL: ".gitignore" from "gitignore.jinja",
-    ALL: ".dockerignore" from "dockerignore.jinja",
-    ALL: "clippy.toml" from "clippy.toml.jinja",
     ALL: "src/main.rs" from "src/main.rs.jinja",
     ALL: "src/lib.rs" from "src/lib.rs.jinja",
     ALL: "src/server.rs" from "src/server.rs.jinja",

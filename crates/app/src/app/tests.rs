@@ -438,3 +438,40 @@ fn clap_is_content_with_the_command_line() {
     let app = app();
     command::command::<Stock>(&app.program(), ABOUT, &[], []).debug_assert();
 }
+
+#[test]
+fn a_default_of_the_author_is_in_force_and_in_the_help() {
+    let app = || {
+        app()
+            .default_value("port", "4242")
+            .default_value("transport", "http")
+    };
+    assert_eq!(read(&app(), &[], &[]).unwrap().0.port, 4242);
+    assert_eq!(read(&app(), &["--port", "1"], &[]).unwrap().0.port, 1);
+    let said = read(&app(), &["--help"], &[]).unwrap_err();
+    let said = said.sentence().unwrap_or_default().to_owned();
+    assert!(
+        said.contains("[default: 4242]") && said.contains("[default: http]"),
+        "{said}"
+    );
+    let settings = app().program();
+    let port = settings.settings().iter().find(|one| one.flag() == "port");
+    assert_eq!(port.map(|one| one.default()), Some("4242"));
+}
+
+#[test]
+#[should_panic = "--prot is not a setting"]
+fn a_default_of_no_setting_is_a_mistake() {
+    app().default_value("prot", "1").program();
+}
+
+#[test]
+fn a_path_prefix_is_checked() {
+    let (shared, _) = read(&app(), &["--path-prefix", "team-a/"], &[]).unwrap();
+    assert_eq!(shared.path_prefix.as_str(), "/team-a");
+    let said = refused(&["--path-prefix", "a b"], &[]);
+    assert!(
+        said.contains("--path-prefix is 'a b', but must be a path such as /team-a"),
+        "{said}"
+    );
+}

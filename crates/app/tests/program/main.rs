@@ -230,7 +230,7 @@ fn what_is_said_on_http_and_on_stdio_has_the_program_s_name_alone() {
         seen.contains("WARN zebra-2: --cors-origins has '*'"),
         "{seen}"
     );
-    let mut client = std::net::TcpStream::connect(address).unwrap();
+    let mut client = std::net::TcpStream::connect(&address).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
     let head = format!(
@@ -242,7 +242,22 @@ fn what_is_said_on_http_and_on_stdio_has_the_program_s_name_alone() {
     let mut answer = String::new();
     client.read_to_string(&mut answer).unwrap();
     assert!(answer.contains(r#""name":"zebra-2""#), "{answer}");
+    let health = |url: &str| run(&["health", url], &[]);
+    assert_ends(&health(&format!("http://{address}/mcp")), 0, "");
+    let other = format!("http://{address}/elsewhere");
+    let said = format!("zebra-2: {other} answers with status 404.\n");
+    assert_ends(&health(&other), 1, &said);
     drop(server);
+    let gone = health(&format!("http://{address}/mcp"));
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(
+        text(&gone.stderr).contains("does not answer"),
+        "{}",
+        text(&gone.stderr)
+    );
+    let said =
+        "zebra-2: URL is 'ftp://x', but must be an address such as http://localhost:8000/mcp.\n";
+    assert_ends(&health("ftp://x"), 2, said);
     seen.extend(lines.map_while(std::result::Result::ok));
     for said in [&seen, &answer] {
         assert!(!said.to_lowercase().contains("pymcp"), "{said}");

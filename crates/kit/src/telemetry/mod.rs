@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use self::queue::Queue;
 use crate::descriptor;
 
-/// How long [`flush`] waits at most.
+/// How long [`flush`] waits for one write.
 const FLUSH: Duration = Duration::from_millis(200);
 
 static STDERR: Queue = Queue::new();

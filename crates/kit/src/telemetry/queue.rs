@@ -23,6 +23,10 @@ struct State {
     lost: usize,
 }
 
+/// Time for the thread that writes to be given a processor: on a busy machine that takes long, and what is lost then is
+/// why the program ended.
+const START: Duration = Duration::from_secs(5);
+
 impl Queue {
     pub(super) const fn new() -> Self {
         let state = State {
@@ -48,16 +52,21 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits until nothing is left to be written, or until `most` is over.
+    /// Waits until nothing is left to be written, or until a write has taken longer than `most`.
     pub(super) fn flush(&self, most: Duration) {
-        let deadline = Instant::now() + most;
+        let mut deadline = Instant::now() + START.max(most);
+        let mut seen = false;
         let mut state = self.lock();
         while state.writing || !state.waiting.is_empty() {
+            if state.writing && !seen {
+                seen = true;
+                deadline = deadline.min(Instant::now() + most);
+            }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            let waited = self.changed.wait_timeout(state, left);
+            let waited = self.changed.wait_timeout(state, left.min(most));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -186,6 +195,23 @@ mod tests {
 
     fn next(written: &Receiver<String>) -> String {
         written.recv_timeout(Duration::from_secs(20)).unwrap()
+    }
+
+    #[test]
+    fn a_writer_that_starts_late_is_waited_for() {
+        let queue = Arc::new(Queue::new());
+        queue.push(b"why it ended\n");
+        let (flushes, (flushed, done)) = (Arc::clone(&queue), channel());
+        thread::spawn(move || {
+            flushes.flush(Duration::from_millis(1));
+            flushed.send(())
+        });
+        assert!(done.recv_timeout(Duration::from_millis(100)).is_err());
+        let ((take, takes), (taken, written)) = (channel(), channel());
+        take.send(ALL).unwrap();
+        thread::spawn(move || queue.run(Scripted { takes, taken }));
+        assert_eq!(next(&written), "why it ended\n");
+        done.recv_timeout(Duration::from_secs(20)).unwrap();
     }
 
     #[test]

@@ -213,10 +213,7 @@ fn questions_of_parallel_calls_are_kept_apart() {
     }
     for (id, events, _) in &mut calls {
         let warning = events.message();
-        assert_eq!(
-            warning["params"]["data"],
-            format!("Received width: {id}.0")
-        );
+        assert_eq!(warning["params"]["data"], format!("Received width: {id}.0"));
         assert_eq!(events.answer()["id"], *id);
     }
 }

@@ -78,10 +78,7 @@ fn the_user_and_the_model_can_be_asked() {
             "number"
         );
         server.send(&answer(&question, width(json!("2.5"))));
-        assert_eq!(
-            server.recv().value["params"]["data"],
-            "Received width: 2.5"
-        );
+        assert_eq!(server.recv().value["params"]["data"], "Received width: 2.5");
         let drawn = server.recv().value["result"]["structuredContent"]["result"]
             .as_f64()
             .unwrap();
