@@ -136,7 +136,7 @@ struct AskedFor {
 }
 
 /// What a [`Ctx`] is made from.
-pub(crate) struct CtxParts {
+pub(crate) struct CtxFields {
     pub(crate) facts: Arc<Facts>,
     pub(crate) connection: Arc<Connection>,
     pub(crate) peer: Arc<PeerInfo>,
@@ -148,13 +148,13 @@ pub(crate) struct CtxParts {
 }
 
 impl Ctx {
-    pub(crate) fn new(parts: CtxParts) -> Self {
+    pub(crate) fn new(parts: CtxFields) -> Self {
         Self::with_headers(parts, Headers::default())
     }
 
     /// [`Ctx::new`], of an HTTP request with these headers.
-    pub(crate) fn with_headers(parts: CtxParts, headers: Headers) -> Self {
-        let CtxParts {
+    pub(crate) fn with_headers(parts: CtxFields, headers: Headers) -> Self {
+        let CtxFields {
             facts,
             connection,
             peer,

@@ -65,8 +65,9 @@ pub mod wire;
 pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
 pub use blocking::{BlockingCtx, BlockingHandler};
 pub use component::{
-    CacheHint, Check, Completion, Component, Components, Effect, Handler, Integer, Kind, NoArgs,
-    Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
+    CacheHint, Check, Completion, CompletionRequest, Component, Components, Effect, Handler,
+    Integer, Kind, NoArgs, Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool,
+    ToolResult,
 };
 pub use content::{Audio, File, Folder, Image};
 pub use context::{Ctx, Level};

@@ -28,9 +28,9 @@ mod elicit;
 mod roots;
 mod rounds;
 mod sample;
+mod sealed;
 mod tasks;
 mod url;
-mod vault;
 
 pub use elicit::{Elicited, Form};
 pub use roots::{Root, Roots};
@@ -39,7 +39,7 @@ pub use url::Url;
 
 use rounds::Given;
 pub(crate) use rounds::{Rounds, Seed};
-pub(crate) use vault::{Vault, VaultLimits};
+pub(crate) use sealed::{SealedLimits, SealedStates};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

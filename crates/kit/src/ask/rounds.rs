@@ -2,7 +2,7 @@
 //!
 //! A server may not ask while it works on a request. So the handler runs until it waits, and one of
 //! the things that it waits for is an answer; the call then ends with the open questions and with what is known so far,
-//! sealed ([`Vault`](super::Vault)). The client makes the same call again with its answers, the handler runs from its
+//! sealed ([`SealedStates`](super::SealedStates)). The client makes the same call again with its answers, the handler runs from its
 //! start, and every question that was answered is answered at once.
 
 use std::cell::Cell;

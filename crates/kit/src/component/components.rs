@@ -94,8 +94,8 @@ pub struct Components {
     paging: Paging,
     /// The most components.
     most: usize,
-    /// What is switched off. Held while a change is made, so that the last one is the one that counts.
-    off: Mutex<HashSet<(Kind, String)>>,
+    /// What is disabled. Held while a change is made, so that the last one is the one that counts.
+    disabled: Mutex<HashSet<(Kind, String)>>,
     current: ArcSwap<Snapshot>,
     pub(crate) bus: Bus,
 }
@@ -154,7 +154,7 @@ impl Components {
             paging,
             most,
             current: ArcSwap::new(snapshot),
-            off: Mutex::default(),
+            disabled: Mutex::default(),
             bus: Bus::default(),
         })
     }
@@ -219,10 +219,10 @@ impl Components {
     /// that name. Calls of it that are under way finish.
     pub fn remove(&self, kind: Kind, name: &str) -> bool {
         let name = of_kind(kind, name);
-        let removed = self.edit(kind, |everything, off| {
+        let removed = self.edit(kind, |everything, disabled| {
             match everything.remove(kind, &name) {
                 Some(_) => {
-                    off.remove(&(kind, name));
+                    disabled.remove(&(kind, name));
                     Ok(())
                 }
                 None => Err(String::new()),
@@ -235,11 +235,11 @@ impl Components {
     /// is none of that name, or it is as wanted already. All components start switched on.
     pub fn switch(&self, kind: Kind, name: &str, on: bool) -> bool {
         let key = (kind, of_kind(kind, name));
-        let switched = self.edit(kind, |everything, off| {
+        let switched = self.edit(kind, |everything, disabled| {
             let changed = everything.has(kind, &key.1)
                 && match on {
-                    true => off.remove(&key),
-                    false => off.insert(key),
+                    true => disabled.remove(&key),
+                    false => disabled.insert(key),
                 };
             changed.then_some(()).ok_or_else(String::new)
         });
@@ -252,21 +252,21 @@ impl Components {
         kind: Kind,
         change: impl FnOnce(&mut Registry, &mut HashSet<(Kind, String)>) -> Result<(), String>,
     ) -> Result<(), BuildError> {
-        let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut disabled = self.disabled.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current.load_full();
         let mut everything = Registry::clone(&before.everything);
-        let mut then_off = off.clone();
-        change(&mut everything, &mut then_off).map_err(BuildError)?;
+        let mut then_disabled = disabled.clone();
+        change(&mut everything, &mut then_disabled).map_err(BuildError)?;
         let next = snapshot(
             everything.into(),
-            &then_off,
+            &then_disabled,
             before.exposed,
             self.most,
             &self.paging,
         )?;
         self.current.store(next);
-        *off = then_off;
-        drop(off);
+        *disabled = then_disabled;
+        drop(disabled);
         self.changed(kind);
         Ok(())
     }
@@ -295,7 +295,7 @@ fn of_kind(kind: Kind, name: &str) -> String {
 
 fn snapshot(
     everything: Arc<Registry>,
-    off: &HashSet<(Kind, String)>,
+    disabled: &HashSet<(Kind, String)>,
     exposed: Exposed,
     most: usize,
     paging: &Paging,
@@ -305,7 +305,7 @@ fn snapshot(
             "A server can have {most} components; ServerBuilder::max_components sets how many."
         )));
     }
-    let registry = everything.filtered(|kind, name| !off.contains(&(kind, name.to_owned())));
+    let registry = everything.filtered(|kind, name| !disabled.contains(&(kind, name.to_owned())));
     let pages = Pages::write(&registry, &everything, paging.clone())
         .map_err(|error| BuildError(error.to_string()))?;
     Ok(Arc::new(Snapshot {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rmcp::model::{Implementation, ServerCapabilities};
 use serde_json::{Value, json};
 
-use crate::ask::{Vault, VaultLimits};
+use crate::ask::{SealedLimits, SealedStates};
 use crate::blocking::Places;
 use crate::component::{
     CacheHint, Components, Definition, Exposed, Kind, Paging, Prompt, Registry, Resource,
@@ -141,7 +141,7 @@ pub struct ServerBuilder {
     info: Implementation,
     instructions: Option<String>,
     registry: Registry,
-    off: Vec<(Kind, String)>,
+    disabled: Vec<(Kind, String)>,
     exposed: Exposed,
     max_components: usize,
     wire: WireLimits,
@@ -167,7 +167,7 @@ impl ServerBuilder {
             registry: Registry::of(&info.name),
             info,
             instructions: None,
-            off: Vec::new(),
+            disabled: Vec::new(),
             exposed: Exposed::default(),
             max_components: MAX_COMPONENTS,
             wire: WireLimits::default(),
@@ -208,9 +208,9 @@ impl ServerBuilder {
         self.add(|registry| registry.add_prompt(prompt))
     }
 
-    /// Starts with a component switched off: see [`Components::switch`].
-    pub fn off(mut self, kind: Kind, name: impl Into<String>) -> Self {
-        self.off.push((kind, name.into()));
+    /// Starts with a component disabled: see [`Components::switch`].
+    pub fn disabled(mut self, kind: Kind, name: impl Into<String>) -> Self {
+        self.disabled.push((kind, name.into()));
         self
     }
 
@@ -391,7 +391,7 @@ impl ServerBuilder {
             self.max_components,
             paging,
         )?);
-        for (kind, name) in self.off {
+        for (kind, name) in self.disabled {
             if !components.switch(kind, &name, false) {
                 return Err(BuildError(format!(
                     "'{name}' cannot be switched off: there is no such component, or it is off already."
@@ -423,7 +423,7 @@ impl ServerBuilder {
             self.middleware,
             self.inner_middleware,
         );
-        let limits = VaultLimits {
+        let limits = SealedLimits {
             rounds: self.calls.ask_rounds,
             ttl: self.calls.ask_timeout,
             bytes: self.calls.ask_state_bytes,
@@ -433,7 +433,7 @@ impl ServerBuilder {
         Ok(Server(Arc::new(Inner {
             facts,
             instructions: self.instructions,
-            vault: Vault {
+            sealed: SealedStates {
                 keys,
                 nonces: self.nonces,
                 limits,

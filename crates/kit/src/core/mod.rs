@@ -36,5 +36,5 @@ pub use peer::PeerInfo;
 pub use server::Server;
 
 pub(crate) use bus::{Bus, News};
-pub(crate) use outbox::{Outbox, Said};
+pub(crate) use outbox::{Outbox, Queued};
 pub(crate) use server::Inner;

@@ -5,14 +5,14 @@
 //! Override the hook of the request kind that it is about, or [`Middleware::on_request`] for all:
 //!
 //! ```
-//! use pymcp_kit::middleware::{Flow, Middleware, Next, Invocation};
+//! use pymcp_kit::middleware::{ResponseFuture, Middleware, Next, Request};
 //!
 //! struct CountCalls(std::sync::atomic::AtomicU64);
 //!
 //! impl Middleware for CountCalls {
-//!     fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+//!     fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
 //!         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-//!         next.run(call)
+//!         next.run(request)
 //!     }
 //! }
 //! ```
@@ -43,53 +43,53 @@ pub(crate) use encode::{SERVER_INFO, complete_modern, encode, server_info, withi
 pub(crate) use timeout::{too_long, within_time};
 
 /// What a hook returns.
-pub type Flow<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 /// A step around requests. Every hook may look at the request, change it, answer it itself, or run
 /// what is left and change the outcome. A hook that is not overridden costs nothing.
 pub trait Middleware: Send + Sync + 'static {
     /// Every request, before the hook of its kind.
-    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_request<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `tools/call`.
-    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `resources/read`.
-    fn on_read_resource<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_read_resource<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `prompts/get`.
-    fn on_get_prompt<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_get_prompt<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `tools/list`, `resources/list`, `resources/templates/list`, `prompts/list`.
-    fn on_list<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_list<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// Everything else: `initialize`, `server/discover`, `ping`, `logging/setLevel`,
     /// `completion/complete`, subscriptions, tasks, skills.
-    fn on_protocol<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_protocol<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 }
 
 /// One request in the pipeline.
-pub struct Invocation {
+pub struct Request {
     /// Its context.
     pub ctx: Ctx,
     /// What it asks for.
-    pub target: Target,
+    pub kind: RequestKind,
 }
 
 /// What a request asks for.
-pub enum Target {
+pub enum RequestKind {
     /// `tools/call`.
     Tool(ToolCall),
     /// `resources/read`.
@@ -176,7 +176,7 @@ pub struct ProtocolCall {
     pub(crate) run: Box<dyn FnOnce(Ctx) -> BoxFuture<'static, Result<Bytes>> + Send>,
 }
 
-impl Target {
+impl RequestKind {
     /// The method's name on the wire.
     pub fn method(&self) -> &'static str {
         match self {
@@ -221,7 +221,7 @@ impl Target {
 }
 
 /// What came of a request that is not an [`Error`].
-pub enum Outcome {
+pub enum Response {
     /// Of a tool; it may be an error that the caller can mend.
     Tool(CallToolResult),
     /// Of a resource, with how long it may be kept.
@@ -241,7 +241,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl Response {
     /// Whether it is a tool's error result.
     pub fn is_error(&self) -> bool {
         match self {
@@ -304,13 +304,13 @@ impl<'a> Next<'a> {
     }
 
     /// Runs the steps that are left and the handler.
-    pub fn run(self, call: Invocation) -> Flow<'a> {
+    pub fn run(self, request: Request) -> ResponseFuture<'a> {
         let Some((first, rest)) = self.rest.split_first() else {
-            return self.inner.run(call);
+            return self.inner.run(request);
         };
         if !self.inside {
             return first.on_request(
-                call,
+                request,
                 Self {
                     inside: true,
                     ..self
@@ -322,12 +322,12 @@ impl<'a> Next<'a> {
             inside: false,
             ..self
         };
-        match call.target {
-            Target::Tool(_) => first.on_call_tool(call, next),
-            Target::Resource(_) => first.on_read_resource(call, next),
-            Target::Prompt(_) => first.on_get_prompt(call, next),
-            Target::List(..) => first.on_list(call, next),
-            Target::Protocol(_) => first.on_protocol(call, next),
+        match request.kind {
+            RequestKind::Tool(_) => first.on_call_tool(request, next),
+            RequestKind::Resource(_) => first.on_read_resource(request, next),
+            RequestKind::Prompt(_) => first.on_get_prompt(request, next),
+            RequestKind::List(..) => first.on_list(request, next),
+            RequestKind::Protocol(_) => first.on_protocol(request, next),
         }
     }
 
@@ -338,14 +338,14 @@ impl<'a> Next<'a> {
 }
 
 /// A tool's error result: one sentence that the model can read.
-pub(crate) fn tool_error(message: impl Into<String>) -> Outcome {
+pub(crate) fn tool_error(message: impl Into<String>) -> Response {
     let mut result = CallToolResult::error(vec![rmcp::model::ContentBlock::text(message)]);
     result.result_type = None;
-    Outcome::Tool(result)
+    Response::Tool(result)
 }
 
 /// Turns an error that the caller of a tool can mend into a result; leaves the others.
-pub(crate) fn soften(error: Error, ctx: &Ctx, label: Option<&Label>) -> Result<Outcome> {
+pub(crate) fn soften(error: Error, ctx: &Ctx, label: Option<&Label>) -> Result<Response> {
     error
         .explained(&ctx.facts().explain)
         .into_user_message(ctx.era(), label)

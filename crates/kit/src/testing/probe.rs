@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::component::{NoArgs, Tool};
-use crate::context::{Ctx, CtxParts};
+use crate::context::{Ctx, CtxFields};
 use crate::core::{
-    CallLimits, ClientCapabilities, Connection, Era, LATEST_LEGACY, PeerInfo, Said, Server,
+    CallLimits, ClientCapabilities, Connection, Era, LATEST_LEGACY, PeerInfo, Queued, Server,
 };
 use crate::error::Error;
 use crate::principal::Principal;
@@ -67,7 +67,7 @@ impl Probe {
             .call_limits(limits)
             .build()
             .unwrap();
-        let ctx = Ctx::new(CtxParts {
+        let ctx = Ctx::new(CtxFields {
             facts: Arc::clone(&server.inner().facts),
             connection: Connection::new(Principal::ANONYMOUS),
             peer: Arc::new(PeerInfo {
@@ -106,7 +106,7 @@ impl Probe {
                 let mut heard = false;
                 while let Some(said) = self.ctx.outbox().poll_next(cx) {
                     heard = true;
-                    let Said::Message(message) = said else {
+                    let Queued::Message(message) = said else {
                         continue;
                     };
                     self.hear(serde_json::from_slice(&message).unwrap_or_default());
