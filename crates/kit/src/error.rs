@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::component::Label;
-use crate::core::Era;
+use crate::label::Label;
+use crate::protocol::Era;
 use crate::wire::{Code, RpcError};
 
 /// The result of a handler.

@@ -47,8 +47,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::context::Ctx;
-use crate::core::{AskOutcome, Era, PeerInfo};
+use crate::core::AskOutcome;
 use crate::error::{Error, Result};
+use crate::protocol::{Era, PeerInfo};
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
 

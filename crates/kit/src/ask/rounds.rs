@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Ctx;
-use crate::core::Text;
 use crate::error::{Error, Result};
+use crate::protocol::Text;
 use crate::tasks::TaskHandle;
 
 use super::Asked;

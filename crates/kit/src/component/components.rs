@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::core::{BuildError, Bus, News};
+use crate::build_error::BuildError;
+use crate::core::{Bus, News};
+use crate::protocol::Kind;
 
 use super::pages::{Pages, Paging};
 use super::prompt::Prompt;
@@ -14,19 +16,6 @@ use super::resource::Resource;
 use super::template::ResourceTemplate;
 use super::tool::Tool;
 use super::uri_template::normalize;
-
-/// The kinds of components.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Tools, by name.
-    Tool,
-    /// Resources, by URI.
-    Resource,
-    /// Resource templates, by URI template.
-    Template,
-    /// Prompts, by name.
-    Prompt,
-}
 
 /// A component of any kind, as [`Components::add`] takes it.
 #[allow(clippy::large_enum_variant)] // it lives for one call
@@ -319,32 +308,5 @@ fn snapshot(
 impl std::fmt::Debug for Components {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Components").finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Kind {
-    /// The kind in the words of logs and errors.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Tool => "tool",
-            Self::Resource => "resource",
-            Self::Template => "resource template",
-            Self::Prompt => "prompt",
-        }
-    }
-
-    /// The notification that tells of a change; templates are listed with the resources.
-    pub(crate) fn list_changed(self) -> &'static str {
-        match self {
-            Self::Tool => "notifications/tools/list_changed",
-            Self::Resource | Self::Template => "notifications/resources/list_changed",
-            Self::Prompt => "notifications/prompts/list_changed",
-        }
     }
 }

@@ -6,10 +6,10 @@ use rmcp::model::{Resource as Definition, ResourceContents};
 
 use crate::error::HandlerError;
 
-use super::components::Kind;
 use super::handler::{ResourceHandler, Run, finish, with_state};
-use super::label::Label;
 use super::{CacheHint, Settings, common_builders};
+use crate::label::Label;
+use crate::protocol::Kind;
 
 /// A resource: something to read at a fixed URI.
 ///

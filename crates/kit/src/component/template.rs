@@ -13,13 +13,13 @@ use crate::wire::WireLimits;
 
 use super::arguments::Arguments;
 use super::completion::{Completers, completion_builders};
-use super::components::Kind;
 use super::handler::{Handler, Run, finish, refuse, with_state};
-use super::label::Label;
 use super::resource::{IntoContents, ReadTarget};
 use super::schema::{self, Compiled};
 use super::uri_template::UriTemplate;
 use super::{CacheHint, Settings, common_builders};
+use crate::label::Label;
+use crate::protocol::Kind;
 
 /// A resource template: an RFC 6570 URI template whose variables are typed.
 ///

@@ -21,17 +21,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::component::{Arguments, is_uri, lower_scheme, normalize};
-use crate::context::{Ctx, Level};
+use crate::context::Ctx;
 use crate::error;
-use crate::middleware::{
-    List, PromptGet, RequestKind, ResourceRead, SERVER_INFO, ToolCall, server_info,
-};
+use crate::middleware::{PromptGet, RequestKind, ResourceRead, ToolCall, server_info};
+use crate::protocol::{Era, Level, List, Members, Route, SERVER_INFO};
 use crate::wire::{Code, Id, Message, Notification, RpcError};
 
 use super::call::Reply;
-use super::client::Members;
 use super::connection::{Connection, legacy_peer};
-use super::era::{Era, Route};
 use super::inbound::Inbound;
 use super::server::Server;
 

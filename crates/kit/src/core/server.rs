@@ -8,21 +8,21 @@ use rmcp::model::Implementation;
 use crate::ask::SealedStates;
 use crate::component::{Components, Exposed, Registry, Snapshot};
 use crate::context::{Ctx, Facts};
-use crate::limits::Shares;
+use crate::limits::{CallLimits, Shares};
 use crate::middleware::{self, Middleware, Next, Request, RequestKind};
 use crate::skills::Skills;
 use crate::tasks::Tasks;
 use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits};
 
 use super::batch::Batch;
-use super::builder::{CallLimits, ServerBuilder};
+use super::builder::ServerBuilder;
 use super::call::{Answer, Call, Reply};
 use super::connection::{Connection, Slot};
-use super::era::HttpSignals;
 use super::heartbeat::Heartbeat;
 use super::inbound::Inbound;
 use super::method;
 use super::subscriptions::Subscriptions;
+use crate::protocol::HttpSignals;
 
 /// An MCP server. Cheap to clone; all clones are the same server.
 #[derive(Clone)]

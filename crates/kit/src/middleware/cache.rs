@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::canonical;
 use crate::component::Arguments;
-use crate::core::Era;
+use crate::protocol::Era;
 
 use self::ring::Ring;
 use super::{Middleware, Next, Request, RequestKind, Response, ResponseFuture};

@@ -7,14 +7,11 @@ use serde_json::{Value, json};
 
 use crate::component::CacheHint;
 use crate::context::{Ctx, Facts};
-use crate::core::Era;
 use crate::error::{Error, Result};
+use crate::protocol::{Era, SERVER_INFO};
 use crate::wire;
 
 use super::{Middleware, Next, Request, RequestKind, Response, ResponseFuture, tool_error};
-
-/// The `_meta` key under which modern results name the server.
-pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 pub(super) struct Encode {
     pub(super) max_bytes: usize,
@@ -116,15 +113,6 @@ fn sign(meta: &mut Option<MetaObject>, modern: bool, facts: &Facts) {
 
 pub(crate) fn server_info(facts: &Facts) -> Value {
     serde_json::to_value(&facts.server).unwrap_or_default()
-}
-
-/// Adds what a modern result carries to one that is JSON already; used when lists are written.
-pub(crate) fn complete_modern(mut result: Value, hint: CacheHint, server: &Value) -> Value {
-    result["resultType"] = json!("complete");
-    result["ttlMs"] = json!(hint.ttl_ms());
-    result["cacheScope"] = json!(hint.scope());
-    result["_meta"] = json!({ SERVER_INFO: server });
-    result
 }
 
 fn write(result: &impl Serialize) -> Result<Bytes> {

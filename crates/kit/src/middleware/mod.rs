@@ -32,14 +32,17 @@ use rmcp::model::{
 };
 
 use crate::component::{
-    Arguments, BoxFuture, CacheHint, Found, Label, PreparedTool, Prompt, Settings, Tool,
+    Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings, Tool,
 };
 use crate::context::Ctx;
 use crate::core::Inner;
 use crate::error::{Error, Result};
+use crate::label::Label;
+use crate::limits::CallLimits;
 
+pub use crate::protocol::List;
 pub use cache::CacheConfig;
-pub(crate) use encode::{SERVER_INFO, complete_modern, encode, server_info, within};
+pub(crate) use encode::{encode, server_info, within};
 pub(crate) use timeout::{too_long, within_time};
 
 /// What a hook returns.
@@ -132,38 +135,6 @@ pub struct PromptGet {
     /// The arguments as they came.
     pub arguments: JsonObject,
     pub(crate) prompt: Option<Arc<Prompt>>,
-}
-
-/// The list methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum List {
-    Tools,
-    Resources,
-    Templates,
-    Prompts,
-}
-
-impl List {
-    /// The method's name on the wire.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Tools => "tools/list",
-            Self::Resources => "resources/list",
-            Self::Templates => "resources/templates/list",
-            Self::Prompts => "prompts/list",
-        }
-    }
-
-    /// The member of the result that holds the list.
-    pub(crate) fn member(self) -> &'static str {
-        match self {
-            Self::Tools => "tools",
-            Self::Resources => "resources",
-            Self::Templates => "resourceTemplates",
-            Self::Prompts => "prompts",
-        }
-    }
 }
 
 /// A method of the protocol itself.
@@ -265,7 +236,7 @@ impl Response {
 /// 6. encoding bounds their size;
 /// 7. the author's inner steps stand next to the handler: what they add is kept with the result.
 pub(crate) fn stack(
-    config: &crate::core::CallLimits,
+    config: &CallLimits,
     cache: CacheConfig,
     author: Vec<Arc<dyn Middleware>>,
     inner: Vec<Arc<dyn Middleware>>,

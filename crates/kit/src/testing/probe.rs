@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::component::{NoArgs, Tool};
 use crate::context::{Ctx, CtxFields};
-use crate::core::{
-    CallLimits, ClientCapabilities, Connection, Era, LATEST_LEGACY, PeerInfo, Queued, Server,
-};
+use crate::core::{Connection, Queued, Server};
 use crate::error::Error;
+use crate::limits::CallLimits;
 use crate::principal::Principal;
+use crate::protocol::{ClientCapabilities, Era, LATEST_LEGACY, PeerInfo};
 use crate::wire::{Id, Outcome};
 
 use super::client::Client;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 
 use crate::component::{
-    Completers, Completion, CompletionRequest, Label, MAX_URI, PreparedTemplate, Prompt,
+    Completers, Completion, CompletionRequest, MAX_URI, PreparedTemplate, Prompt,
 };
 use crate::core::server::Server;
 use crate::error::Error;
+use crate::label::Label;
 use crate::middleware::RequestKind;
 use crate::wire::RpcError;
 

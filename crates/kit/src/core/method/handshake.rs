@@ -9,13 +9,14 @@ use rmcp::model::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::component::CacheHint;
+use crate::component::{CacheHint, complete_modern};
 use crate::core::builder::capabilities;
-use crate::core::client::{ClientCapabilities, ClientInfo, MAX_INTRODUCTION, is_short};
-use crate::core::era::{Era, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION};
-use crate::core::peer::PeerInfo;
 use crate::core::server::Server;
-use crate::middleware::{RequestKind, complete_modern, server_info};
+use crate::middleware::{RequestKind, server_info};
+use crate::protocol::{
+    ClientCapabilities, ClientInfo, Era, LATEST_LEGACY, LEGACY_VERSIONS, MAX_INTRODUCTION,
+    MODERN_VERSION, PeerInfo, is_short,
+};
 use crate::wire::RpcError;
 
 use super::{Incoming, json, skills};

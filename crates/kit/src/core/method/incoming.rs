@@ -11,11 +11,10 @@ use crate::ask::Seed;
 use crate::component::mirrored::{Mirrored, decode};
 use crate::context::{Ctx, CtxFields};
 use crate::core::connection::Connection;
-use crate::core::era::{Era, HttpSignals};
-use crate::core::peer::{PeerInfo, RequestMeta};
 use crate::core::server::Server;
 use crate::error::{Error, Result as HandlerResult};
-use crate::middleware::{List, ProtocolCall, RequestKind};
+use crate::middleware::{ProtocolCall, RequestKind};
+use crate::protocol::{Era, HttpSignals, List, PeerInfo, RequestMeta};
 use crate::wire::{Id, RpcError};
 
 use super::headers::{expect, mismatch};

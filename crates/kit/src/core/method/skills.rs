@@ -4,8 +4,9 @@ use rmcp::model::{DIRECTORY_MIME_TYPE, JsonObject};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::component::complete_modern;
 use crate::core::server::Server;
-use crate::middleware::{RequestKind, complete_modern, server_info};
+use crate::middleware::{RequestKind, server_info};
 use crate::skills::Skills;
 use crate::wire::RpcError;
 

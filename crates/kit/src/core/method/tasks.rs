@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::core::server::Server;
 use crate::error::Error;
-use crate::middleware::{RequestKind, SERVER_INFO, server_info};
+use crate::middleware::{RequestKind, server_info};
+use crate::protocol::SERVER_INFO;
 use crate::wire::{Code, RpcError};
 
 use super::{Incoming, no_such_method, result};
