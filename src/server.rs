@@ -9,7 +9,7 @@ use crate::{prompts, resources, tools};
 
 /// What the components need that is set from outside.
 #[derive(Debug, Clone, Default)]
-pub struct Parts {
+pub struct Services {
     /// Where `run_python_code` runs its code.
     #[cfg(feature = "python")]
     pub python: tools::run_python_code::Python,
@@ -19,19 +19,19 @@ pub struct Parts {
 }
 
 /// The server with everything it exposes and the default limits.
-pub fn builder(parts: Parts) -> ServerBuilder {
+pub fn builder(services: Services) -> ServerBuilder {
     let server = Server::builder("pymcp-template", env!("CARGO_PKG_VERSION"));
     let server = fastmcp_habits::with_habits(server)
         .instructions("A simple MCP server for testing purposes.")
         .tool(tools::greet::tool())
         .tool(tools::generate_password::tool());
     #[cfg(feature = "search")]
-    let server = server.tool(tools::text_web_search::tool(parts.search));
+    let server = server.tool(tools::text_web_search::tool(services.search));
     let server = server.tool(tools::permutations::tool());
     #[cfg(feature = "python")]
-    let server = server.tool(tools::run_python_code::tool(parts.python));
+    let server = server.tool(tools::run_python_code::tool(services.python));
     #[cfg(not(any(feature = "python", feature = "search")))]
-    let Parts {} = parts;
+    let Services {} = services;
     server
         .tool(tools::pirate_summary::tool())
         .tool(tools::vonmises_random::tool())
@@ -45,19 +45,19 @@ pub fn builder(parts: Parts) -> ServerBuilder {
 ///
 /// # Errors
 /// When a component cannot be served as it is described; a test holds that there is none.
-pub fn build(parts: Parts) -> Result<Server, BuildError> {
-    builder(parts).build()
+pub fn build(services: Services) -> Result<Server, BuildError> {
+    builder(services).build()
 }
 
-/// [`builder`] with the parts that the settings say, as the program serves it.
+/// [`builder`] with the services that the settings ask for, as the program serves it.
 ///
 /// # Errors
 /// When the settings cannot be used.
 pub async fn prepare(settings: Settings) -> Result<Prepared> {
-    let parts = settings.parts().await?;
+    let services = settings.services().await?;
     #[cfg(feature = "python")]
-    let pool = parts.python.pool.clone();
-    let server = Prepared::from(builder(parts));
+    let pool = services.python.pool.clone();
+    let server = Prepared::from(builder(services));
     #[cfg(feature = "python")]
     let server = server.on_exit(async move { pool.close().await });
     Ok(server)

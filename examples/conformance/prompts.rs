@@ -2,7 +2,7 @@
 
 use pymcp_kit::model::{ContentBlock, PromptMessage, Role};
 use pymcp_kit::{
-    Completion, Ctx, Form, NoArgs, Prompt, Question as _, Result, ServerBuilder, Typing,
+    Completion, CompletionRequest, Ctx, Form, NoArgs, Prompt, Question as _, Result, ServerBuilder,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -50,7 +50,7 @@ async fn with_arguments(_: Ctx, args: Arguments) -> Result<String> {
     ))
 }
 
-async fn suggest(_: Ctx, typed: Typing) -> Result<Completion> {
+async fn suggest(_: Ctx, typed: CompletionRequest) -> Result<Completion> {
     let candidates = ["test", "testing", "paris", "park", "party"];
     Ok(Completion::matching(&typed.value, candidates))
 }

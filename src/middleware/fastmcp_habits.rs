@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use pymcp_kit::ServerBuilder;
 use pymcp_kit::component::{Definition, Settings};
-use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next, Outcome, Target};
+use pymcp_kit::middleware::{Middleware, Next, Request, RequestKind, Response, ResponseFuture};
 use pymcp_kit::model::{JsonObject, MetaObject};
 use serde_json::{Value, json};
 
@@ -56,17 +56,17 @@ fn describe(definition: Definition<'_>, settings: &Settings) {
 struct Metadata;
 
 impl Middleware for Metadata {
-    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+    fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
         let started = Instant::now();
-        let ctx = call.ctx.clone();
-        let wraps_result = match &call.target {
-            Target::Tool(call) => call.tool().is_some_and(|tool| tool.wraps_result()),
+        let ctx = request.ctx.clone();
+        let wraps_result = match &request.kind {
+            RequestKind::Tool(call) => call.tool().is_some_and(|tool| tool.wraps_result()),
             _ => false,
         };
-        let work = next.run(call);
+        let work = next.run(request);
         Box::pin(async move {
             let mut outcome = work.await?;
-            if let Outcome::Tool(result) = &mut outcome
+            if let Response::Tool(result) = &mut outcome
                 && result.is_error != Some(true)
             {
                 let milliseconds = started.elapsed().as_secs_f64() * 1e3;

@@ -8,7 +8,7 @@ pub mod search;
 use clap::Args;
 use pymcp_app::Result;
 
-use crate::server::Parts;
+use crate::server::Services;
 
 /// The settings of the components. Those of every server are in `pymcp-app`.
 #[derive(Debug, Clone, Args)]
@@ -29,8 +29,8 @@ impl Settings {
     ///
     /// # Errors
     /// When settings do not fit together, or when the operating system lacks what they require.
-    pub async fn parts(&self) -> Result<Parts> {
-        Ok(Parts {
+    pub async fn services(&self) -> Result<Services> {
+        Ok(Services {
             #[cfg(feature = "python")]
             python: self.python.set_up().await?,
             #[cfg(feature = "search")]

@@ -6,7 +6,7 @@ mod client;
 #[path = "../../crates/kit/tests/slopes/slope.rs"]
 mod slope;
 
-use pymcp::server::Parts;
+use pymcp::server::Services;
 use pymcp_kit::Server;
 use serde_json::{Map, Value, json};
 
@@ -16,11 +16,11 @@ use slope::Slopes;
 /// The server that ships, without the processes that run Python: what those may take has limits of its own.
 fn server() -> Server {
     #[cfg_attr(not(feature = "python"), allow(unused_mut))]
-    let mut parts = Parts::default();
+    let mut services = Services::default();
     #[cfg(feature = "python")]
     {
         use pymcp_python::{Config, Pool, Program};
-        parts.python.pool = Pool::new(Config {
+        services.python.pool = Pool::new(Config {
             program: Program {
                 path: "/nonexistent".into(),
                 arguments: Vec::new(),
@@ -28,7 +28,7 @@ fn server() -> Server {
             ..Config::default()
         });
     }
-    pymcp::server::build(parts).unwrap()
+    pymcp::server::build(services).unwrap()
 }
 
 /// A value that fits the schema of an argument.

@@ -14,10 +14,11 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
-use crate::component::Label;
-use crate::context::{Ctx, Level};
+use crate::context::Ctx;
 use crate::error::{Error, Result};
+use crate::label::Label;
 use crate::limits::{Caller, Permit, Share, Shares};
+use crate::protocol::Level;
 
 /// Time for which a handler may go on after its call has ended before it is warned about.
 const LINGER: Duration = Duration::from_secs(5);

@@ -12,7 +12,6 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 
 use rmcp::model::Implementation;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep};
@@ -21,50 +20,17 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::{Rounds, Seed};
 use crate::blocking::Places;
 use crate::component::Components;
-use crate::core::{Connection, Era, LATEST_LEGACY, Outbox, PeerInfo, SessionKey};
+use crate::core::{Connection, Outbox, SessionKey};
 use crate::error::Explain;
 use crate::limits::{Caller, Shares};
 use crate::principal::Principal;
+use crate::protocol::{Era, LATEST_LEGACY, Level, PeerInfo};
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
 
 pub(crate) use headers::{HeaderNames, Headers};
 
 use progress::Progress;
-
-/// Severity of a log message to the client (RFC 5424, as MCP `logging` names them).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)] // RFC 5424 §6.2.1 defines them
-pub enum Level {
-    Debug,
-    Info,
-    Notice,
-    Warning,
-    Error,
-    Critical,
-    Alert,
-    Emergency,
-}
-
-impl Level {
-    /// As they are written, least severe first.
-    pub(crate) const NAMES: &'static [&'static str] = &[
-        "debug",
-        "info",
-        "notice",
-        "warning",
-        "error",
-        "critical",
-        "alert",
-        "emergency",
-    ];
-
-    /// The one that is written so.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        serde_json::from_value(name.into()).ok()
-    }
-}
 
 /// What every context of one server shares.
 pub(crate) struct Facts {
@@ -136,7 +102,7 @@ struct AskedFor {
 }
 
 /// What a [`Ctx`] is made from.
-pub(crate) struct CtxParts {
+pub(crate) struct CtxFields {
     pub(crate) facts: Arc<Facts>,
     pub(crate) connection: Arc<Connection>,
     pub(crate) peer: Arc<PeerInfo>,
@@ -148,13 +114,13 @@ pub(crate) struct CtxParts {
 }
 
 impl Ctx {
-    pub(crate) fn new(parts: CtxParts) -> Self {
+    pub(crate) fn new(parts: CtxFields) -> Self {
         Self::with_headers(parts, Headers::default())
     }
 
     /// [`Ctx::new`], of an HTTP request with these headers.
-    pub(crate) fn with_headers(parts: CtxParts, headers: Headers) -> Self {
-        let CtxParts {
+    pub(crate) fn with_headers(parts: CtxFields, headers: Headers) -> Self {
+        let CtxFields {
             facts,
             connection,
             peer,

@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::component::Label;
-use crate::core::Era;
+use crate::label::Label;
+use crate::protocol::Era;
 use crate::wire::{Code, RpcError};
 
 /// The result of a handler.
@@ -79,7 +79,7 @@ type BoxedError = Box<dyn StdError + Send + Sync>;
 /// What happened, for the log only.
 #[derive(Debug)]
 enum Cause {
-    Said(String),
+    Text(String),
     Error(BoxedError),
 }
 
@@ -87,7 +87,7 @@ impl Display for Cause {
     /// The error and what caused it, outermost first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = match self {
-            Self::Said(text) => return f.write_str(text),
+            Self::Text(text) => return f.write_str(text),
             Self::Error(error) => error,
         };
         let mut said = error.to_string();
@@ -130,7 +130,7 @@ impl Error {
 
     /// Ours. `detail` goes to the log at `error` level and never to the caller: name no argument value.
     pub fn internal(detail: impl Display) -> Self {
-        Self(Kind::Internal(Cause::Said(detail.to_string())))
+        Self(Kind::Internal(Cause::Text(detail.to_string())))
     }
 
     /// No such resource.
@@ -157,10 +157,10 @@ impl Error {
     fn user_because(message: impl Into<Cow<'static, str>>, error: Self) -> Self {
         let cause = match error.0 {
             Kind::Internal(cause) => cause,
-            Kind::User { message, cause } => cause.unwrap_or(Cause::Said(message.into_owned())),
-            Kind::Rpc(error) => Cause::Said(error.message.into_owned()),
-            Kind::ResourceNotFound { .. } => Cause::Said("no such resource".to_owned()),
-            Kind::MissingCapability { message, .. } => Cause::Said(message.into_owned()),
+            Kind::User { message, cause } => cause.unwrap_or(Cause::Text(message.into_owned())),
+            Kind::Rpc(error) => Cause::Text(error.message.into_owned()),
+            Kind::ResourceNotFound { .. } => Cause::Text("no such resource".to_owned()),
+            Kind::MissingCapability { message, .. } => Cause::Text(message.into_owned()),
         };
         Self(Kind::User {
             message: message.into(),

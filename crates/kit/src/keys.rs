@@ -4,7 +4,7 @@
 use rmcp::model::{RequestStateCodec, SealOptions};
 use std::time::Duration;
 
-use crate::core::BuildError;
+use crate::build_error::BuildError;
 
 /// Signing keys: the first signs, all of them verify, so that a key can be replaced while servers
 /// run. All replicas of a server need the same keys.

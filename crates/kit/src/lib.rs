@@ -41,6 +41,7 @@
 
 pub mod ask;
 mod blocking;
+mod build_error;
 mod canonical;
 pub mod component;
 pub mod content;
@@ -49,10 +50,12 @@ pub mod core;
 mod descriptor;
 mod error;
 mod keys;
+mod label;
 pub mod limits;
 mod media_type;
 pub mod middleware;
 mod principal;
+pub mod protocol;
 pub mod session;
 pub mod skills;
 pub mod store;
@@ -93,20 +96,23 @@ mod guide {
 
 pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
 pub use blocking::{BlockingCtx, BlockingHandler};
+pub use build_error::BuildError;
 pub use component::{
-    CacheHint, Check, Completion, Component, Components, Effect, Handler, Integer, Kind, NoArgs,
-    Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool, ToolResult, Typing,
+    CacheHint, Check, Completion, CompletionRequest, Component, Components, Effect, Handler,
+    Integer, NoArgs, Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool,
+    ToolResult,
 };
 pub use content::{Audio, File, Folder, Image};
-pub use context::{Ctx, Level};
-pub use core::{BuildError, CallLimits, Server, ServerBuilder, SessionKey};
+pub use context::Ctx;
+pub use core::{Server, ServerBuilder, SessionKey};
 #[doc(hidden)]
 pub use error::{Boxed, Converted, Nothing};
 pub use error::{Error, HandlerError, OrUser, Result, UserError};
 pub use keys::KeyRing;
-pub use limits::Caller;
+pub use limits::{CallLimits, Caller};
 pub use middleware::{CacheConfig, Middleware};
 pub use principal::Principal;
+pub use protocol::{Kind, Level};
 /// The protocol's types, of the rmcp 3 that is in the build (3.9 or newer): those that its client has as well.
 pub use rmcp::model;
 pub use skills::Skills;

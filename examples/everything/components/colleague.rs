@@ -1,6 +1,6 @@
 //! Shows: a prompt whose completion of one argument depends on the other.
 
-use pymcp_kit::{Completion, Ctx, Prompt, Result, Typing};
+use pymcp_kit::{Completion, CompletionRequest, Ctx, Prompt, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -41,12 +41,12 @@ async fn thank(_: Ctx, args: Args) -> Result<String> {
     ))
 }
 
-async fn complete_department(_: Ctx, typed: Typing) -> Result<Completion> {
+async fn complete_department(_: Ctx, typed: CompletionRequest) -> Result<Completion> {
     let departments = DEPARTMENTS.iter().map(|(department, _)| department);
     Ok(Completion::matching(&typed.value, departments))
 }
 
-async fn complete_name(_: Ctx, typed: Typing) -> Result<Completion> {
+async fn complete_name(_: Ctx, typed: CompletionRequest) -> Result<Completion> {
     let department = typed.arguments.get("department");
     let mut names: Vec<&str> = DEPARTMENTS
         .iter()

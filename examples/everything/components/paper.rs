@@ -4,7 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pymcp_kit::model::{ContentBlock, ResourceContents};
-use pymcp_kit::{Completion, Ctx, Error, ResourceTemplate, Result, Tool, ToolResult, Typing};
+use pymcp_kit::{
+    Completion, CompletionRequest, Ctx, Error, ResourceTemplate, Result, Tool, ToolResult,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,14 +82,14 @@ async fn read(_: Ctx, paper: Paper) -> Result<Vec<ResourceContents>> {
     }
 }
 
-async fn complete_number(_: Ctx, typed: Typing) -> Result<Completion> {
+async fn complete_number(_: Ctx, typed: CompletionRequest) -> Result<Completion> {
     let numbers = (1..=PAPERS).map(|number| number.to_string());
     Ok(Completion::of(
         numbers.filter(|number| number.starts_with(&typed.value)),
     ))
 }
 
-async fn complete_form(_: Ctx, typed: Typing) -> Result<Completion> {
+async fn complete_form(_: Ctx, typed: CompletionRequest) -> Result<Completion> {
     let number = typed.arguments.get("number").and_then(|n| n.parse().ok());
     let forms: &[&str] = match number {
         Some(number) if !has_scan(number) => &["text"],

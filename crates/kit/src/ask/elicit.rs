@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::component::Arguments;
 use crate::component::form::{self, FormSchema, Made};
 use crate::context::Ctx;
-use crate::core::PeerInfo;
 use crate::error::{Error, Result};
+use crate::protocol::PeerInfo;
 use crate::wire::WireLimits;
 
 use super::{Asked, Question};

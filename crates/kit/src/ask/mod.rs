@@ -28,9 +28,9 @@ mod elicit;
 mod roots;
 mod rounds;
 mod sample;
+mod sealed;
 mod tasks;
 mod url;
-mod vault;
 
 pub use elicit::{Elicited, Form};
 pub use roots::{Root, Roots};
@@ -39,7 +39,7 @@ pub use url::Url;
 
 use rounds::Given;
 pub(crate) use rounds::{Rounds, Seed};
-pub(crate) use vault::{Vault, VaultLimits};
+pub(crate) use sealed::{SealedLimits, SealedStates};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -47,8 +47,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::context::Ctx;
-use crate::core::{AskOutcome, Era, PeerInfo};
+use crate::core::AskOutcome;
 use crate::error::{Error, Result};
+use crate::protocol::{Era, PeerInfo};
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
 

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::context::Ctx;
-use crate::core::PeerInfo;
 use crate::error::{Error, Result};
+use crate::protocol::PeerInfo;
 
 use super::{Asked, Question};
 

@@ -2,7 +2,7 @@
 //!
 //! A server may not ask while it works on a request. So the handler runs until it waits, and one of
 //! the things that it waits for is an answer; the call then ends with the open questions and with what is known so far,
-//! sealed ([`Vault`](super::Vault)). The client makes the same call again with its answers, the handler runs from its
+//! sealed ([`SealedStates`](super::SealedStates)). The client makes the same call again with its answers, the handler runs from its
 //! start, and every question that was answered is answered at once.
 
 use std::cell::Cell;
@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Ctx;
-use crate::core::Text;
 use crate::error::{Error, Result};
+use crate::protocol::Text;
 use crate::tasks::TaskHandle;
 
 use super::Asked;

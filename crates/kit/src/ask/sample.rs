@@ -11,8 +11,8 @@ use rmcp::model::{
 use serde_json::json;
 
 use crate::context::Ctx;
-use crate::core::PeerInfo;
 use crate::error::{Error, Result};
+use crate::protocol::PeerInfo;
 
 use super::{Asked, Question};
 

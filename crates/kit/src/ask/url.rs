@@ -5,8 +5,8 @@ use rmcp::model::{ElicitResult, ElicitationAction};
 use serde_json::json;
 
 use crate::context::Ctx;
-use crate::core::{Era, PeerInfo};
 use crate::error::{Error, Result};
+use crate::protocol::{Era, PeerInfo};
 
 use super::elicit::Elicited;
 use super::{Asked, Question};

@@ -15,7 +15,7 @@ const MAX_VALUES: usize = 100;
 
 /// What the user has typed so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Typing {
+pub struct CompletionRequest {
     /// In the argument that is being completed.
     pub value: String,
     /// In the other arguments: for suggestions that depend on them.
@@ -93,17 +93,17 @@ fn rank(typed: &str, candidate: &str) -> Option<u8> {
 
 /// The completions of one component, by argument.
 #[derive(Default)]
-pub(crate) struct Completers(HashMap<String, Run<(), Typing, Completion>>);
+pub(crate) struct Completers(HashMap<String, Run<(), CompletionRequest, Completion>>);
 
 impl Completers {
     pub(crate) fn add<S, H, M, K>(&mut self, argument: String, state: S, complete: H)
     where
         S: Clone + Send + Sync + 'static,
-        H: Handler<M, S, Args = Typing, Value = Completion>,
+        H: Handler<M, S, Args = CompletionRequest, Value = Completion>,
         H::Error: HandlerError<K>,
         H::Future: Send + 'static,
     {
-        let run: Run<S, Typing, Completion> =
+        let run: Run<S, CompletionRequest, Completion> =
             Box::new(move |ctx, state, typing| finish(complete.call(ctx, state, typing), Ok));
         self.0.insert(argument, with_state(run, state));
     }
@@ -122,7 +122,7 @@ impl Completers {
         &self,
         ctx: Ctx,
         argument: &str,
-        typing: Typing,
+        typing: CompletionRequest,
     ) -> Option<BoxFuture<'static, Result<Completion>>> {
         Some(self.0.get(argument)?(ctx, (), typing))
     }
@@ -132,10 +132,10 @@ impl Completers {
 macro_rules! completion_builders {
     () => {
         /// Suggests values for an argument, or a variable, while the user types: `complete` is an
-        /// `async fn(Ctx, Typing) -> Result<Completion>`; see [`Completion`](crate::Completion).
+        /// `async fn(Ctx, CompletionRequest) -> Result<Completion>`; see [`Completion`](crate::Completion).
         pub fn complete<H, M, K>(self, argument: impl Into<String>, complete: H) -> Self
         where
-            H: Handler<M, (), Args = crate::Typing, Value = crate::Completion>,
+            H: Handler<M, (), Args = crate::CompletionRequest, Value = crate::Completion>,
             H::Error: HandlerError<K>,
             H::Future: Send + 'static,
         {
@@ -143,7 +143,7 @@ macro_rules! completion_builders {
         }
 
         /// The same with state, a clone of it for each call:
-        /// `async fn(Ctx, State, Typing) -> Result<Completion>`.
+        /// `async fn(Ctx, State, CompletionRequest) -> Result<Completion>`.
         pub fn complete_with<T, H, M, K>(
             mut self,
             argument: impl Into<String>,
@@ -152,7 +152,7 @@ macro_rules! completion_builders {
         ) -> Self
         where
             T: Clone + Send + Sync + 'static,
-            H: Handler<M, T, Args = crate::Typing, Value = crate::Completion>,
+            H: Handler<M, T, Args = crate::CompletionRequest, Value = crate::Completion>,
             H::Error: HandlerError<K>,
             H::Future: Send + 'static,
         {

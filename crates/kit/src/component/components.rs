@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use crate::core::{BuildError, Bus, News};
+use crate::build_error::BuildError;
+use crate::core::{Bus, News};
+use crate::protocol::Kind;
 
 use super::pages::{Pages, Paging};
 use super::prompt::Prompt;
@@ -14,19 +16,6 @@ use super::resource::Resource;
 use super::template::ResourceTemplate;
 use super::tool::Tool;
 use super::uri_template::normalize;
-
-/// The kinds of components.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Tools, by name.
-    Tool,
-    /// Resources, by URI.
-    Resource,
-    /// Resource templates, by URI template.
-    Template,
-    /// Prompts, by name.
-    Prompt,
-}
 
 /// A component of any kind, as [`Components::add`] takes it.
 #[allow(clippy::large_enum_variant)] // it lives for one call
@@ -94,8 +83,8 @@ pub struct Components {
     paging: Paging,
     /// The most components.
     most: usize,
-    /// What is switched off. Held while a change is made, so that the last one is the one that counts.
-    off: Mutex<HashSet<(Kind, String)>>,
+    /// What is disabled. Held while a change is made, so that the last one is the one that counts.
+    disabled: Mutex<HashSet<(Kind, String)>>,
     current: ArcSwap<Snapshot>,
     pub(crate) bus: Bus,
 }
@@ -154,7 +143,7 @@ impl Components {
             paging,
             most,
             current: ArcSwap::new(snapshot),
-            off: Mutex::default(),
+            disabled: Mutex::default(),
             bus: Bus::default(),
         })
     }
@@ -219,10 +208,10 @@ impl Components {
     /// that name. Calls of it that are under way finish.
     pub fn remove(&self, kind: Kind, name: &str) -> bool {
         let name = of_kind(kind, name);
-        let removed = self.edit(kind, |everything, off| {
+        let removed = self.edit(kind, |everything, disabled| {
             match everything.remove(kind, &name) {
                 Some(_) => {
-                    off.remove(&(kind, name));
+                    disabled.remove(&(kind, name));
                     Ok(())
                 }
                 None => Err(String::new()),
@@ -235,11 +224,11 @@ impl Components {
     /// is none of that name, or it is as wanted already. All components start switched on.
     pub fn switch(&self, kind: Kind, name: &str, on: bool) -> bool {
         let key = (kind, of_kind(kind, name));
-        let switched = self.edit(kind, |everything, off| {
+        let switched = self.edit(kind, |everything, disabled| {
             let changed = everything.has(kind, &key.1)
                 && match on {
-                    true => off.remove(&key),
-                    false => off.insert(key),
+                    true => disabled.remove(&key),
+                    false => disabled.insert(key),
                 };
             changed.then_some(()).ok_or_else(String::new)
         });
@@ -252,21 +241,21 @@ impl Components {
         kind: Kind,
         change: impl FnOnce(&mut Registry, &mut HashSet<(Kind, String)>) -> Result<(), String>,
     ) -> Result<(), BuildError> {
-        let mut off = self.off.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut disabled = self.disabled.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current.load_full();
         let mut everything = Registry::clone(&before.everything);
-        let mut then_off = off.clone();
-        change(&mut everything, &mut then_off).map_err(BuildError)?;
+        let mut then_disabled = disabled.clone();
+        change(&mut everything, &mut then_disabled).map_err(BuildError)?;
         let next = snapshot(
             everything.into(),
-            &then_off,
+            &then_disabled,
             before.exposed,
             self.most,
             &self.paging,
         )?;
         self.current.store(next);
-        *off = then_off;
-        drop(off);
+        *disabled = then_disabled;
+        drop(disabled);
         self.changed(kind);
         Ok(())
     }
@@ -295,7 +284,7 @@ fn of_kind(kind: Kind, name: &str) -> String {
 
 fn snapshot(
     everything: Arc<Registry>,
-    off: &HashSet<(Kind, String)>,
+    disabled: &HashSet<(Kind, String)>,
     exposed: Exposed,
     most: usize,
     paging: &Paging,
@@ -305,7 +294,7 @@ fn snapshot(
             "A server can have {most} components; ServerBuilder::max_components sets how many."
         )));
     }
-    let registry = everything.filtered(|kind, name| !off.contains(&(kind, name.to_owned())));
+    let registry = everything.filtered(|kind, name| !disabled.contains(&(kind, name.to_owned())));
     let pages = Pages::write(&registry, &everything, paging.clone())
         .map_err(|error| BuildError(error.to_string()))?;
     Ok(Arc::new(Snapshot {
@@ -319,32 +308,5 @@ fn snapshot(
 impl std::fmt::Debug for Components {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Components").finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Kind {
-    /// The kind in the words of logs and errors.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Tool => "tool",
-            Self::Resource => "resource",
-            Self::Template => "resource template",
-            Self::Prompt => "prompt",
-        }
-    }
-
-    /// The notification that tells of a change; templates are listed with the resources.
-    pub(crate) fn list_changed(self) -> &'static str {
-        match self {
-            Self::Tool => "notifications/tools/list_changed",
-            Self::Resource | Self::Template => "notifications/resources/list_changed",
-            Self::Prompt => "notifications/prompts/list_changed",
-        }
     }
 }

@@ -14,8 +14,8 @@ mod definition;
 mod effects;
 pub(crate) mod form;
 mod handler;
+mod hint;
 mod integer;
-mod label;
 pub(crate) mod mirrored;
 mod nulls;
 mod pages;
@@ -29,22 +29,24 @@ mod template;
 mod tool;
 mod uri_template;
 
+pub use crate::protocol::Kind;
 pub use arguments::Arguments;
 pub use checks::Check;
 pub(crate) use completion::Completers;
-pub use completion::{Completion, Typing};
-pub use components::{Component, Components, Kind};
+pub use completion::{Completion, CompletionRequest};
+pub use components::{Component, Components};
 pub(crate) use components::{Exposed, Snapshot};
 pub use definition::Definition;
 pub use effects::{Effect, Effects};
 pub use handler::{Handler, ResourceHandler};
+pub use hint::CacheHint;
+pub(crate) use hint::complete_modern;
 pub use integer::Integer;
-pub(crate) use label::Label;
 pub(crate) use pages::Paging;
 pub use prompt::{IntoPrompt, Prompt};
 pub(crate) use registry::Found;
 pub use registry::Registry;
-pub use resource::{IntoContents, Place, Resource};
+pub use resource::{IntoContents, ReadTarget, Resource};
 pub use result::{IntoToolResult, ToolResult};
 pub(crate) use template::PreparedTemplate;
 pub use template::ResourceTemplate;
@@ -53,8 +55,6 @@ pub use tool::{NoArgs, TaskSupport, Tool};
 pub(crate) use uri_template::{MAX_URI, is_uri, lower_scheme, normalize};
 
 use std::time::Duration;
-
-use rmcp::model::CacheScope;
 
 pub(crate) use crate::store::BoxFuture;
 
@@ -87,41 +87,6 @@ impl Default for Settings {
             hint: CacheHint::NONE,
             allowed: Vec::new(),
             refused: None,
-        }
-    }
-}
-
-/// The `ttlMs` and `cacheScope` of a result (2026-07-28 `server/utilities/caching`).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CacheHint {
-    /// Milliseconds for which the client may treat the result as fresh.
-    pub ttl: Duration,
-    /// `true` only where the result is the same for every caller.
-    pub public: bool,
-}
-
-impl CacheHint {
-    /// Do not keep it.
-    pub const NONE: Self = Self {
-        ttl: Duration::ZERO,
-        public: false,
-    };
-
-    /// Part of the program, so the same for everybody until another one is started: ten minutes.
-    pub const FIXED: Self = Self {
-        ttl: Duration::from_secs(600),
-        public: true,
-    };
-
-    pub(crate) fn ttl_ms(self) -> u64 {
-        self.ttl.as_millis().try_into().unwrap_or(u64::MAX)
-    }
-
-    pub(crate) fn scope(self) -> CacheScope {
-        if self.public {
-            CacheScope::Public
-        } else {
-            CacheScope::Private
         }
     }
 }

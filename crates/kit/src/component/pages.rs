@@ -9,9 +9,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::core::Era;
+use super::complete_modern;
 use crate::keys::KeyRing;
-use crate::middleware::{List, complete_modern};
+use crate::protocol::{Era, List};
 use crate::wire::RpcError;
 
 use super::CacheHint;

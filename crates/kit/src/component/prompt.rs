@@ -15,11 +15,11 @@ use crate::wire::WireLimits;
 
 use super::arguments::Arguments;
 use super::completion::{Completers, completion_builders};
-use super::components::Kind;
 use super::handler::{Handler, Run, finish, refuse, with_state};
-use super::label::Label;
 use super::schema::{self, Compiled};
 use super::{Settings, common_builders};
+use crate::label::Label;
+use crate::protocol::Kind;
 
 /// Bytes of one argument, unless a prompt says otherwise.
 const ARGUMENT_BYTES: usize = 64 << 10;

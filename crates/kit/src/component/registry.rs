@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::arguments::Arguments;
 use super::checks;
-use super::components::{Component, Kind};
+use super::components::Component;
 use super::definition::{Definition, Describe};
 use super::prompt::Prompt;
 use super::resource::Resource;
 use super::template::{PreparedTemplate, ResourceTemplate};
 use super::tool::{PreparedTool, Tool};
 use super::uri_template;
+use crate::protocol::Kind;
 
 /// The components of a server, in the order they were added: that is the order of every list.
 #[derive(Default, Clone)]

@@ -6,10 +6,10 @@ use rmcp::model::{Resource as Definition, ResourceContents};
 
 use crate::error::HandlerError;
 
-use super::components::Kind;
 use super::handler::{ResourceHandler, Run, finish, with_state};
-use super::label::Label;
 use super::{CacheHint, Settings, common_builders};
+use crate::label::Label;
+use crate::protocol::Kind;
 
 /// A resource: something to read at a fixed URI.
 ///
@@ -30,11 +30,11 @@ pub struct Resource<S = ()> {
     pub(crate) definition: Definition,
     pub(crate) settings: Settings,
     pub(crate) label: Arc<Label>,
-    pub(crate) run: Run<S, Place, Vec<ResourceContents>>,
+    pub(crate) run: Run<S, ReadTarget, Vec<ResourceContents>>,
 }
 
 /// Where something was read and what it is: the same for every kind of contents.
-pub struct Place {
+pub struct ReadTarget {
     /// The URI that was asked for.
     pub uri: String,
     /// The declared MIME type.
@@ -56,9 +56,9 @@ impl<S: 'static> Resource<S> {
             label: Label::new(Kind::Resource, uri.clone()),
             definition: Definition::new(uri, name),
             settings: Settings::default(),
-            run: Box::new(move |ctx, state, place| {
+            run: Box::new(move |ctx, state, target| {
                 finish(handler.call(ctx, state), move |value: H::Value| {
-                    Ok(value.into_contents(place))
+                    Ok(value.into_contents(target))
                 })
             }),
         }
@@ -127,38 +127,38 @@ impl<S: 'static> Resource<S> {
 
 /// What reading a resource may return: text, bytes, or contents said by hand.
 pub trait IntoContents {
-    /// The contents of the resource at `place`; empty means that there is no such resource.
-    fn into_contents(self, place: Place) -> Vec<ResourceContents>;
+    /// The contents of the resource at `target`; empty means that there is no such resource.
+    fn into_contents(self, target: ReadTarget) -> Vec<ResourceContents>;
 }
 
 impl IntoContents for String {
-    fn into_contents(self, place: Place) -> Vec<ResourceContents> {
+    fn into_contents(self, target: ReadTarget) -> Vec<ResourceContents> {
         vec![with_mime(
-            ResourceContents::text(self, place.uri),
-            place.mime_type,
+            ResourceContents::text(self, target.uri),
+            target.mime_type,
         )]
     }
 }
 
 impl IntoContents for &'static str {
-    fn into_contents(self, place: Place) -> Vec<ResourceContents> {
-        self.to_owned().into_contents(place)
+    fn into_contents(self, target: ReadTarget) -> Vec<ResourceContents> {
+        self.to_owned().into_contents(target)
     }
 }
 
 impl IntoContents for Vec<u8> {
-    fn into_contents(self, place: Place) -> Vec<ResourceContents> {
+    fn into_contents(self, target: ReadTarget) -> Vec<ResourceContents> {
         use base64::Engine as _;
         let blob = base64::engine::general_purpose::STANDARD.encode(self);
         vec![with_mime(
-            ResourceContents::blob(blob, place.uri),
-            place.mime_type,
+            ResourceContents::blob(blob, target.uri),
+            target.mime_type,
         )]
     }
 }
 
 impl IntoContents for Vec<ResourceContents> {
-    fn into_contents(self, _: Place) -> Vec<ResourceContents> {
+    fn into_contents(self, _: ReadTarget) -> Vec<ResourceContents> {
         self
     }
 }

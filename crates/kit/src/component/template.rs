@@ -13,13 +13,13 @@ use crate::wire::WireLimits;
 
 use super::arguments::Arguments;
 use super::completion::{Completers, completion_builders};
-use super::components::Kind;
 use super::handler::{Handler, Run, finish, refuse, with_state};
-use super::label::Label;
-use super::resource::{IntoContents, Place};
+use super::resource::{IntoContents, ReadTarget};
 use super::schema::{self, Compiled};
 use super::uri_template::UriTemplate;
 use super::{CacheHint, Settings, common_builders};
+use crate::label::Label;
+use crate::protocol::Kind;
 
 /// A resource template: an RFC 6570 URI template whose variables are typed.
 ///
@@ -47,7 +47,7 @@ pub struct ResourceTemplate<S = ()> {
     pub(crate) variables: JsonObject,
     pub(crate) completers: Completers,
     pub(crate) label: Arc<Label>,
-    pub(crate) run: Run<S, (Place, Arguments), Vec<ResourceContents>>,
+    pub(crate) run: Run<S, (ReadTarget, Arguments), Vec<ResourceContents>>,
 }
 
 impl<S: 'static> ResourceTemplate<S> {
@@ -73,11 +73,11 @@ impl<S: 'static> ResourceTemplate<S> {
             variables: schema::input::<H::Args>(),
             completers: Completers::default(),
             label,
-            run: Box::new(move |ctx, state, (place, variables)| {
+            run: Box::new(move |ctx, state, (target, variables)| {
                 match variables.parse::<H::Args>() {
                     Ok(variables) => finish(
                         handler.call(ctx, state, variables),
-                        move |value: H::Value| Ok(value.into_contents(place)),
+                        move |value: H::Value| Ok(value.into_contents(target)),
                     ),
                     Err(_) => refuse(Error::invalid_params(
                         "A variable of the resource's URI is out of range.",

@@ -12,13 +12,13 @@ use crate::blocking::{self, BlockingHandler};
 use crate::error::{Error, HandlerError, Result};
 
 use super::arguments::Arguments;
-use super::components::Kind;
 use super::handler::{Handler, Run, finish, refuse, with_state};
-use super::label::Label;
 use super::mirrored::{self, Mirrored};
 use super::result::{IntoToolResult, ToolResult};
 use super::schema::{self, Compiled};
 use super::{Settings, common_builders};
+use crate::label::Label;
+use crate::protocol::Kind;
 
 /// The arguments of a tool that takes none.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]

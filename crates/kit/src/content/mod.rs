@@ -42,7 +42,7 @@ use rmcp::model::{
     ContentBlock, GetPromptResult, JsonObject, PromptMessage, ResourceContents, Role,
 };
 
-use crate::component::{IntoContents, IntoPrompt, IntoToolResult, Place, ToolResult};
+use crate::component::{IntoContents, IntoPrompt, IntoToolResult, ReadTarget, ToolResult};
 use crate::error::Result;
 
 /// Bytes as they stand in JSON.
@@ -71,8 +71,8 @@ macro_rules! usable {
         }
 
         impl IntoContents for $kind {
-            fn into_contents(self, place: Place) -> Vec<ResourceContents> {
-                vec![self.contents(place.uri)]
+            fn into_contents(self, target: ReadTarget) -> Vec<ResourceContents> {
+                vec![self.contents(target.uri)]
             }
         }
 

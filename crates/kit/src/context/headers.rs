@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 
-use crate::core::BuildError;
+use crate::build_error::BuildError;
 use crate::wire::RpcError;
 
 use super::Ctx;

@@ -9,10 +9,10 @@ use crate::wire::{Malformed, Message, RpcError};
 
 use super::call::{Answer, Call, Event, Reply};
 use super::connection::Connection;
-use super::era::{HttpSignals, Route};
 use super::inbound::Inbound;
 use super::method;
 use super::server::Server;
+use crate::protocol::{HttpSignals, Route};
 
 /// The only revision with batches.
 const BATCH_VERSION: &str = "2025-03-26";

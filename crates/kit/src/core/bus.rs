@@ -10,8 +10,8 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::component::Kind;
 use crate::principal::Principal;
+use crate::protocol::Kind;
 use crate::tasks::TaskRecord;
 use crate::wire;
 

@@ -13,7 +13,7 @@ use crate::wire::{self, Code, Id, RpcError};
 use super::batch::Batch;
 use super::connection::Slot;
 use super::heartbeat::Heartbeat;
-use super::outbox::Said;
+use super::outbox::Queued;
 
 /// A finished message for the client that ends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,8 +167,8 @@ impl Call {
         // What was said before the answer goes out before it.
         if let Some(said) = self.ctx.outbox().poll_next(cx) {
             return Poll::Ready(Some(match said {
-                Said::Message(message) => Event::Message(message),
-                Said::Release => Event::Release,
+                Queued::Message(message) => Event::Message(message),
+                Queued::Release => Event::Release,
             }));
         }
         match (self.answer.take(), &self.work) {

@@ -15,14 +15,12 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::context::{Ctx, Level};
+use crate::context::Ctx;
 use crate::limits::{Caller, Full, Permit, Share, Shares};
 use crate::principal::Principal;
+use crate::protocol::{Era, Level, PeerInfo};
 use crate::session::Streams;
 use crate::wire::{Code, Id, Outcome, RpcError};
-
-use super::era::Era;
-use super::peer::PeerInfo;
 
 /// Notifications that may wait for a client that does not read its stream; more are dropped.
 const UNSOLICITED_QUEUE: usize = 64;

@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use crate::ask::Rounds;
-use crate::component::{BoxFuture, Label};
+use crate::component::BoxFuture;
 use crate::context::Ctx;
+use crate::label::Label;
 
 /// How a run of a handler ended.
 pub(super) enum Driven<T> {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rmcp::model::{JsonObject, ReadResourceResult};
 
-use crate::component::{Arguments, BoxFuture, Found, Place, PreparedTool, Prompt};
+use crate::component::{Arguments, BoxFuture, Found, PreparedTool, Prompt, ReadTarget};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
-use crate::middleware::{Flow, Invocation, Outcome, Target, soften};
+use crate::middleware::{Request, RequestKind, Response, ResponseFuture, soften};
 
 use super::drive::{Driven, drive};
 use super::server::Inner;
@@ -16,33 +16,33 @@ use super::task::{self, Beginning};
 
 impl Inner {
     /// The end of the pipeline: the component itself.
-    pub(crate) fn run(self: &Arc<Self>, call: Invocation) -> Flow<'_> {
-        let Invocation { ctx, target } = call;
-        match target {
-            Target::Tool(call) => match call.tool {
+    pub(crate) fn run(self: &Arc<Self>, request: Request) -> ResponseFuture<'_> {
+        let Request { ctx, kind } = request;
+        match kind {
+            RequestKind::Tool(call) => match call.tool {
                 Some(prepared) => Box::pin(self.call(ctx, prepared, call.arguments)),
                 None => refuse(Error::invalid_params(
                     "No such tool; tools/list names them.",
                 )),
             },
-            Target::Resource(read) => match read.found {
+            RequestKind::Resource(read) => match read.found {
                 Some(found) => Box::pin(self.read(ctx, read.uri, found)),
                 None => refuse(Error::resource_not_found(read.uri)),
             },
-            Target::Prompt(get) => match get.prompt {
+            RequestKind::Prompt(get) => match get.prompt {
                 Some(prompt) => Box::pin(self.get(ctx, prompt, get.arguments)),
                 None => refuse(Error::invalid_params(
                     "No such prompt; prompts/list names them.",
                 )),
             },
-            Target::List(list, cursor) => {
+            RequestKind::List(list, cursor) => {
                 let page = self
                     .components()
                     .pages
                     .page(list, ctx.era(), cursor.as_deref());
                 ready(page.map(encoded).map_err(Error::from))
             }
-            Target::Protocol(call) => {
+            RequestKind::Protocol(call) => {
                 let work = (call.run)(ctx);
                 Box::pin(async move { work.await.map(encoded) })
             }
@@ -53,7 +53,7 @@ impl Inner {
     async fn open(&self, ctx: &Ctx) -> Result<()> {
         match ctx.rounds() {
             // Rare and large, so it has a place of its own.
-            Some(_) => Box::pin(self.vault.open(ctx)).await,
+            Some(_) => Box::pin(self.sealed.open(ctx)).await,
             None => Ok(()),
         }
     }
@@ -63,7 +63,7 @@ impl Inner {
         ctx: Ctx,
         prepared: Arc<PreparedTool>,
         arguments: Arguments,
-    ) -> Result<Outcome> {
+    ) -> Result<Response> {
         self.open(&ctx).await?;
         let beginning = match task::beginning(&ctx, &prepared) {
             Ok(beginning) => beginning,
@@ -78,9 +78,9 @@ impl Inner {
             Driven::Done(done) => done,
             Driven::Asked => {
                 return self
-                    .vault
+                    .sealed
                     .close(&ctx)
-                    .map(Outcome::InputRequired)
+                    .map(Response::InputRequired)
                     .or_else(|error| soften(error, &ctx, Some(label)));
             }
             Driven::Task(work) => return Box::pin(self.begin_task(ctx, prepared, work)).await,
@@ -93,26 +93,26 @@ impl Inner {
         if !result.is_error {
             check_output(&prepared, result.structured.as_ref())?;
         }
-        Ok(Outcome::Tool(result.into_wire()))
+        Ok(Response::Tool(result.into_wire()))
     }
 
-    async fn read(&self, ctx: Ctx, uri: String, found: Found) -> Result<Outcome> {
+    async fn read(&self, ctx: Ctx, uri: String, found: Found) -> Result<Response> {
         self.open(&ctx).await?;
-        let place = |mime_type: &Option<String>| Place {
+        let target = |mime_type: &Option<String>| ReadTarget {
             uri: uri.clone(),
             mime_type: mime_type.clone(),
         };
         let (work, hint, label): (BoxFuture<'static, _>, _, _) = match found {
             Found::Resource(resource) => {
-                let place = place(&resource.definition.mime_type);
-                let work = (resource.run)(ctx.clone(), (), place);
+                let target = target(&resource.definition.mime_type);
+                let work = (resource.run)(ctx.clone(), (), target);
                 (work, resource.settings.hint, Arc::clone(&resource.label))
             }
             Found::Template(prepared, variables) => {
                 let variables = prepared.check(variables)?;
                 let template = &prepared.template;
-                let place = place(&template.definition.mime_type);
-                let work = (template.run)(ctx.clone(), (), (place, variables));
+                let target = target(&template.definition.mime_type);
+                let work = (template.run)(ctx.clone(), (), (target, variables));
                 (work, template.settings.hint, Arc::clone(&template.label))
             }
         };
@@ -120,13 +120,13 @@ impl Inner {
             Driven::Done(contents) => match contents? {
                 // "Nothing there" is an error on the wire (`server/resources#error-handling`).
                 contents if contents.is_empty() => Err(Error::resource_not_found(uri)),
-                contents => Ok(Outcome::Resource(ReadResourceResult::new(contents), hint)),
+                contents => Ok(Response::Resource(ReadResourceResult::new(contents), hint)),
             },
-            Driven::Asked | Driven::Task(_) => self.vault.close(&ctx).map(Outcome::InputRequired),
+            Driven::Asked | Driven::Task(_) => self.sealed.close(&ctx).map(Response::InputRequired),
         }
     }
 
-    async fn get(&self, ctx: Ctx, prompt: Arc<Prompt>, arguments: JsonObject) -> Result<Outcome> {
+    async fn get(&self, ctx: Ctx, prompt: Arc<Prompt>, arguments: JsonObject) -> Result<Response> {
         let arguments = prompt.check(arguments)?;
         self.open(&ctx).await?;
         let work = (prompt.run)(ctx.clone(), (), arguments);
@@ -138,25 +138,25 @@ impl Inner {
                         .description
                         .clone_from(&prompt.definition.description);
                 }
-                Ok(Outcome::Prompt(result))
+                Ok(Response::Prompt(result))
             }
-            Driven::Asked | Driven::Task(_) => self.vault.close(&ctx).map(Outcome::InputRequired),
+            Driven::Asked | Driven::Task(_) => self.sealed.close(&ctx).map(Response::InputRequired),
         }
     }
 }
 
-fn encoded(json: Bytes) -> Outcome {
-    Outcome::Encoded {
+fn encoded(json: Bytes) -> Response {
+    Response::Encoded {
         json,
         is_error: false,
     }
 }
 
-fn ready<'a>(outcome: Result<Outcome>) -> Flow<'a> {
+fn ready<'a>(outcome: Result<Response>) -> ResponseFuture<'a> {
     Box::pin(std::future::ready(outcome))
 }
 
-fn refuse<'a>(error: Error) -> Flow<'a> {
+fn refuse<'a>(error: Error) -> ResponseFuture<'a> {
     ready(Err(error))
 }
 

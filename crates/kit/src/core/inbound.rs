@@ -2,8 +2,7 @@
 
 use crate::wire::{Id, Message};
 
-use super::era::{self, HttpSignals, Route, classify_meta};
-use super::peer::RequestMeta;
+use crate::protocol::{HttpSignals, RequestMeta, Route, classify_meta, names_protocol_version};
 
 /// A message with its era found out.
 pub struct Inbound<'a> {
@@ -21,7 +20,7 @@ impl<'a> Inbound<'a> {
             Message::Response(_) => ("", None),
         };
         let meta = RequestMeta::peek(params);
-        let initialize = method == "initialize" && era::names_protocol_version(params);
+        let initialize = method == "initialize" && names_protocol_version(params);
         let route = match message {
             // Only requests carry the envelope; what else is modern about them only HTTP can tell.
             Message::Request(_) => classify_meta(method, initialize, &meta, http),

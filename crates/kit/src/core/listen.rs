@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::component::{is_uri, normalize};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
-use crate::middleware::{SERVER_INFO, server_info};
+use crate::middleware::server_info;
+use crate::protocol::SERVER_INFO;
 use crate::wire::{self, Id, RpcError};
 
 use super::bus::{Interests, Mailbox, News};

@@ -21,23 +21,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::component::{Arguments, is_uri, lower_scheme, normalize};
-use crate::context::{Ctx, Level};
+use crate::context::Ctx;
 use crate::error;
-use crate::middleware::{
-    List, PromptGet, ResourceRead, SERVER_INFO, Target, ToolCall, server_info,
-};
+use crate::middleware::{PromptGet, RequestKind, ResourceRead, ToolCall, server_info};
+use crate::protocol::{Era, Level, List, Members, Route, SERVER_INFO};
 use crate::wire::{Code, Id, Message, Notification, RpcError};
 
 use super::call::Reply;
-use super::client::Members;
 use super::connection::{Connection, legacy_peer};
-use super::era::{Era, Route};
 use super::inbound::Inbound;
 use super::server::Server;
 
 use incoming::Incoming;
 
-type Run = fn(&Server, &Incoming<'_>) -> Result<Target, RpcError>;
+type Run = fn(&Server, &Incoming<'_>) -> Result<RequestKind, RpcError>;
 
 struct Method {
     name: &'static str,
@@ -248,7 +245,7 @@ struct Located {
     _meta: Option<Members>,
 }
 
-fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let components = server.inner().components();
     if !components.exposed.tools {
         return Err(no_such_method());
@@ -269,14 +266,14 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErro
         ),
         None => values.into(),
     };
-    Ok(Target::Tool(ToolCall {
+    Ok(RequestKind::Tool(ToolCall {
         name: params.name,
         arguments,
         tool,
     }))
 }
 
-fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let components = server.inner().components();
     if !components.exposed.resources {
         return Err(no_such_method());
@@ -288,10 +285,10 @@ fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rpc
     // As the client wrote it: that is what it knows the contents by.
     let uri = lower_scheme(&params.uri).into_owned();
     incoming.may_ask(params.request_state.is_some());
-    Ok(Target::Resource(ResourceRead { uri, found }))
+    Ok(RequestKind::Resource(ResourceRead { uri, found }))
 }
 
-fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let components = server.inner().components();
     if !components.exposed.prompts {
         return Err(no_such_method());
@@ -300,7 +297,7 @@ fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcErr
     incoming.check_name(&params.name)?;
     let prompt = components.registry.prompts.get(&params.name).cloned();
     incoming.may_ask(params.request_state.is_some());
-    Ok(Target::Prompt(PromptGet {
+    Ok(RequestKind::Prompt(PromptGet {
         name: params.name,
         arguments: params.arguments.unwrap_or_default(),
         prompt,
@@ -316,7 +313,7 @@ fn resource_uri(uri: &str) -> Result<String, RpcError> {
     }
 }
 
-fn set_level(_: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+fn set_level(_: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     #[derive(Deserialize)]
     struct Params {
         #[serde(deserialize_with = "level")]

@@ -17,7 +17,7 @@ const CAPACITY: usize = 16;
 
 /// What a call has to say before its answer.
 #[derive(Debug)]
-pub(crate) enum Said {
+pub(crate) enum Queued {
     /// A message for the client.
     Message(Bytes),
     /// The client is to come back for the rest.
@@ -29,7 +29,7 @@ pub(crate) struct Outbox(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Said>,
+    queue: VecDeque<Queued>,
     reader: Option<Waker>,
     writers: Vec<Waker>,
     closed: bool,
@@ -45,15 +45,15 @@ impl Outbox {
 
     /// Queues a message, waiting for room. A message for a call that is over is dropped.
     pub(crate) async fn send(&self, message: Bytes) {
-        self.queue(Said::Message(message)).await;
+        self.queue(Queued::Message(message)).await;
     }
 
     /// Queues the wish to let the client's connection go, waiting for room.
     pub(crate) async fn release(&self) {
-        self.queue(Said::Release).await;
+        self.queue(Queued::Release).await;
     }
 
-    async fn queue(&self, said: Said) {
+    async fn queue(&self, said: Queued) {
         let mut said = Some(said);
         poll_fn(|cx| {
             let mut state = self.state();
@@ -81,7 +81,7 @@ impl Outbox {
     }
 
     /// Takes what was said next; when there is none, remembers whom to wake.
-    pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Option<Said> {
+    pub(crate) fn poll_next(&self, cx: &Context<'_>) -> Option<Queued> {
         let mut state = self.state();
         let next = state.queue.pop_front();
         if next.is_none() {

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use rmcp::model::Implementation;
 
-use crate::ask::Vault;
+use crate::ask::SealedStates;
 use crate::component::{Components, Exposed, Registry, Snapshot};
 use crate::context::{Ctx, Facts};
-use crate::limits::Shares;
-use crate::middleware::{self, Invocation, Middleware, Next, Target};
+use crate::limits::{CallLimits, Shares};
+use crate::middleware::{self, Middleware, Next, Request, RequestKind};
 use crate::skills::Skills;
 use crate::tasks::Tasks;
 use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits};
 
 use super::batch::Batch;
-use super::builder::{CallLimits, ServerBuilder};
+use super::builder::ServerBuilder;
 use super::call::{Answer, Call, Reply};
 use super::connection::{Connection, Slot};
-use super::era::HttpSignals;
 use super::heartbeat::Heartbeat;
 use super::inbound::Inbound;
 use super::method;
 use super::subscriptions::Subscriptions;
+use crate::protocol::HttpSignals;
 
 /// An MCP server. Cheap to clone; all clones are the same server.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ pub struct Server(pub(super) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) facts: Arc<Facts>,
     pub(crate) instructions: Option<String>,
-    pub(super) vault: Vault,
+    pub(super) sealed: SealedStates,
     pub(super) tasks: Tasks,
     pub(super) skills: Option<Skills>,
     pub(crate) wire: WireLimits,
@@ -151,31 +151,31 @@ impl Server {
     }
 
     /// Starts a request on its way through the pipeline.
-    pub(crate) fn start(&self, ctx: Ctx, target: Target) -> Result<Reply, RpcError> {
+    pub(crate) fn start(&self, ctx: Ctx, kind: RequestKind) -> Result<Reply, RpcError> {
         let per_connection = self.0.calls.in_flight_per_connection;
         // Subscriptions last for hours; they have places of their own, so that calls find some.
-        let slot = match target.is_lasting() {
+        let slot = match kind.is_lasting() {
             true => Slot::lasting(&ctx)?,
             false => Slot::take(&ctx, &self.0.in_flight, per_connection)?,
         };
         // A subscription's stream carries no progress.
-        let heartbeat = match target.is_lasting() {
+        let heartbeat = match kind.is_lasting() {
             true => None,
             false => Heartbeat::new(&ctx, self.0.calls.heartbeat),
         };
-        let (inner, call) = (
+        let (inner, request) = (
             Arc::clone(&self.0),
-            Invocation {
+            Request {
                 ctx: ctx.clone(),
-                target,
+                kind,
             },
         );
         let work = async move {
-            let (ctx, method) = (call.ctx.clone(), call.target.method());
-            let label = call.target.label().cloned();
+            let (ctx, method) = (request.ctx.clone(), request.kind.method());
+            let label = request.kind.label().cloned();
             let label = label.as_deref();
-            let is_tool = matches!(call.target, Target::Tool(_));
-            let outcome = Next::start(&inner).run(call).await;
+            let is_tool = matches!(request.kind, RequestKind::Tool(_));
+            let outcome = Next::start(&inner).run(request).await;
             // Whoever it comes from: a step of the author's says to the model what a handler says.
             let outcome = match outcome {
                 Err(error) if is_tool => middleware::soften(error, &ctx, label),

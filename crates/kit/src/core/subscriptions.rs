@@ -7,10 +7,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::limits::{Caller, Full, Permit, Shares};
+use crate::limits::{CallLimits, Caller, Full, Permit, Shares};
 use crate::wire::{Code, RpcError};
 
-use super::builder::CallLimits;
 use super::connection::Connection;
 
 /// The subscriptions that are open.

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::component::{BoxFuture, PreparedTool, TaskSupport, ToolResult};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
-use crate::middleware::{Outcome, encode, soften, too_long, within, within_time};
+use crate::middleware::{Response, encode, soften, too_long, within, within_time};
 use crate::tasks::Worker;
 use crate::wire::RpcError;
 
@@ -57,7 +57,7 @@ impl Inner {
         ctx: Ctx,
         prepared: Arc<PreparedTool>,
         work: BoxFuture<'static, Result<ToolResult>>,
-    ) -> Result<Outcome> {
+    ) -> Result<Response> {
         let limit = prepared.tool.settings.timeout;
         let ttl = limit.map(|limit| limit.saturating_add(KEEP_RESULT));
         let (worker, task) = self.tasks.create(ctx.caller(), ttl).await?;
@@ -67,7 +67,7 @@ impl Inner {
         ctx.set_task(worker.handle().clone());
         let inner = Arc::clone(self);
         tokio::spawn(async move { inner.work(ctx, prepared, work, worker, limit).await });
-        Ok(Outcome::Task(CreateTaskResult::new(task)))
+        Ok(Response::Task(CreateTaskResult::new(task)))
     }
 
     async fn work(
@@ -100,7 +100,7 @@ impl Inner {
             }
         };
         let outcome = done
-            .map(|result| Outcome::Tool(result.into_wire()))
+            .map(|result| Response::Tool(result.into_wire()))
             .or_else(|error| soften(error, &ctx, Some(label)))
             .and_then(|outcome| {
                 let name = Some(prepared.tool.name());

@@ -1,9 +1,11 @@
 //! How much of what is bounded one caller may have.
 
 mod caller;
+mod calls;
 mod shares;
 
 pub use caller::Caller;
 pub(crate) use caller::neighbourhood;
+pub use calls::CallLimits;
 pub(crate) use shares::may_have_another;
 pub use shares::{Full, Permit, Share, Shares};

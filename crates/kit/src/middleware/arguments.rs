@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::{Flow, Invocation, Middleware, Next, Target, tool_error};
+use super::{Middleware, Next, Request, RequestKind, ResponseFuture, tool_error};
 
 /// Names of unknown arguments that are remembered as logged; a client that keeps inventing new
 /// ones fills this once and is then silent.
@@ -18,26 +18,26 @@ pub(super) struct ArgumentCheck {
 }
 
 impl Middleware for ArgumentCheck {
-    fn on_call_tool<'a>(&'a self, mut call: Invocation, next: Next<'a>) -> Flow<'a> {
-        if let Target::Tool(target) = &mut call.target
-            && let Some(prepared) = &target.tool
+    fn on_call_tool<'a>(&'a self, mut request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        if let RequestKind::Tool(call) = &mut request.kind
+            && let Some(prepared) = &call.tool
         {
             let plan = &prepared.input.plan;
-            let unknown = target.arguments.strip_unknown(plan);
+            let unknown = call.arguments.strip_unknown(plan);
             if !unknown.is_empty() {
-                self.log_once(&target.name, unknown);
+                self.log_once(&call.name, unknown);
             }
-            target.arguments.coerce(plan, &next.inner().wire);
-            let values = Value::Object(std::mem::take(&mut target.arguments.values));
+            call.arguments.coerce(plan, &next.inner().wire);
+            let values = Value::Object(std::mem::take(&mut call.arguments.values));
             if let Some(complaint) = prepared.input.complain(&values) {
-                let sentence = format!("Invalid arguments for '{}': {complaint}.", target.name);
+                let sentence = format!("Invalid arguments for '{}': {complaint}.", call.name);
                 return Box::pin(async move { Ok(tool_error(sentence)) });
             }
             if let Value::Object(values) = values {
-                target.arguments.values = values;
+                call.arguments.values = values;
             }
         }
-        next.run(call)
+        next.run(request)
     }
 }
 

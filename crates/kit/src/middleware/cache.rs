@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 use crate::canonical;
 use crate::component::Arguments;
-use crate::core::Era;
+use crate::protocol::Era;
 
 use self::ring::Ring;
-use super::{Flow, Invocation, Middleware, Next, Outcome, Target};
+use super::{Middleware, Next, Request, RequestKind, Response, ResponseFuture};
 
 /// How often what has expired is let go of, whether or not anybody asks: once in a lifetime of an
 /// answer, within these bounds.
@@ -114,29 +114,29 @@ impl ResponseCache {
         self.answers.keep_swept(self.ttl.clamp(SWEEP.0, SWEEP.1));
     }
 
-    fn through<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        if !call
-            .target
+    fn through<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        if !request
+            .kind
             .settings()
             .is_some_and(|settings| settings.cached)
         {
-            return next.run(call);
+            return next.run(request);
         }
-        let Some(question) = question(&call) else {
-            return next.run(call);
+        let Some(question) = question(&request) else {
+            return next.run(request);
         };
         let hash = self.hasher.hash_one(&question);
         if let Some(json) = self.get(hash, &question) {
-            return Box::pin(std::future::ready(Ok(Outcome::Encoded {
+            return Box::pin(std::future::ready(Ok(Response::Encoded {
                 json,
                 is_error: false,
             })));
         }
-        let ctx = call.ctx.clone();
-        let work = next.run(call);
+        let ctx = request.ctx.clone();
+        let work = next.run(request);
         Box::pin(async move {
             let outcome = work.await?;
-            if let Outcome::Encoded {
+            if let Response::Encoded {
                 json,
                 is_error: false,
             } = &outcome
@@ -198,56 +198,56 @@ impl Drop for Sweeper {
 }
 
 impl Middleware for ResponseCache {
-    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        self.through(call, next)
+    fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        self.through(request, next)
     }
 
-    fn on_read_resource<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        self.through(call, next)
+    fn on_read_resource<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        self.through(request, next)
     }
 
-    fn on_get_prompt<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        self.through(call, next)
+    fn on_get_prompt<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        self.through(request, next)
     }
 }
 
 /// Principal, era, method, the headers that the server sees, component, name and canonical arguments. Each part ends with a byte that JSON text
 /// and the parts themselves cannot hold, so no two questions are the same.
-fn question(call: &Invocation) -> Option<Vec<u8>> {
+fn question(request: &Request) -> Option<Vec<u8>> {
     const END: u8 = 0xff;
     let mut key = Vec::with_capacity(128);
-    match call.ctx.principal().subject() {
+    match request.ctx.principal().subject() {
         Some(subject) => key.extend_from_slice(subject.as_bytes()),
         None => key.push(0xfe),
     }
     key.push(END);
-    key.push(match call.ctx.era() {
+    key.push(match request.ctx.era() {
         Era::Legacy => b'l',
         Era::Modern => b'm',
     });
-    key.extend_from_slice(call.target.method().as_bytes());
+    key.extend_from_slice(request.kind.method().as_bytes());
     key.push(END);
-    for (name, value) in call.ctx.headers() {
+    for (name, value) in request.ctx.headers() {
         key.extend_from_slice(name.as_bytes());
         key.push(0xfe);
         key.extend_from_slice(value.as_bytes());
         key.push(END);
     }
     // Of one component: what replaces it has other answers.
-    key.extend_from_slice(&call.target.label()?.id.to_le_bytes());
-    match &call.target {
-        Target::Tool(call) => {
+    key.extend_from_slice(&request.kind.label()?.id.to_le_bytes());
+    match &request.kind {
+        RequestKind::Tool(call) => {
             key.extend_from_slice(call.name.as_bytes());
             key.push(END);
             canonical_arguments(&call.arguments, &mut key);
         }
-        Target::Resource(read) => key.extend_from_slice(read.uri.as_bytes()),
-        Target::Prompt(get) => {
+        RequestKind::Resource(read) => key.extend_from_slice(read.uri.as_bytes()),
+        RequestKind::Prompt(get) => {
             key.extend_from_slice(get.name.as_bytes());
             key.push(END);
             canonical::object(&get.arguments, &mut key);
         }
-        Target::List(..) | Target::Protocol(_) => return None,
+        RequestKind::List(..) | RequestKind::Protocol(_) => return None,
     }
     Some(key)
 }

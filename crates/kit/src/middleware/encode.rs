@@ -7,27 +7,24 @@ use serde_json::{Value, json};
 
 use crate::component::CacheHint;
 use crate::context::{Ctx, Facts};
-use crate::core::Era;
 use crate::error::{Error, Result};
+use crate::protocol::{Era, SERVER_INFO};
 use crate::wire;
 
-use super::{Flow, Invocation, Middleware, Next, Outcome, Target, tool_error};
-
-/// The `_meta` key under which modern results name the server.
-pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
+use super::{Middleware, Next, Request, RequestKind, Response, ResponseFuture, tool_error};
 
 pub(super) struct Encode {
     pub(super) max_bytes: usize,
 }
 
 impl Middleware for Encode {
-    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        let ctx = call.ctx.clone();
-        let tool = match &call.target {
-            Target::Tool(call) => Some(call.name.clone()),
+    fn on_request<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        let ctx = request.ctx.clone();
+        let tool = match &request.kind {
+            RequestKind::Tool(call) => Some(call.name.clone()),
             _ => None,
         };
-        let work = next.run(call);
+        let work = next.run(request);
         Box::pin(async move {
             let outcome = work.await?;
             within(self.max_bytes, outcome, &ctx, tool.as_deref())
@@ -38,20 +35,20 @@ impl Middleware for Encode {
 /// Writes the `result` member of the response if it fits; a tool's that does not is an error result.
 pub(crate) fn within(
     max_bytes: usize,
-    outcome: Outcome,
+    outcome: Response,
     ctx: &Ctx,
     tool: Option<&str>,
-) -> Result<Outcome> {
+) -> Result<Response> {
     let is_error = outcome.is_error();
     let json = encode(outcome, ctx)?;
     if json.len() <= max_bytes {
-        return Ok(Outcome::Encoded { json, is_error });
+        return Ok(Response::Encoded { json, is_error });
     }
     let sentence = format!("is larger than the {max_bytes} bytes allowed.");
     match tool {
         Some(name) => {
             let outcome = tool_error(format!("The result of '{name}' {sentence}"));
-            Ok(Outcome::Encoded {
+            Ok(Response::Encoded {
                 json: encode(outcome, ctx)?,
                 is_error: true,
             })
@@ -61,12 +58,12 @@ pub(crate) fn within(
 }
 
 /// Writes the `result` member of the response.
-pub(crate) fn encode(outcome: Outcome, ctx: &Ctx) -> Result<Bytes> {
+pub(crate) fn encode(outcome: Response, ctx: &Ctx) -> Result<Bytes> {
     let modern = ctx.era() == Era::Modern;
     let complete = modern.then_some(ResultType::COMPLETE);
     match outcome {
-        Outcome::Encoded { json, .. } => Ok(json),
-        Outcome::Tool(mut result) => {
+        Response::Encoded { json, .. } => Ok(json),
+        Response::Tool(mut result) => {
             // Anything but an object is a matter of the modern era; the text says it too.
             if !modern && !matches!(result.structured_content, Some(Value::Object(_))) {
                 result.structured_content = None;
@@ -75,12 +72,12 @@ pub(crate) fn encode(outcome: Outcome, ctx: &Ctx) -> Result<Bytes> {
             sign(&mut result.meta, modern, ctx.facts());
             write(&result)
         }
-        Outcome::Prompt(mut result) => {
+        Response::Prompt(mut result) => {
             result.result_type = complete;
             sign(&mut result.meta, modern, ctx.facts());
             write(&result)
         }
-        Outcome::InputRequired(mut result) => {
+        Response::InputRequired(mut result) => {
             result.insert("resultType".into(), json!("input_required"));
             result.insert(
                 "_meta".into(),
@@ -88,11 +85,11 @@ pub(crate) fn encode(outcome: Outcome, ctx: &Ctx) -> Result<Bytes> {
             );
             write(&result)
         }
-        Outcome::Task(mut result) => {
+        Response::Task(mut result) => {
             sign(&mut result.meta, modern, ctx.facts());
             write(&result)
         }
-        Outcome::Resource(mut result, hint) => {
+        Response::Resource(mut result, hint) => {
             // What was made of answers is of this moment and for this caller only.
             let hint = match ctx.was_interactive() {
                 true => CacheHint::NONE,
@@ -116,15 +113,6 @@ fn sign(meta: &mut Option<MetaObject>, modern: bool, facts: &Facts) {
 
 pub(crate) fn server_info(facts: &Facts) -> Value {
     serde_json::to_value(&facts.server).unwrap_or_default()
-}
-
-/// Adds what a modern result carries to one that is JSON already; used when lists are written.
-pub(crate) fn complete_modern(mut result: Value, hint: CacheHint, server: &Value) -> Value {
-    result["resultType"] = json!("complete");
-    result["ttlMs"] = json!(hint.ttl_ms());
-    result["cacheScope"] = json!(hint.scope());
-    result["_meta"] = json!({ SERVER_INFO: server });
-    result
 }
 
 fn write(result: &impl Serialize) -> Result<Bytes> {

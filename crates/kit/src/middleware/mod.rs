@@ -5,14 +5,14 @@
 //! Override the hook of the request kind that it is about, or [`Middleware::on_request`] for all:
 //!
 //! ```
-//! use pymcp_kit::middleware::{Flow, Middleware, Next, Invocation};
+//! use pymcp_kit::middleware::{ResponseFuture, Middleware, Next, Request};
 //!
 //! struct CountCalls(std::sync::atomic::AtomicU64);
 //!
 //! impl Middleware for CountCalls {
-//!     fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+//!     fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
 //!         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-//!         next.run(call)
+//!         next.run(request)
 //!     }
 //! }
 //! ```
@@ -32,64 +32,67 @@ use rmcp::model::{
 };
 
 use crate::component::{
-    Arguments, BoxFuture, CacheHint, Found, Label, PreparedTool, Prompt, Settings, Tool,
+    Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings, Tool,
 };
 use crate::context::Ctx;
 use crate::core::Inner;
 use crate::error::{Error, Result};
+use crate::label::Label;
+use crate::limits::CallLimits;
 
+pub use crate::protocol::List;
 pub use cache::CacheConfig;
-pub(crate) use encode::{SERVER_INFO, complete_modern, encode, server_info, within};
+pub(crate) use encode::{encode, server_info, within};
 pub(crate) use timeout::{too_long, within_time};
 
 /// What a hook returns.
-pub type Flow<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Result<Response>> + Send + 'a>>;
 
 /// A step around requests. Every hook may look at the request, change it, answer it itself, or run
 /// what is left and change the outcome. A hook that is not overridden costs nothing.
 pub trait Middleware: Send + Sync + 'static {
     /// Every request, before the hook of its kind.
-    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_request<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `tools/call`.
-    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `resources/read`.
-    fn on_read_resource<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_read_resource<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `prompts/get`.
-    fn on_get_prompt<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_get_prompt<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// `tools/list`, `resources/list`, `resources/templates/list`, `prompts/list`.
-    fn on_list<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_list<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 
     /// Everything else: `initialize`, `server/discover`, `ping`, `logging/setLevel`,
     /// `completion/complete`, subscriptions, tasks, skills.
-    fn on_protocol<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        next.run(call)
+    fn on_protocol<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        next.run(request)
     }
 }
 
 /// One request in the pipeline.
-pub struct Invocation {
+pub struct Request {
     /// Its context.
     pub ctx: Ctx,
     /// What it asks for.
-    pub target: Target,
+    pub kind: RequestKind,
 }
 
 /// What a request asks for.
-pub enum Target {
+pub enum RequestKind {
     /// `tools/call`.
     Tool(ToolCall),
     /// `resources/read`.
@@ -134,38 +137,6 @@ pub struct PromptGet {
     pub(crate) prompt: Option<Arc<Prompt>>,
 }
 
-/// The list methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum List {
-    Tools,
-    Resources,
-    Templates,
-    Prompts,
-}
-
-impl List {
-    /// The method's name on the wire.
-    pub fn method(self) -> &'static str {
-        match self {
-            Self::Tools => "tools/list",
-            Self::Resources => "resources/list",
-            Self::Templates => "resources/templates/list",
-            Self::Prompts => "prompts/list",
-        }
-    }
-
-    /// The member of the result that holds the list.
-    pub(crate) fn member(self) -> &'static str {
-        match self {
-            Self::Tools => "tools",
-            Self::Resources => "resources",
-            Self::Templates => "resourceTemplates",
-            Self::Prompts => "prompts",
-        }
-    }
-}
-
 /// A method of the protocol itself.
 pub struct ProtocolCall {
     /// Its name.
@@ -176,7 +147,7 @@ pub struct ProtocolCall {
     pub(crate) run: Box<dyn FnOnce(Ctx) -> BoxFuture<'static, Result<Bytes>> + Send>,
 }
 
-impl Target {
+impl RequestKind {
     /// The method's name on the wire.
     pub fn method(&self) -> &'static str {
         match self {
@@ -221,7 +192,7 @@ impl Target {
 }
 
 /// What came of a request that is not an [`Error`].
-pub enum Outcome {
+pub enum Response {
     /// Of a tool; it may be an error that the caller can mend.
     Tool(CallToolResult),
     /// Of a resource, with how long it may be kept.
@@ -241,7 +212,7 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl Response {
     /// Whether it is a tool's error result.
     pub fn is_error(&self) -> bool {
         match self {
@@ -265,7 +236,7 @@ impl Outcome {
 /// 6. encoding bounds their size;
 /// 7. the author's inner steps stand next to the handler: what they add is kept with the result.
 pub(crate) fn stack(
-    config: &crate::core::CallLimits,
+    config: &CallLimits,
     cache: CacheConfig,
     author: Vec<Arc<dyn Middleware>>,
     inner: Vec<Arc<dyn Middleware>>,
@@ -304,13 +275,13 @@ impl<'a> Next<'a> {
     }
 
     /// Runs the steps that are left and the handler.
-    pub fn run(self, call: Invocation) -> Flow<'a> {
+    pub fn run(self, request: Request) -> ResponseFuture<'a> {
         let Some((first, rest)) = self.rest.split_first() else {
-            return self.inner.run(call);
+            return self.inner.run(request);
         };
         if !self.inside {
             return first.on_request(
-                call,
+                request,
                 Self {
                     inside: true,
                     ..self
@@ -322,12 +293,12 @@ impl<'a> Next<'a> {
             inside: false,
             ..self
         };
-        match call.target {
-            Target::Tool(_) => first.on_call_tool(call, next),
-            Target::Resource(_) => first.on_read_resource(call, next),
-            Target::Prompt(_) => first.on_get_prompt(call, next),
-            Target::List(..) => first.on_list(call, next),
-            Target::Protocol(_) => first.on_protocol(call, next),
+        match request.kind {
+            RequestKind::Tool(_) => first.on_call_tool(request, next),
+            RequestKind::Resource(_) => first.on_read_resource(request, next),
+            RequestKind::Prompt(_) => first.on_get_prompt(request, next),
+            RequestKind::List(..) => first.on_list(request, next),
+            RequestKind::Protocol(_) => first.on_protocol(request, next),
         }
     }
 
@@ -338,14 +309,14 @@ impl<'a> Next<'a> {
 }
 
 /// A tool's error result: one sentence that the model can read.
-pub(crate) fn tool_error(message: impl Into<String>) -> Outcome {
+pub(crate) fn tool_error(message: impl Into<String>) -> Response {
     let mut result = CallToolResult::error(vec![rmcp::model::ContentBlock::text(message)]);
     result.result_type = None;
-    Outcome::Tool(result)
+    Response::Tool(result)
 }
 
 /// Turns an error that the caller of a tool can mend into a result; leaves the others.
-pub(crate) fn soften(error: Error, ctx: &Ctx, label: Option<&Label>) -> Result<Outcome> {
+pub(crate) fn soften(error: Error, ctx: &Ctx, label: Option<&Label>) -> Result<Response> {
     error
         .explained(&ctx.facts().explain)
         .into_user_message(ctx.era(), label)

@@ -6,15 +6,15 @@ use futures_util::FutureExt;
 
 use crate::error::Error;
 
-use super::{Flow, Invocation, Middleware, Next};
+use super::{Middleware, Next, Request, ResponseFuture};
 
 pub(super) struct PanicGuard;
 
 impl Middleware for PanicGuard {
-    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+    fn on_request<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
         // Nothing that could be left half-changed is shared with the handler: its locks poison, and
         // everything of ours behind it is dropped with it.
-        let guarded = AssertUnwindSafe(async move { next.run(call).await }).catch_unwind();
+        let guarded = AssertUnwindSafe(async move { next.run(request).await }).catch_unwind();
         // The panic hook has logged where it happened; the payload may hold a caller's value.
         Box::pin(async move {
             guarded

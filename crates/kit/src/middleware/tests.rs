@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::core::{CallLimits, Connection, Event, Server, ServerBuilder};
+use crate::core::{Connection, Event, Server, ServerBuilder};
+use crate::limits::CallLimits;
 use crate::{Elicited, NoArgs, Principal, Resource, Tool};
 
 #[derive(Deserialize, JsonSchema)]
@@ -153,31 +154,31 @@ async fn errors_and_a_cache_without_time_are_never_repeated() {
 struct Author(Arc<AtomicUsize>);
 
 impl Middleware for Author {
-    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+    fn on_request<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        next.run(call)
+        next.run(request)
     }
 
-    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        let Target::Tool(tool) = &call.target else {
+    fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        let RequestKind::Tool(tool) = &request.kind else {
             unreachable!()
         };
         if tool.arguments.values.contains_key("refuse") {
             return Box::pin(async { Err(Error::invalid_params("refused")) });
         }
         assert!(!tool.arguments.values.contains_key("panic"));
-        next.run(call)
+        next.run(request)
     }
 
-    fn on_list<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        match call.target {
-            Target::List(List::Prompts, _) => Box::pin(async {
-                Ok(Outcome::Encoded {
+    fn on_list<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        match request.kind {
+            RequestKind::List(List::Prompts, _) => Box::pin(async {
+                Ok(Response::Encoded {
                     json: r#"{"prompts":["mine"]}"#.into(),
                     is_error: false,
                 })
             }),
-            _ => next.run(call),
+            _ => next.run(request),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::context::Ctx;
 use crate::error::Error;
 
-use super::{Flow, Invocation, Middleware, Next, Target, tool_error};
+use super::{Middleware, Next, Request, RequestKind, ResponseFuture, tool_error};
 
 /// More than any request takes.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -18,21 +18,21 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 pub(super) struct Timeout(pub(super) Duration);
 
 impl Middleware for Timeout {
-    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        if call.target.is_lasting() {
-            return next.run(call);
+    fn on_request<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        if request.kind.is_lasting() {
+            return next.run(request);
         }
-        let limit = call
-            .target
+        let limit = request
+            .kind
             .settings()
             .and_then(|settings| settings.timeout)
             .unwrap_or(self.0);
-        let ctx = call.ctx.clone();
-        let tool = match &call.target {
-            Target::Tool(call) => Some(call.name.clone()),
+        let ctx = request.ctx.clone();
+        let tool = match &request.kind {
+            RequestKind::Tool(call) => Some(call.name.clone()),
             _ => None,
         };
-        let work = next.run(call);
+        let work = next.run(request);
         Box::pin(async move {
             match within_time(&ctx, limit, work).await {
                 Some(outcome) => outcome,

@@ -22,8 +22,8 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 
+use crate::build_error::BuildError;
 use crate::component::{CacheHint, Check, Resource, normalize};
-use crate::core::BuildError;
 use crate::error::Error;
 use crate::media_type;
 

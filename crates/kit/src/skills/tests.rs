@@ -157,12 +157,12 @@ fn text_is_served_as_text_and_anything_else_as_bytes() {
         .unwrap();
     let mut read = Vec::new();
     for resource in skills.resources() {
-        let place = crate::component::Place {
+        let target = crate::component::ReadTarget {
             uri: "skill://elsewhere".into(),
             mime_type: None,
         };
         let ctx = crate::testing::Probe::new().ctx();
-        let contents = runtime.block_on((resource.run)(ctx, (), place)).unwrap();
+        let contents = runtime.block_on((resource.run)(ctx, (), target)).unwrap();
         read.push(serde_json::to_value(&contents[0]).unwrap());
     }
     let text =

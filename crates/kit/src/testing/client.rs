@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::core::{Era, LATEST_LEGACY, MODERN_VERSION, Server};
+use crate::core::Server;
+use crate::protocol::{Era, LATEST_LEGACY, MODERN_VERSION};
 use crate::wire::Code;
 
 use super::heard::{self, Progress};

@@ -74,7 +74,7 @@ pub use self::program::{Program, Running};
 pub use self::reply::Reply;
 pub use self::script::{ANY, Asked};
 pub use self::snapshot::{complaints, snapshot, snapshot_files};
-pub use crate::core::Era;
+pub use crate::protocol::Era;
 
 /// Serves one client over a pipe in memory; the other end is for the client. Needs a tokio runtime.
 pub fn connect(server: &Server) -> DuplexStream {

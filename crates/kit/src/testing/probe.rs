@@ -10,12 +10,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::component::{NoArgs, Tool};
-use crate::context::{Ctx, CtxParts};
-use crate::core::{
-    CallLimits, ClientCapabilities, Connection, Era, LATEST_LEGACY, PeerInfo, Said, Server,
-};
+use crate::context::{Ctx, CtxFields};
+use crate::core::{Connection, Queued, Server};
 use crate::error::Error;
+use crate::limits::CallLimits;
 use crate::principal::Principal;
+use crate::protocol::{ClientCapabilities, Era, LATEST_LEGACY, PeerInfo};
 use crate::wire::{Id, Outcome};
 
 use super::client::Client;
@@ -67,7 +67,7 @@ impl Probe {
             .call_limits(limits)
             .build()
             .unwrap();
-        let ctx = Ctx::new(CtxParts {
+        let ctx = Ctx::new(CtxFields {
             facts: Arc::clone(&server.inner().facts),
             connection: Connection::new(Principal::ANONYMOUS),
             peer: Arc::new(PeerInfo {
@@ -106,7 +106,7 @@ impl Probe {
                 let mut heard = false;
                 while let Some(said) = self.ctx.outbox().poll_next(cx) {
                     heard = true;
-                    let Said::Message(message) = said else {
+                    let Queued::Message(message) = said else {
                         continue;
                     };
                     self.hear(serde_json::from_slice(&message).unwrap_or_default());

@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::core::Era;
+use crate::protocol::Era;
 
 use super::client::{Client, PATIENCE};
 

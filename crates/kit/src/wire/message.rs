@@ -122,7 +122,7 @@ fn batch<'a>(
 ) -> Result<Body<'a>, Malformed> {
     let mut json = serde_json::Deserializer::from_str(text);
     let parts = json
-        .deserialize_seq(Parts(limits.batch))
+        .deserialize_seq(BatchVisitor(limits.batch))
         .and_then(|parts| json.end().map(|()| parts))
         .ok()
         .filter(|parts| !parts.is_empty());
@@ -145,9 +145,9 @@ fn no_batch(text: &str, limits: &WireLimits) -> RpcError {
 }
 
 /// The parts of a list that has at most so many.
-struct Parts(usize);
+struct BatchVisitor(usize);
 
-impl<'a> Visitor<'a> for Parts {
+impl<'a> Visitor<'a> for BatchVisitor {
     type Value = Vec<&'a str>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next};
+use pymcp_kit::middleware::{Middleware, Next, Request, ResponseFuture};
 use pymcp_kit::transport::http::{Endpoints, HttpConfig};
 use pymcp_kit::{
     Ctx, Elicited, Error, NoArgs, Prompt, Resource, Result, Server, TaskSupport, Tool, testing,
@@ -18,10 +18,10 @@ use super::stage::*;
 struct Tenants(Arc<Mutex<Vec<Option<String>>>>);
 
 impl Middleware for Tenants {
-    fn on_request<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
-        let tenant = call.ctx.header("x-tenant").map(str::to_owned);
+    fn on_request<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
+        let tenant = request.ctx.header("x-tenant").map(str::to_owned);
         self.0.lock().unwrap().push(tenant);
-        next.run(call)
+        next.run(request)
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use pymcp_kit::core::{Connection, Event, Exchange};
 use pymcp_kit::{
-    Completion, Ctx, Error, NoArgs, Principal, Prompt, Resource, ResourceTemplate, Result, Server,
-    TaskSupport, Tool, Typing,
+    Completion, CompletionRequest, Ctx, Error, NoArgs, Principal, Prompt, Resource,
+    ResourceTemplate, Result, Server, TaskSupport, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -53,7 +53,7 @@ fn server() -> Server {
                 std::future::pending::<()>().await;
                 Ok::<_, Error>(text.text)
             })
-            .complete("text", async |_: Ctx, typed: Typing| {
+            .complete("text", async |_: Ctx, typed: CompletionRequest| {
                 std::future::pending::<()>().await;
                 Ok::<_, Error>(Completion::of([typed.value]))
             }),

@@ -151,7 +151,7 @@ fn switches_outlive_what_they_switch_until_it_is_removed() {
     let server = Server::builder("test", "1.0.0")
         .tool(tool("one", "x"))
         .tool(tool("two", "x"))
-        .off(Kind::Tool, "one")
+        .disabled(Kind::Tool, "one")
         .build()
         .unwrap();
     let components = server.components();

@@ -1,7 +1,8 @@
 //! What is made of questions is of one moment and for one client, and not everybody may ask.
 
 use pymcp_kit::{
-    CacheHint, Completion, Ctx, Error, NoArgs, Prompt, Resource, Result, Server, Tool, Typing,
+    CacheHint, Completion, CompletionRequest, Ctx, Error, NoArgs, Prompt, Resource, Result, Server,
+    Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -95,7 +96,7 @@ async fn a_completion_cannot_ask_a_modern_client() {
     let prompt = Prompt::new("talk", async |_: Ctx, _: Topic| {
         Ok::<_, Error>("Talk.".to_owned())
     })
-    .complete("topic", async |ctx: Ctx, typed: Typing| {
+    .complete("topic", async |ctx: Ctx, typed: CompletionRequest| {
         ctx.elicit::<bool>("Sure?").await?;
         Ok::<_, Error>(Completion::of([typed.value]))
     });

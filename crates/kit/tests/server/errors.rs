@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next};
+use pymcp_kit::middleware::{Middleware, Next, Request, ResponseFuture};
 use pymcp_kit::{
     Ctx, Error, NoArgs, OrUser as _, Prompt, Resource, Result, Server, Tool, UserError,
 };
@@ -267,11 +267,11 @@ async fn what_is_ours_is_logged_with_its_component_and_causes_and_not_told() {
 struct Closed;
 
 impl Middleware for Closed {
-    fn on_call_tool<'a>(&'a self, _: Invocation, _: Next<'a>) -> Flow<'a> {
+    fn on_call_tool<'a>(&'a self, _: Request, _: Next<'a>) -> ResponseFuture<'a> {
         Box::pin(async { Err(Error::user("The shop is closed.")) })
     }
 
-    fn on_get_prompt<'a>(&'a self, _: Invocation, _: Next<'a>) -> Flow<'a> {
+    fn on_get_prompt<'a>(&'a self, _: Request, _: Next<'a>) -> ResponseFuture<'a> {
         Box::pin(async { Err(Stock::Empty.into()) })
     }
 }

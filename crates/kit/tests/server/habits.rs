@@ -2,7 +2,7 @@
 
 use pymcp_kit::component::{Definition, Settings};
 use pymcp_kit::core::Event;
-use pymcp_kit::middleware::{Flow, Invocation, Middleware, Next, Outcome};
+use pymcp_kit::middleware::{Middleware, Next, Request, Response, ResponseFuture};
 use pymcp_kit::{
     Ctx, Error, NoArgs, Prompt, Resource, ResourceTemplate, Result, Server, ServerBuilder, Tool,
 };
@@ -95,10 +95,10 @@ async fn a_server_says_nothing_beyond_the_protocol() {
 struct Signs;
 
 impl Middleware for Signs {
-    fn on_call_tool<'a>(&'a self, call: Invocation, next: Next<'a>) -> Flow<'a> {
+    fn on_call_tool<'a>(&'a self, request: Request, next: Next<'a>) -> ResponseFuture<'a> {
         Box::pin(async move {
-            let mut outcome = next.run(call).await?;
-            if let Outcome::Tool(result) = &mut outcome {
+            let mut outcome = next.run(request).await?;
+            if let Response::Tool(result) = &mut outcome {
                 let meta = result.meta.get_or_insert_default();
                 meta.insert("example.com/signed".into(), json!(true));
             }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pymcp_kit::{
-    Completion, Ctx, NoArgs, Prompt, Resource, ResourceTemplate, Result, Server, Tool, Typing,
+    Completion, CompletionRequest, Ctx, NoArgs, Prompt, Resource, ResourceTemplate, Result, Server,
+    Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -55,7 +56,7 @@ async fn look(_: Ctx, stock: Stock, item: Item) -> Result<String> {
     ))
 }
 
-async fn suggest(_: Ctx, stock: Stock, typed: Typing) -> Result<Completion> {
+async fn suggest(_: Ctx, stock: Stock, typed: CompletionRequest) -> Result<Completion> {
     let taken = stock.taken.load(Ordering::Relaxed);
     Ok(Completion::of([format!("{}{taken}", typed.value)]))
 }

@@ -139,7 +139,7 @@ async fn what_is_switched_off_is_gone_and_everybody_hears_of_it() {
 #[tokio::test(start_paused = true)]
 async fn what_starts_switched_off_can_be_switched_on() {
     for case in cases() {
-        let server = builder().off(case.kind, case.name).build().unwrap();
+        let server = builder().disabled(case.kind, case.name).build().unwrap();
         let client = Client::modern(&server, json!({}));
         check(&client, &case, false).await;
         assert!(server.components().switch(case.kind, case.name, true));
@@ -153,7 +153,7 @@ async fn a_kind_of_which_everything_is_off_is_still_served() {
     let tool = Tool::new("one", async |_: Ctx, _: NoArgs| Ok::<_, Error>("tool"));
     let server = Server::builder("test", "1.0.0")
         .tool(tool)
-        .off(Kind::Tool, "one")
+        .disabled(Kind::Tool, "one")
         .build()
         .unwrap();
     let client = Client::modern(&server, json!({}));
@@ -171,10 +171,12 @@ fn only_what_is_there_can_start_switched_off() {
         (Kind::Resource, "one"),
         (Kind::Template, "one://{other}"),
     ] {
-        let refused = builder().off(kind, name).build().map(drop);
+        let refused = builder().disabled(kind, name).build().map(drop);
         let why = refused.unwrap_err().to_string();
         assert!(why.contains(&format!("'{name}'")), "{why}");
     }
-    let twice = builder().off(Kind::Tool, "one").off(Kind::Tool, "one");
+    let twice = builder()
+        .disabled(Kind::Tool, "one")
+        .disabled(Kind::Tool, "one");
     assert!(twice.build().is_err());
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pymcp_kit::{
-    Check, Completion, Ctx, Elicited, Error, Integer, Prompt, Resource, ResourceTemplate, Result,
-    Server, Tool, Typing,
+    Check, Completion, CompletionRequest, Ctx, Elicited, Error, Integer, Prompt, Resource,
+    ResourceTemplate, Result, Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -120,7 +120,7 @@ async fn read(_: Ctx, variables: Variables) -> Result<String> {
     Ok(serde_json::to_string(&variables)?)
 }
 
-async fn complete(_: Ctx, typing: Typing) -> Result<Completion> {
+async fn complete(_: Ctx, typing: CompletionRequest) -> Result<Completion> {
     Ok(Completion::matching(
         &typing.value,
         ["rust", "ruby", "\u{e9}\u{301}"],

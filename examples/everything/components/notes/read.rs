@@ -1,6 +1,6 @@
 //! Shows: resource templates that read only what belongs to the caller, and complete only that.
 
-use pymcp_kit::{Completion, Ctx, Error, ResourceTemplate, Result, Typing};
+use pymcp_kit::{Completion, CompletionRequest, Ctx, Error, ResourceTemplate, Result};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -56,11 +56,19 @@ async fn read_of_notebook(ctx: Ctx, notes: Notes, note: OfNotebook) -> Result<St
     read(&ctx, &notes, notebook, &note.name)
 }
 
-async fn complete_of_session(ctx: Ctx, notes: Notes, typed: Typing) -> Result<Completion> {
+async fn complete_of_session(
+    ctx: Ctx,
+    notes: Notes,
+    typed: CompletionRequest,
+) -> Result<Completion> {
     Ok(complete(&ctx, &notes, Notebook::of(&ctx, None), &typed))
 }
 
-async fn complete_of_notebook(ctx: Ctx, notes: Notes, typed: Typing) -> Result<Completion> {
+async fn complete_of_notebook(
+    ctx: Ctx,
+    notes: Notes,
+    typed: CompletionRequest,
+) -> Result<Completion> {
     let handle = typed.arguments.get("notebook").cloned();
     let notebook = handle.and_then(|handle| Notebook::of(&ctx, Some(handle)));
     Ok(complete(&ctx, &notes, notebook, &typed))
@@ -76,7 +84,12 @@ fn read(ctx: &Ctx, notes: &Notes, notebook: Option<Notebook>, name: &str) -> Res
     text.flatten().ok_or_else(|| Error::resource_not_found(uri))
 }
 
-fn complete(ctx: &Ctx, notes: &Notes, notebook: Option<Notebook>, typed: &Typing) -> Completion {
+fn complete(
+    ctx: &Ctx,
+    notes: &Notes,
+    notebook: Option<Notebook>,
+    typed: &CompletionRequest,
+) -> Completion {
     let names = notebook.and_then(|notebook| notes.names(ctx.principal(), &notebook));
     Completion::matching(&typed.value, names.unwrap_or_default())
 }

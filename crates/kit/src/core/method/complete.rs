@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::component::{Completers, Completion, Label, MAX_URI, PreparedTemplate, Prompt, Typing};
+use crate::component::{
+    Completers, Completion, CompletionRequest, MAX_URI, PreparedTemplate, Prompt,
+};
 use crate::core::server::Server;
 use crate::error::Error;
-use crate::middleware::Target;
+use crate::label::Label;
+use crate::middleware::RequestKind;
 use crate::wire::RpcError;
 
 use super::{Incoming, no_such_method, result, shape};
 
-pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     #[derive(Deserialize)]
     struct Argument {
         name: String,
@@ -61,7 +64,7 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Targe
         }
         // Others would be kept for as long as the suggestions take.
         arguments.retain(|name, _| subject.has(name));
-        let typing = Typing {
+        let typing = CompletionRequest {
             value: argument.value,
             arguments,
         };

@@ -9,13 +9,14 @@ use rmcp::model::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::component::CacheHint;
+use crate::component::{CacheHint, complete_modern};
 use crate::core::builder::capabilities;
-use crate::core::client::{ClientCapabilities, ClientInfo, MAX_INTRODUCTION, is_short};
-use crate::core::era::{Era, LATEST_LEGACY, LEGACY_VERSIONS, MODERN_VERSION};
-use crate::core::peer::PeerInfo;
 use crate::core::server::Server;
-use crate::middleware::{Target, complete_modern, server_info};
+use crate::middleware::{RequestKind, server_info};
+use crate::protocol::{
+    ClientCapabilities, ClientInfo, Era, LATEST_LEGACY, LEGACY_VERSIONS, MAX_INTRODUCTION,
+    MODERN_VERSION, PeerInfo, is_short,
+};
 use crate::wire::RpcError;
 
 use super::{Incoming, json, skills};
@@ -34,7 +35,7 @@ impl Introduction {
     fn check_size(params: &str) -> Result<(), RpcError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Parts<'a> {
+        struct Raw<'a> {
             #[serde(borrow)]
             capabilities: &'a RawValue,
             #[serde(borrow)]
@@ -42,8 +43,8 @@ impl Introduction {
         }
         // Nearly all are short, and those that are not are read once more.
         let short = params.len() <= MAX_INTRODUCTION
-            || serde_json::from_str::<Parts<'_>>(params)
-                .is_ok_and(|parts| is_short(parts.capabilities, Some(parts.client_info)));
+            || serde_json::from_str::<Raw<'_>>(params)
+                .is_ok_and(|raw| is_short(raw.capabilities, Some(raw.client_info)));
         match short {
             true => Ok(()),
             false => Err(RpcError::invalid_params(format!(
@@ -53,7 +54,10 @@ impl Introduction {
     }
 }
 
-pub(super) fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn initialize(
+    server: &Server,
+    incoming: &Incoming<'_>,
+) -> Result<RequestKind, RpcError> {
     let params: Introduction = incoming.typed()?;
     Introduction::check_size(incoming.params.unwrap_or_default())?;
     let proposed = params.protocol_version.as_str();
@@ -81,7 +85,7 @@ pub(super) fn initialize(server: &Server, incoming: &Incoming<'_>) -> Result<Tar
     }))
 }
 
-pub(super) fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let inner = server.inner();
     let versions = std::iter::once(MODERN_VERSION)
         .chain(LEGACY_VERSIONS)

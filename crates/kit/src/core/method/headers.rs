@@ -1,6 +1,6 @@
 //! What modern requests repeat in HTTP headers (SEP-2243), so that proxies need not read bodies.
 
-use crate::core::era::HttpSignals;
+use crate::protocol::HttpSignals;
 use crate::wire::{Code, RpcError};
 
 /// The mirrored headers of a modern HTTP request (SEP-2243); `Mcp-Name` and `Mcp-Param-*` are checked

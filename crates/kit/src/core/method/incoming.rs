@@ -9,13 +9,12 @@ use serde::de::DeserializeOwned;
 
 use crate::ask::Seed;
 use crate::component::mirrored::{Mirrored, decode};
-use crate::context::{Ctx, CtxParts};
+use crate::context::{Ctx, CtxFields};
 use crate::core::connection::Connection;
-use crate::core::era::{Era, HttpSignals};
-use crate::core::peer::{PeerInfo, RequestMeta};
 use crate::core::server::Server;
 use crate::error::{Error, Result as HandlerResult};
-use crate::middleware::{List, ProtocolCall, Target};
+use crate::middleware::{ProtocolCall, RequestKind};
+use crate::protocol::{Era, HttpSignals, List, PeerInfo, RequestMeta};
 use crate::wire::{Id, RpcError};
 
 use super::headers::{expect, mismatch};
@@ -40,7 +39,7 @@ impl Incoming<'_> {
         let http = self.http.unwrap_or_default();
         let headers = inner.facts.headers.read(http.all)?;
         let progress_token = self.meta.progress_token(&inner.wire)?;
-        let parts = CtxParts {
+        let parts = CtxFields {
             facts: Arc::clone(&inner.facts),
             connection: Arc::clone(self.connection),
             peer: Arc::clone(&self.peer),
@@ -88,7 +87,7 @@ impl Incoming<'_> {
     }
 
     /// A list method.
-    pub(super) fn list(&self, server: &Server, list: List) -> Result<Target, RpcError> {
+    pub(super) fn list(&self, server: &Server, list: List) -> Result<RequestKind, RpcError> {
         let exposed = server.inner().exposed();
         let served = match list {
             List::Tools => exposed.tools,
@@ -98,7 +97,7 @@ impl Incoming<'_> {
         if !served {
             return Err(no_such_method());
         }
-        Ok(Target::List(list, self.cursor()?))
+        Ok(RequestKind::List(list, self.cursor()?))
     }
 
     /// Which page is wanted; `None` for the first.
@@ -125,24 +124,24 @@ impl Incoming<'_> {
     pub(super) fn acknowledge(
         &self,
         run: impl FnOnce() -> Result<(), RpcError> + Send + 'static,
-    ) -> Target {
+    ) -> RequestKind {
         self.protocol(move || run().map(|()| Bytes::from_static(b"{}")))
     }
 
     pub(super) fn protocol(
         &self,
         run: impl FnOnce() -> Result<Bytes, RpcError> + Send + 'static,
-    ) -> Target {
+    ) -> RequestKind {
         self.served(move |_| std::future::ready(run().map_err(Error::from)))
     }
 
     /// A method of the protocol itself that needs its context, or time.
-    pub(super) fn served<F, Fut>(&self, run: F) -> Target
+    pub(super) fn served<F, Fut>(&self, run: F) -> RequestKind
     where
         F: FnOnce(Ctx) -> Fut + Send + 'static,
         Fut: Future<Output = HandlerResult<Bytes>> + Send + 'static,
     {
-        Target::Protocol(ProtocolCall {
+        RequestKind::Protocol(ProtocolCall {
             method: self.method,
             lasting: false,
             run: Box::new(move |ctx| Box::pin(run(ctx))),

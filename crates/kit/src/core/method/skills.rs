@@ -4,8 +4,9 @@ use rmcp::model::{DIRECTORY_MIME_TYPE, JsonObject};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::component::complete_modern;
 use crate::core::server::Server;
-use crate::middleware::{Target, complete_modern, server_info};
+use crate::middleware::{RequestKind, server_info};
 use crate::skills::Skills;
 use crate::wire::RpcError;
 
@@ -29,7 +30,7 @@ fn answer(
     server: &Server,
     incoming: &Incoming<'_>,
     find: impl FnOnce(&Skills) -> Result<Value, RpcError> + Send + 'static,
-) -> Result<Target, RpcError> {
+) -> Result<RequestKind, RpcError> {
     if server.inner().skills.is_none() {
         return Err(no_such_method());
     }
@@ -42,7 +43,7 @@ fn answer(
     }))
 }
 
-pub(super) fn list(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn list(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let cursor = incoming.cursor()?;
     answer(server, incoming, move |skills| match cursor {
         None => Ok(skills.list()),
@@ -52,7 +53,7 @@ pub(super) fn list(server: &Server, incoming: &Incoming<'_>) -> Result<Target, R
     })
 }
 
-pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let Params { uri } = incoming.typed()?;
     answer(server, incoming, move |skills| {
         skills.get(&uri).ok_or_else(|| {
@@ -64,7 +65,7 @@ pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rp
     })
 }
 
-pub(super) fn directory(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn directory(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let cursor = incoming.cursor()?;
     let Params { uri } = incoming.typed()?;
     answer(server, incoming, move |skills| {

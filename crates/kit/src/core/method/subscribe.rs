@@ -6,12 +6,12 @@ use rmcp::model::{SubscribeRequestParams, UnsubscribeRequestParams};
 
 use crate::core::listen;
 use crate::core::server::Server;
-use crate::middleware::{ProtocolCall, Target};
+use crate::middleware::{ProtocolCall, RequestKind};
 use crate::wire::RpcError;
 
 use super::{Incoming, no_such_method, resource_uri};
 
-pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     if !server.inner().exposed().resources {
         return Err(no_such_method());
     }
@@ -26,7 +26,10 @@ pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Targ
     Ok(incoming.acknowledge(move || connection.subscribe(&uri)))
 }
 
-pub(super) fn unsubscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn unsubscribe(
+    server: &Server,
+    incoming: &Incoming<'_>,
+) -> Result<RequestKind, RpcError> {
     if !server.inner().exposed().resources {
         return Err(no_such_method());
     }
@@ -38,9 +41,9 @@ pub(super) fn unsubscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Ta
     }))
 }
 
-pub(super) fn listen(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn listen(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let (params, server) = (incoming.typed::<listen::Params>()?, server.clone());
-    Ok(Target::Protocol(ProtocolCall {
+    Ok(RequestKind::Protocol(ProtocolCall {
         method: incoming.method,
         lasting: true,
         run: Box::new(move |ctx| {

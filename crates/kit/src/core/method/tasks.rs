@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 
 use crate::core::server::Server;
 use crate::error::Error;
-use crate::middleware::{SERVER_INFO, Target, server_info};
+use crate::middleware::{RequestKind, server_info};
+use crate::protocol::SERVER_INFO;
 use crate::wire::{Code, RpcError};
 
 use super::{Incoming, no_such_method, result};
@@ -55,7 +56,7 @@ fn params<T: DeserializeOwned>(
     params
 }
 
-pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let params: Params = params(server, incoming, |params: &Params| &params.task_id)?;
     let server = server.clone();
     Ok(incoming.served(move |ctx| async move {
@@ -68,7 +69,7 @@ pub(super) fn get(server: &Server, incoming: &Incoming<'_>) -> Result<Target, Rp
     }))
 }
 
-pub(super) fn update(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn update(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let params: Update = params(server, incoming, |params: &Update| &params.task_id)?;
     let server = server.clone();
     Ok(incoming.served(move |ctx| async move {
@@ -79,7 +80,7 @@ pub(super) fn update(server: &Server, incoming: &Incoming<'_>) -> Result<Target,
     }))
 }
 
-pub(super) fn cancel(server: &Server, incoming: &Incoming<'_>) -> Result<Target, RpcError> {
+pub(super) fn cancel(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
     let params: Params = params(server, incoming, |params: &Params| &params.task_id)?;
     let server = server.clone();
     Ok(incoming.served(move |ctx| async move {

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
-use crate::core::{LATEST_LEGACY, MODERN_VERSION};
+use crate::protocol::{LATEST_LEGACY, MODERN_VERSION};
 
 use super::{Incoming, parse};
 

@@ -79,7 +79,7 @@ struct Entry {
 
 /// Why there is no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoPlace {
+pub(super) enum NoSlot {
     /// All wait for this server, or the address has all that it may have.
     Full,
     /// Nobody can be displaced this very moment, but soon.
@@ -87,13 +87,13 @@ pub(super) enum NoPlace {
 }
 
 /// The place of one connection; free again when it is dropped.
-pub(super) struct Place {
+pub(super) struct Slot {
     connections: Arc<Connections>,
     id: u64,
     pub(super) activity: Arc<Activity>,
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.connections.open().remove(self.id);
     }
@@ -118,7 +118,7 @@ impl Connections {
     }
 
     /// A place for a connection from this address, if need be that of another.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Place, NoPlace> {
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Slot, NoSlot> {
         let address = neighbourhood(address);
         let now = self.clock.now();
         let mut open = self.open();
@@ -126,7 +126,7 @@ impl Connections {
         if held.is_some_and(|held| held.places >= self.most_per_address) {
             // Others never wait for one that has its share, and nor do they make room for it.
             open.displace(self.most_per_address, address, now)
-                .map_err(|_| NoPlace::Full)?;
+                .map_err(|_| NoSlot::Full)?;
         } else if open.all.len() >= self.most {
             open.displace(self.most, None, now)?;
         }
@@ -142,7 +142,7 @@ impl Connections {
         };
         open.all.insert(id, entry);
         drop(open);
-        Ok(Place {
+        Ok(Slot {
             connections: Arc::clone(self),
             id,
             activity,
@@ -197,7 +197,7 @@ impl Open {
         most: usize,
         address: Option<IpAddr>,
         now: Duration,
-    ) -> Result<(), NoPlace> {
+    ) -> Result<(), NoSlot> {
         let mut leaves = self.leaves(address).map(mem::take).unwrap_or_default();
         for _ in 0..TRIES {
             if leaves.seen.is_empty() || now.saturating_sub(leaves.at) > LOOK {
@@ -219,11 +219,11 @@ impl Open {
                 }
             }
         }
-        Err(NoPlace::Yet)
+        Err(NoSlot::Yet)
     }
 
     /// Who goes next: the oldest of the kind whose turn it is.
-    fn look(&self, most: usize, address: Option<IpAddr>, now: Duration) -> Result<Leaves, NoPlace> {
+    fn look(&self, most: usize, address: Option<IpAddr>, now: Duration) -> Result<Leaves, NoSlot> {
         let mut held = [0_usize; KINDS];
         let mut found = Vec::with_capacity(most);
         let mut soon = false;
@@ -237,8 +237,8 @@ impl Open {
                     held[kind] += 1;
                     found.push((kind, since, id, seen));
                 }
-                Err(NoPlace::Yet) => soon = true,
-                Err(NoPlace::Full) => {}
+                Err(NoSlot::Yet) => soon = true,
+                Err(NoSlot::Full) => {}
             }
         }
         let spare = held[HEAD].saturating_sub(most / 4);
@@ -254,7 +254,7 @@ impl Open {
         let order = [IDLE, BODY, UNREAD_ANSWER].into_iter().chain(streams);
         let mut order = first.into_iter().chain(order).chain(last);
         let Some(kind) = order.find(|&kind| held[kind] > 0) else {
-            return Err(if soon { NoPlace::Yet } else { NoPlace::Full });
+            return Err(if soon { NoSlot::Yet } else { NoSlot::Full });
         };
         let mut go = (most / PART).max(1);
         if first == Some(kind) {
@@ -276,9 +276,9 @@ impl Open {
 }
 
 impl Entry {
-    /// With which kind it goes, and how long it has been of it. [`NoPlace::Yet`] if it may be of one
+    /// With which kind it goes, and how long it has been of it. [`NoSlot::Yet`] if it may be of one
     /// soon.
-    fn turn(&self, now: Duration) -> Result<(usize, Duration), NoPlace> {
+    fn turn(&self, now: Duration) -> Result<(usize, Duration), NoSlot> {
         let seen = self.activity.seen();
         let turn = match (seen.phase, self.activity.stalled(now)) {
             (Phase::Head, _) => (HEAD, seen.since),
@@ -294,14 +294,14 @@ impl Entry {
                 Some(session) => match Loss::of(&session) {
                     Loss::Nothing => (STREAM, seen.since),
                     Loss::Questions => (ASKING_SESSION, seen.since),
-                    Loss::Calls => return Err(NoPlace::Full),
+                    Loss::Calls => return Err(NoSlot::Full),
                 },
             },
             (Phase::Waits, _) => (WAITS, seen.since),
-            (Phase::Busy, None) | (Phase::Ended, _) => return Err(NoPlace::Full),
+            (Phase::Busy, None) | (Phase::Ended, _) => return Err(NoSlot::Full),
             // It idles as soon as the answer has left, which its client may have already.
             (Phase::Fresh, _) | (Phase::Answered, None) | (_, Some(_)) => {
-                return Err(NoPlace::Yet);
+                return Err(NoSlot::Yet);
             }
         };
         Ok(turn)

@@ -7,24 +7,24 @@ use super::*;
 const LOOPBACK: &str = "127.0.0.1";
 const MOMENT: Duration = Duration::from_millis(10);
 
-async fn admit(connections: &Arc<Connections>, address: &str) -> Result<Place, NoPlace> {
+async fn admit(connections: &Arc<Connections>, address: &str) -> Result<Slot, NoSlot> {
     advance(MOMENT).await;
     connections.admit(address.parse().unwrap())
 }
 
-async fn head(connections: &Arc<Connections>, address: &str) -> Place {
+async fn head(connections: &Arc<Connections>, address: &str) -> Slot {
     let place = admit(connections, address).await.ok().unwrap();
     place.activity.heard_nothing();
     place
 }
 
-async fn in_phase(connections: &Arc<Connections>, phase: Phase) -> Place {
+async fn in_phase(connections: &Arc<Connections>, phase: Phase) -> Slot {
     let place = head(connections, LOOPBACK).await;
     become_(&place, phase).await;
     place
 }
 
-async fn become_(place: &Place, phase: Phase) {
+async fn become_(place: &Slot, phase: Phase) {
     let activity = &place.activity;
     match phase {
         Phase::Fresh | Phase::Head | Phase::Ended => return,
@@ -43,12 +43,12 @@ async fn become_(place: &Place, phase: Phase) {
     }
 }
 
-fn ended(place: &Place) -> bool {
+fn ended(place: &Slot) -> bool {
     place.activity.seen().phase == Phase::Ended
 }
 
 /// How many of the places have been given away; those in front have to be.
-fn gone(places: &[Place]) -> usize {
+fn gone(places: &[Slot]) -> usize {
     let gone = places.iter().filter(|place| ended(place)).count();
     assert!(places[..gone].iter().all(ended), "not the oldest");
     gone
@@ -128,7 +128,7 @@ async fn an_answer_that_nobody_reads_makes_room_and_one_that_moves_does_not() {
         }
         // It may be on its way.
         let why = admit(&connections, LOOPBACK).await.err();
-        assert_eq!(why, Some(NoPlace::Yet), "{phase:?}");
+        assert_eq!(why, Some(NoSlot::Yet), "{phase:?}");
         advance(UNREAD).await;
         read.activity.flows();
         admit(&connections, LOOPBACK).await.ok().unwrap();
@@ -141,7 +141,7 @@ async fn an_answer_that_is_leaving_makes_room_soon() {
     let connections = Connections::new(1, 1);
     let answered = in_phase(&connections, Phase::Answered).await;
     let why = admit(&connections, LOOPBACK).await.err();
-    assert_eq!(why, Some(NoPlace::Yet));
+    assert_eq!(why, Some(NoSlot::Yet));
     answered.activity.flushed();
     admit(&connections, LOOPBACK).await.ok().unwrap();
     assert!(ended(&answered));
@@ -154,10 +154,10 @@ async fn there_is_no_place_among_requests_in_flight() {
     let fresh = admit(&connections, LOOPBACK).await.ok().unwrap();
     // Nobody has looked yet at what it sent.
     let why = admit(&connections, LOOPBACK).await.err();
-    assert_eq!(why, Some(NoPlace::Yet));
+    assert_eq!(why, Some(NoSlot::Yet));
     fresh.activity.begin().await;
     let why = admit(&connections, LOOPBACK).await.err();
-    assert_eq!(why, Some(NoPlace::Full));
+    assert_eq!(why, Some(NoSlot::Full));
     drop(first);
     assert!(admit(&connections, LOOPBACK).await.is_ok());
 }
@@ -172,7 +172,7 @@ async fn a_request_that_waits_makes_room_only_as_long_as_it_waits() {
     busy.activity.begin().await;
     assert!(ended(&waits) && !ended(&worked));
     let why = admit(&connections, LOOPBACK).await.err();
-    assert_eq!(why, Some(NoPlace::Full));
+    assert_eq!(why, Some(NoSlot::Full));
     // Nothing but a request in flight waits.
     busy.activity.answered();
     busy.activity.waits(true);
@@ -237,7 +237,7 @@ async fn an_address_has_its_share_and_displaces_its_own_alone() {
             place.activity.begin().await;
         }
         let why = admit(&connections, own).await.err();
-        assert_eq!(why, Some(NoPlace::Full), "{own}");
+        assert_eq!(why, Some(NoSlot::Full), "{own}");
         assert!(!ended(&stranger), "{own}");
         drop(places);
         assert!(admit(&connections, own).await.is_ok(), "{own}");
@@ -254,7 +254,7 @@ async fn an_address_has_its_share_and_displaces_its_own_alone() {
 /// So many that a look finds several.
 const MANY: usize = 3 * PART;
 
-async fn many(phase: Phase) -> (Arc<Connections>, Vec<Place>) {
+async fn many(phase: Phase) -> (Arc<Connections>, Vec<Slot>) {
     let connections = Connections::new(MANY, MANY);
     let mut places = Vec::new();
     for _ in 0..MANY {
@@ -263,7 +263,7 @@ async fn many(phase: Phase) -> (Arc<Connections>, Vec<Place>) {
     (connections, places)
 }
 
-fn at_once(connections: &Arc<Connections>) -> Place {
+fn at_once(connections: &Arc<Connections>) -> Slot {
     connections.admit(LOOPBACK.parse().unwrap()).ok().unwrap()
 }
 

@@ -11,11 +11,9 @@ use serde_json::json;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::core::{
-    Answer, Answers, Connection, Era, Event, Exchange, HttpSignals, LEGACY_VERSIONS,
-    MODERN_VERSION, Reply, Route,
-};
+use crate::core::{Answer, Answers, Connection, Event, Exchange, Reply};
 use crate::principal::Principal;
+use crate::protocol::{Era, HttpSignals, LEGACY_VERSIONS, MODERN_VERSION, Route};
 use crate::session::SessionId;
 use crate::wire::{self, Code, Malformed, Message, RpcError};
 

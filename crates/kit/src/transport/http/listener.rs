@@ -26,7 +26,7 @@ use crate::core::Server;
 
 use super::activity::{Activity, Patience};
 use super::body::Body;
-use super::connections::{Connections, NoPlace, Place};
+use super::connections::{Connections, NoSlot, Slot};
 use super::socket::Socket;
 use super::{App, HttpConfig};
 
@@ -223,13 +223,13 @@ impl Acceptor {
         for _ in 0..PLACE_TRIES {
             match self.connections.admit(address.ip()) {
                 Ok(place) => return self.begin(stream, address, place),
-                Err(NoPlace::Full) => return,
-                Err(NoPlace::Yet) => sleep(PLACE_PAUSE).await,
+                Err(NoSlot::Full) => return,
+                Err(NoSlot::Yet) => sleep(PLACE_PAUSE).await,
             }
         }
     }
 
-    fn begin(&mut self, stream: TcpStream, address: SocketAddr, place: Place) {
+    fn begin(&mut self, stream: TcpStream, address: SocketAddr, place: Slot) {
         let activity = Arc::clone(&place.activity);
         let (app, stop) = (Arc::clone(&self.app), self.stop.clone());
         let task = self.tasks.spawn(async move {

@@ -45,7 +45,8 @@ use http::HeaderValue;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{BuildError, Connection, Server};
+use crate::build_error::BuildError;
+use crate::core::{Connection, Server};
 use crate::principal::Principal;
 use crate::session::{SessionLimits, Sessions};
 

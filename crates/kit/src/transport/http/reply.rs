@@ -8,7 +8,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::Response;
 
-use crate::core::{Answer, Era};
+use crate::core::Answer;
+use crate::protocol::Era;
 use crate::wire::{self, Code, Id, RpcError};
 
 use super::body::{self, Body};

@@ -14,7 +14,8 @@ use http::StatusCode;
 use hyper::Response;
 use tokio::time::timeout;
 
-use crate::core::{Connection, Era, Event, Exchange, Reply};
+use crate::core::{Connection, Event, Exchange, Reply};
+use crate::protocol::Era;
 
 use super::App;
 use super::body::{Body, Events, FRAME, KEEP_ALIVE, Kept, Source, written};

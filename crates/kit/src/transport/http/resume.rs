@@ -14,7 +14,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode};
 use hyper::Response;
 
-use crate::core::{Connection, Event, Exchange, LATEST_LEGACY};
+use crate::core::{Connection, Event, Exchange};
+use crate::protocol::LATEST_LEGACY;
 use crate::session::{EventId, Resumed, StreamWriter};
 
 use super::body::{Body, Events, Source};

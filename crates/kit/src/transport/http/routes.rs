@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use tokio::time::timeout;
 
-use crate::core::BuildError;
+use crate::build_error::BuildError;
 
 use super::body::Body;
 use super::reply::{self, Refusal};

@@ -8,10 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 
-use crate::core::{
-    Answer, Connection, Era, HttpSignals, Inbound, LEGACY_VERSIONS, MODERN_VERSION, Route,
-};
+use crate::core::{Answer, Connection, Inbound};
 use crate::principal::Principal;
+use crate::protocol::{Era, HttpSignals, LEGACY_VERSIONS, MODERN_VERSION, Route};
 use crate::session::{Refused, SessionId};
 use crate::wire::{self, Malformed, Message};
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::BoxFuture;
-use super::components::Kind;
+use crate::protocol::Kind;
+use crate::store::BoxFuture;
 
 /// Time for which a handler may hold its thread in one poll before it is warned about.
 const LONG_POLL: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Bytes of what a client says of itself, pictures aside.
-pub(super) const MAX_INTRODUCTION: usize = 16 << 10;
+pub(crate) const MAX_INTRODUCTION: usize = 16 << 10;
 
 /// Bytes that are kept of a name, a title or a version.
 const MAX_NAME: usize = 256;
@@ -166,7 +166,7 @@ impl<'de> Deserialize<'de> for ClientInfo {
 
 /// Whether a client may say that much of itself. Its pictures do not count: nobody here looks at
 /// them, and they are not kept.
-pub(super) fn is_short(capabilities: &RawValue, client: Option<&RawValue>) -> bool {
+pub(crate) fn is_short(capabilities: &RawValue, client: Option<&RawValue>) -> bool {
     #[derive(serde::Deserialize)]
     struct Pictures<'a> {
         #[serde(borrow, default)]

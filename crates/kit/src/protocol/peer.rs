@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::context::Level;
 use crate::wire::{Code, Id, RpcError, WireLimits};
 
+use super::Level;
 use super::client::{ClientCapabilities, ClientInfo, MAX_INTRODUCTION, is_short};
 use super::era::{Era, LEGACY_VERSIONS, MODERN_VERSION};
 

@@ -99,7 +99,7 @@ pub fn classify(method: &str, params: Option<&str>, http: Option<HttpSignals<'_>
     classify_meta(method, initialize, &meta, http)
 }
 
-pub(super) fn names_protocol_version(params: Option<&str>) -> bool {
+pub(crate) fn names_protocol_version(params: Option<&str>) -> bool {
     #[derive(serde::Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Probe<'a> {

@@ -23,7 +23,7 @@ const CLOCK_MARGIN: Duration = Duration::from_secs(60);
 
 /// Bounds of asking in rounds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct VaultLimits {
+pub(crate) struct SealedLimits {
     /// Rounds of one call.
     pub(crate) rounds: usize,
     /// Time that the client has for one of them.
@@ -33,13 +33,13 @@ pub(crate) struct VaultLimits {
 }
 
 /// Seals and opens.
-pub(crate) struct Vault {
+pub(crate) struct SealedStates {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) nonces: Arc<dyn NonceStore>,
-    pub(crate) limits: VaultLimits,
+    pub(crate) limits: SealedLimits,
 }
 
-impl Vault {
+impl SealedStates {
     /// Takes up the state that came with the request, if one did. Until this has succeeded nothing
     /// of the component may run.
     pub(crate) async fn open(&self, ctx: &Ctx) -> Result<()> {
