@@ -1,6 +1,7 @@
 //! What a handler can do besides returning a result.
 
 mod headers;
+mod outbox;
 mod progress;
 
 use std::pin::pin;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ask::{Rounds, Seed};
 use crate::blocking::Places;
 use crate::component::Components;
-use crate::core::{Connection, Outbox, SessionKey};
+use crate::connection::{Cancel, Connection, SessionKey};
 use crate::error::Explain;
 use crate::limits::{Caller, Shares};
 use crate::principal::Principal;
@@ -29,6 +30,7 @@ use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
 
 pub(crate) use headers::{HeaderNames, Headers};
+pub(crate) use outbox::{Outbox, Queued};
 
 use progress::Progress;
 
@@ -92,6 +94,14 @@ struct Shared {
     task: SetOnce<TaskHandle>,
     /// Whoever runs the handler and has to hear of what it waits for.
     driver: AtomicWaker,
+}
+
+impl Cancel for Shared {
+    fn cancel(&self) {
+        self.unwanted.store(true, Ordering::Release);
+        self.cancel.cancel();
+        self.outbox.nudge();
+    }
 }
 
 /// How long a request waited for its client. Questions that are open together wait once.
@@ -287,9 +297,12 @@ impl Ctx {
 
     /// The client wants no answer any more.
     pub(crate) fn cancel(&self) {
-        self.0.unwanted.store(true, Ordering::Release);
-        self.0.cancel.cancel();
-        self.0.outbox.nudge();
+        self.0.cancel();
+    }
+
+    /// The request, as its connection knows it.
+    pub(crate) fn in_flight(&self) -> Arc<dyn Cancel> {
+        Arc::clone(&self.0) as Arc<dyn Cancel>
     }
 
     /// Whether it does not.

@@ -44,6 +44,7 @@ mod blocking;
 mod build_error;
 mod canonical;
 pub mod component;
+mod connection;
 pub mod content;
 mod context;
 pub mod core;
@@ -59,6 +60,7 @@ pub mod protocol;
 pub mod session;
 pub mod skills;
 pub mod store;
+mod streams;
 pub mod tasks;
 pub mod telemetry;
 pub mod testing;
@@ -73,9 +75,10 @@ pub use component::{
     Integer, NoArgs, Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool,
     ToolResult,
 };
+pub use connection::SessionKey;
 pub use content::{Audio, File, Folder, Image};
 pub use context::Ctx;
-pub use core::{Server, ServerBuilder, SessionKey};
+pub use core::{Server, ServerBuilder};
 #[doc(hidden)]
 pub use error::{Boxed, Converted, Nothing};
 pub use error::{Error, HandlerError, OrUser, Result, UserError};

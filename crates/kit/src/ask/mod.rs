@@ -46,8 +46,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::connection::AskOutcome;
 use crate::context::Ctx;
-use crate::core::AskOutcome;
 use crate::error::{Error, Result};
 use crate::protocol::{Era, PeerInfo};
 use crate::tasks::TaskHandle;

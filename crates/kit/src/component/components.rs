@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 
 use crate::build_error::BuildError;
-use crate::core::{Bus, News};
 use crate::protocol::Kind;
 
+use super::bus::{Bus, News};
 use super::pages::{Pages, Paging};
 use super::prompt::Prompt;
 use super::registry::Registry;

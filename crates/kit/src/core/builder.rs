@@ -11,7 +11,7 @@ use crate::ask::{SealedLimits, SealedStates};
 use crate::blocking::Places;
 use crate::build_error::BuildError;
 use crate::component::{
-    CacheHint, Components, Definition, Exposed, Paging, Prompt, Registry, Resource,
+    CacheHint, Components, Definition, Exposed, News, Paging, Prompt, Registry, Resource,
     ResourceTemplate, Settings, Tool,
 };
 use crate::context::{Facts, HeaderNames, LogData};
@@ -25,7 +25,6 @@ use crate::store::{MemoryNonces, NonceStore};
 use crate::tasks::{MemoryTaskStore, TaskLimits, TaskStore, Tasks};
 use crate::wire::WireLimits;
 
-use super::bus::News;
 use super::server::{Inner, Server};
 use super::subscriptions::Subscriptions;
 

@@ -17,11 +17,12 @@ use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits}
 use super::batch::Batch;
 use super::builder::ServerBuilder;
 use super::call::{Answer, Call, Reply};
-use super::connection::{Connection, Slot};
 use super::heartbeat::Heartbeat;
 use super::inbound::Inbound;
 use super::method;
+use super::slot::Slot;
 use super::subscriptions::Subscriptions;
+use crate::connection::Connection;
 use crate::protocol::HttpSignals;
 
 /// An MCP server. Cheap to clone; all clones are the same server.

@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::ask::Seed;
 use crate::component::mirrored::{Mirrored, decode};
+use crate::connection::Connection;
 use crate::context::{Ctx, CtxFields};
-use crate::core::connection::Connection;
 use crate::core::server::Server;
 use crate::error::{Error, Result as HandlerResult};
 use crate::middleware::{ProtocolCall, RequestKind};

@@ -15,7 +15,7 @@ use std::time::Instant;
 use crate::limits::Permit;
 use bytes::Bytes;
 
-use super::streams::{EventId, StreamLimits};
+use super::{EventId, StreamLimits};
 
 /// What one response said so far.
 pub(crate) struct StreamLog {
