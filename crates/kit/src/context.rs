@@ -3,7 +3,9 @@
 mod headers;
 mod outbox;
 mod progress;
+mod rounds;
 
+use std::any::Any;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +20,9 @@ use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::ask::{Rounds, Seed};
-use crate::blocking::Places;
-use crate::component::Components;
 use crate::connection::{Cancel, Connection, SessionKey};
 use crate::error::Explain;
-use crate::limits::{Caller, Shares};
+use crate::limits::{Caller, Places, Shares};
 use crate::principal::Principal;
 use crate::protocol::{Era, LATEST_LEGACY, Level, PeerInfo};
 use crate::tasks::TaskHandle;
@@ -31,6 +30,9 @@ use crate::wire::{self, Id};
 
 pub(crate) use headers::{HeaderNames, Headers};
 pub(crate) use outbox::{Outbox, Queued};
+pub use rounds::Asked;
+
+pub(crate) use rounds::{Carried, Given, Rounds, Seed};
 
 use progress::Progress;
 
@@ -44,7 +46,8 @@ pub(crate) struct Facts {
     pub(crate) questions_per_session: usize,
     /// The places of all questions that wait for a legacy client.
     pub(crate) questions: Shares,
-    pub(crate) components: Arc<Components>,
+    /// The components, which know this context and not the other way round: see `Ctx::components`.
+    pub(crate) components: Arc<dyn Any + Send + Sync>,
     /// How `data` of a log message is written, unless it is just what was logged.
     pub(crate) log_data: Option<LogData>,
     /// The request headers that handlers see.
@@ -204,11 +207,6 @@ impl Ctx {
     /// ```
     pub fn session_over(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.connection.leaving().clone().cancelled_owned()
-    }
-
-    /// The server's components: to switch them on and off, and to say that they have changed.
-    pub fn components(&self) -> &Components {
-        &self.0.facts.components
     }
 
     /// From here on the call is a task, if the tool says so ([`Tool::asks_before_task`]) and the

@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`wire`] | bytes ⇄ messages, knows nothing of MCP |
+//! | [`protocol`] | eras, revisions, kinds, levels, what a client says of itself |
 //! | [`core`] | one message in, its answers out; eras, methods, connections |
 //! | [`component`] | tools, resources, prompts; schemas; the registry |
 //! | [`content`] | images, audio and files, from bytes or from a folder |
@@ -19,6 +20,10 @@
 //! | [`limits`] | whose share of something bounded is used up |
 //! | [`telemetry`] | logs on stderr |
 //! | [`testing`] | clients in memory, probes, snapshots, servers as processes: for tests |
+//!
+//! A module uses what stands below it, and nothing above: `wire` ← `protocol`, `limits`, `store`, [`Error`] ← `tasks`,
+//! connections ← [`Ctx`] ← `component`, `content`, `skills`, `ask` ← `middleware` ← `core` ← `session` ← `transport` ←
+//! `testing`. `tests/floors.rs` has the whole list and holds it.
 //!
 //! What calls out to APIs does it through the crate `pymcp-egress`: named hosts only, bounds, secrets that are never
 //! shown. The guide's page on that is `docs/guide/calling-apis.md`.

@@ -1,4 +1,6 @@
 //! One request on its way to its answer.
+//!
+//! Where this stands in the life of a call is drawn in `docs/architecture.md`.
 
 use std::future::poll_fn;
 use std::num::NonZeroU32;

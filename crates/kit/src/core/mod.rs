@@ -32,5 +32,3 @@ pub use crate::protocol::{
     ClientCapabilities, ClientInfo, Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS,
     MODERN_VERSION, PeerInfo, Route, classify,
 };
-
-pub(crate) use server::Inner;
