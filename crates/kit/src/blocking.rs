@@ -4,20 +4,18 @@
 //! client cancelled it or left) the client has its answer at once, and the handler learns it at its
 //! next check. Until it returns it keeps its place among those that may run.
 
-use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::context::Ctx;
 use crate::error::{Error, Result};
 use crate::label::Label;
-use crate::limits::{Caller, Permit, Share, Shares};
 use crate::protocol::Level;
 
 /// Time for which a handler may go on after its call has ended before it is warned about.
@@ -162,63 +160,6 @@ impl BlockingCtx {
     }
 }
 
-/// The places of blocking handlers.
-pub(crate) struct Places {
-    shares: Shares,
-    in_all: usize,
-    /// Those that look for a place do so one after the other, so that none sees another's attempt.
-    looking: Mutex<()>,
-    freed: Notify,
-}
-
-/// A place that is taken; dropped, it is given back.
-struct Place {
-    permit: Option<Permit>,
-    places: Arc<Places>,
-}
-
-impl Places {
-    /// So many places, of which one caller can have `each`.
-    pub(crate) fn new(in_all: usize, each: usize) -> Arc<Self> {
-        Arc::new(Self {
-            shares: Shares::new(in_all, each),
-            in_all,
-            looking: Mutex::default(),
-            freed: Notify::new(),
-        })
-    }
-
-    fn look(&self, share: &Share) -> Option<Permit> {
-        let _alone = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        share.take().ok()
-    }
-
-    /// Waits for a place.
-    async fn take(self: &Arc<Self>, caller: &Caller, label: &Label) -> Place {
-        let share = self.shares.of(caller);
-        loop {
-            let mut freed = pin!(self.freed.notified());
-            // What is freed after we have looked must wake us.
-            freed.as_mut().enable();
-            if let Some(permit) = self.look(&share) {
-                return Place {
-                    permit: Some(permit),
-                    places: Arc::clone(self),
-                };
-            }
-            label.warn_once_of_places(self.in_all);
-            freed.await;
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.permit = None;
-        self.places.freed.notify_waiters();
-    }
-}
-
 /// Who waits for the result. Dropped before it is there, it tells the handler, and warns about one
 /// that does not listen.
 struct Waiting<R: Send + 'static> {
@@ -254,7 +195,8 @@ pub(crate) async fn run<R: Send + 'static>(
     work: impl FnOnce(BlockingCtx) -> Result<R> + Send + 'static,
 ) -> Result<R> {
     let places = Arc::clone(&ctx.facts().blocking);
-    let place = places.take(ctx.caller(), &label).await;
+    let waits = |in_all| label.warn_once_of_places(in_all);
+    let place = places.take(ctx.caller(), waits).await;
     let (tell, told) = oneshot::channel();
     let ctx = BlockingCtx {
         ctx,

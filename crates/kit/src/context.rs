@@ -1,8 +1,11 @@
 //! What a handler can do besides returning a result.
 
 mod headers;
+mod outbox;
 mod progress;
+mod rounds;
 
+use std::any::Any;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,18 +20,19 @@ use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::ask::{Rounds, Seed};
-use crate::blocking::Places;
-use crate::component::Components;
-use crate::core::{Connection, Outbox, SessionKey};
+use crate::connection::{Cancel, Connection, SessionKey};
 use crate::error::Explain;
-use crate::limits::{Caller, Shares};
+use crate::limits::{Caller, Places, Shares};
 use crate::principal::Principal;
 use crate::protocol::{Era, LATEST_LEGACY, Level, PeerInfo};
 use crate::tasks::TaskHandle;
 use crate::wire::{self, Id};
 
 pub(crate) use headers::{HeaderNames, Headers};
+pub(crate) use outbox::{Outbox, Queued};
+pub use rounds::Asked;
+
+pub(crate) use rounds::{Carried, Given, Rounds, Seed};
 
 use progress::Progress;
 
@@ -42,7 +46,8 @@ pub(crate) struct Facts {
     pub(crate) questions_per_session: usize,
     /// The places of all questions that wait for a legacy client.
     pub(crate) questions: Shares,
-    pub(crate) components: Arc<Components>,
+    /// The components, which know this context and not the other way round: see `Ctx::components`.
+    pub(crate) components: Arc<dyn Any + Send + Sync>,
     /// How `data` of a log message is written, unless it is just what was logged.
     pub(crate) log_data: Option<LogData>,
     /// The request headers that handlers see.
@@ -92,6 +97,14 @@ struct Shared {
     task: SetOnce<TaskHandle>,
     /// Whoever runs the handler and has to hear of what it waits for.
     driver: AtomicWaker,
+}
+
+impl Cancel for Shared {
+    fn cancel(&self) {
+        self.unwanted.store(true, Ordering::Release);
+        self.cancel.cancel();
+        self.outbox.nudge();
+    }
 }
 
 /// How long a request waited for its client. Questions that are open together wait once.
@@ -196,11 +209,6 @@ impl Ctx {
         self.0.connection.leaving().clone().cancelled_owned()
     }
 
-    /// The server's components: to switch them on and off, and to say that they have changed.
-    pub fn components(&self) -> &Components {
-        &self.0.facts.components
-    }
-
     /// From here on the call is a task, if the tool says so ([`Tool::asks_before_task`]) and the
     /// client takes tasks: it has its answer, which is the task, and the handler goes on in the
     /// background. Everywhere else this does nothing.
@@ -287,9 +295,12 @@ impl Ctx {
 
     /// The client wants no answer any more.
     pub(crate) fn cancel(&self) {
-        self.0.unwanted.store(true, Ordering::Release);
-        self.0.cancel.cancel();
-        self.0.outbox.nudge();
+        self.0.cancel();
+    }
+
+    /// The request, as its connection knows it.
+    pub(crate) fn in_flight(&self) -> Arc<dyn Cancel> {
+        Arc::clone(&self.0) as Arc<dyn Cancel>
     }
 
     /// Whether it does not.

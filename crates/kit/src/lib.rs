@@ -6,6 +6,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`wire`] | bytes ⇄ messages, knows nothing of MCP |
+//! | [`protocol`] | eras, revisions, kinds, levels, what a client says of itself |
 //! | [`core`] | one message in, its answers out; eras, methods, connections |
 //! | [`component`] | tools, resources, prompts; schemas; the registry |
 //! | [`content`] | images, audio and files, from bytes or from a folder |
@@ -19,6 +20,10 @@
 //! | [`limits`] | whose share of something bounded is used up |
 //! | [`telemetry`] | logs on stderr |
 //! | [`testing`] | clients in memory, probes, snapshots, servers as processes: for tests |
+//!
+//! A module uses what stands below it, and nothing above: `wire` ← `protocol`, `limits`, `store`, [`Error`] ← `tasks`,
+//! connections ← [`Ctx`] ← `component`, `content`, `skills`, `ask` ← `middleware` ← `core` ← `session` ← `transport` ←
+//! `testing`. `tests/floors.rs` has the whole list and holds it.
 //!
 //! The guide for authors is `docs/guide`, a page a topic. What calls out to APIs does it through the crate
 //! `pymcp-egress`: named hosts only, bounds, secrets that are never shown (`docs/guide/calling-apis.md`).
@@ -44,6 +49,7 @@ mod blocking;
 mod build_error;
 mod canonical;
 pub mod component;
+mod connection;
 pub mod content;
 mod context;
 pub mod core;
@@ -59,6 +65,7 @@ pub mod protocol;
 pub mod session;
 pub mod skills;
 pub mod store;
+mod streams;
 pub mod tasks;
 pub mod telemetry;
 pub mod testing;
@@ -102,9 +109,10 @@ pub use component::{
     Integer, NoArgs, Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool,
     ToolResult,
 };
+pub use connection::SessionKey;
 pub use content::{Audio, File, Folder, Image};
 pub use context::Ctx;
-pub use core::{Server, ServerBuilder, SessionKey};
+pub use core::{Server, ServerBuilder};
 #[doc(hidden)]
 pub use error::{Boxed, Converted, Nothing};
 pub use error::{Error, HandlerError, OrUser, Result, UserError};

@@ -26,7 +26,6 @@
 
 mod elicit;
 mod roots;
-mod rounds;
 mod sample;
 mod sealed;
 mod tasks;
@@ -37,17 +36,15 @@ pub use roots::{Root, Roots};
 pub use sample::{Sample, Sampled};
 pub use url::Url;
 
-use rounds::Given;
-pub(crate) use rounds::{Rounds, Seed};
+pub use crate::context::Asked;
 pub(crate) use sealed::{SealedLimits, SealedStates};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::context::Ctx;
-use crate::core::AskOutcome;
+use crate::connection::AskOutcome;
+use crate::context::{Ctx, Given};
 use crate::error::{Error, Result};
 use crate::protocol::{Era, PeerInfo};
 use crate::tasks::TaskHandle;
@@ -55,15 +52,6 @@ use crate::wire::{self, Id};
 
 /// Bytes of a question's name.
 const MAX_NAME: usize = 128;
-
-/// A question, as it is put to the client.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Asked {
-    /// `elicitation/create`, `sampling/createMessage` or `roots/list`: what clients understand.
-    pub method: &'static str,
-    /// Its params: an object.
-    pub params: Value,
-}
 
 /// Something to ask.
 pub trait Question: Send + Sized {

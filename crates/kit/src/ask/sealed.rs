@@ -7,13 +7,11 @@ use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
 use crate::canonical;
-use crate::context::Ctx;
+use crate::context::{Carried, Ctx};
 use crate::error::{Error, Result};
 use crate::keys::KeyRing;
 use crate::store::NonceStore;
 use crate::wire::{Code, RpcError};
-
-use super::rounds::Carried;
 
 /// One message for everything that can be wrong with a state, so that nobody learns which.
 const REFUSED: &str = "\"requestState\" is invalid or has expired; make the call again without it.";

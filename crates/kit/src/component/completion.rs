@@ -135,7 +135,12 @@ macro_rules! completion_builders {
         /// `async fn(Ctx, CompletionRequest) -> Result<Completion>`; see [`Completion`](crate::Completion).
         pub fn complete<H, M, K>(self, argument: impl Into<String>, complete: H) -> Self
         where
-            H: Handler<M, (), Args = crate::CompletionRequest, Value = crate::Completion>,
+            H: Handler<
+                    M,
+                    (),
+                    Args = $crate::component::CompletionRequest,
+                    Value = $crate::component::Completion,
+                >,
             H::Error: HandlerError<K>,
             H::Future: Send + 'static,
         {
@@ -152,7 +157,12 @@ macro_rules! completion_builders {
         ) -> Self
         where
             T: Clone + Send + Sync + 'static,
-            H: Handler<M, T, Args = crate::CompletionRequest, Value = crate::Completion>,
+            H: Handler<
+                    M,
+                    T,
+                    Args = $crate::component::CompletionRequest,
+                    Value = $crate::component::Completion,
+                >,
             H::Error: HandlerError<K>,
             H::Future: Send + 'static,
         {

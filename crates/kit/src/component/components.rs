@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::{ArcSwap, Guard};
 
 use crate::build_error::BuildError;
-use crate::core::{Bus, News};
+use crate::context::Ctx;
 use crate::protocol::Kind;
 
+use super::bus::{Bus, News};
 use super::pages::{Pages, Paging};
 use super::prompt::Prompt;
 use super::registry::Registry;
@@ -308,5 +309,15 @@ fn snapshot(
 impl std::fmt::Debug for Components {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Components").finish_non_exhaustive()
+    }
+}
+
+impl Ctx {
+    /// The server's components: to switch them on and off, and to say that they have changed.
+    pub fn components(&self) -> &Components {
+        match self.facts().components.downcast_ref() {
+            Some(components) => components,
+            None => unreachable!("the core puts nothing else there"),
+        }
     }
 }

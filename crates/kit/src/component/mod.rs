@@ -6,6 +6,7 @@
 //! for arguments that do not fit.
 
 mod arguments;
+mod bus;
 mod checks;
 mod complaint;
 mod completion;
@@ -31,6 +32,7 @@ mod uri_template;
 
 pub use crate::protocol::Kind;
 pub use arguments::Arguments;
+pub(crate) use bus::{Interests, Mailbox, News};
 pub use checks::Check;
 pub(crate) use completion::Completers;
 pub use completion::{Completion, CompletionRequest};

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use crate::wire::{Malformed, Message, RpcError};
 
 use super::call::{Answer, Call, Event, Reply};
-use super::connection::Connection;
 use super::inbound::Inbound;
 use super::method;
 use super::server::Server;
+use crate::connection::Connection;
 use crate::protocol::{HttpSignals, Route};
 
 /// The only revision with batches.

@@ -8,16 +8,15 @@ use rmcp::model::{Implementation, ServerCapabilities};
 use serde_json::{Value, json};
 
 use crate::ask::{SealedLimits, SealedStates};
-use crate::blocking::Places;
 use crate::build_error::BuildError;
 use crate::component::{
-    CacheHint, Components, Definition, Exposed, Paging, Prompt, Registry, Resource,
+    CacheHint, Components, Definition, Exposed, News, Paging, Prompt, Registry, Resource,
     ResourceTemplate, Settings, Tool,
 };
 use crate::context::{Facts, HeaderNames, LogData};
 use crate::error::{self, Explain, UserError};
 use crate::keys::KeyRing;
-use crate::limits::{CallLimits, Shares};
+use crate::limits::{CallLimits, Places, Shares};
 use crate::middleware::{self, CacheConfig, Middleware};
 use crate::protocol::Kind;
 use crate::skills::Skills;
@@ -25,7 +24,6 @@ use crate::store::{MemoryNonces, NonceStore};
 use crate::tasks::{MemoryTaskStore, TaskLimits, TaskStore, Tasks};
 use crate::wire::WireLimits;
 
-use super::bus::News;
 use super::server::{Inner, Server};
 use super::subscriptions::Subscriptions;
 
@@ -332,7 +330,7 @@ impl ServerBuilder {
             ask_unread: self.calls.ask_unread,
             questions_per_session: self.calls.questions_per_session,
             questions: Shares::new(self.calls.questions, self.calls.questions_per_caller),
-            components,
+            components: Arc::clone(&components) as _,
             log_data: self.log_data,
             headers,
             explain: self.explain,
@@ -340,6 +338,7 @@ impl ServerBuilder {
         });
         let stack = middleware::stack(
             &self.calls,
+            self.wire.clone(),
             self.cache,
             self.middleware,
             self.inner_middleware,
@@ -353,6 +352,7 @@ impl ServerBuilder {
         let subscriptions = Subscriptions::new(&self.calls);
         Ok(Server(Arc::new(Inner {
             facts,
+            components,
             instructions: self.instructions,
             sealed: SealedStates {
                 keys,

@@ -1,4 +1,6 @@
 //! One request on its way to its answer.
+//!
+//! Where this stands in the life of a call is drawn in `docs/architecture.md`.
 
 use std::future::poll_fn;
 use std::num::NonZeroU32;
@@ -7,13 +9,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::context::Ctx;
+use crate::context::{Ctx, Queued};
 use crate::wire::{self, Code, Id, RpcError};
 
 use super::batch::Batch;
-use super::connection::Slot;
 use super::heartbeat::Heartbeat;
-use super::outbox::Queued;
+use super::slot::Slot;
 
 /// A finished message for the client that ends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]

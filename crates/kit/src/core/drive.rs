@@ -1,11 +1,12 @@
 //! Runs a handler until it is done, or waits for something that its request cannot wait for.
+//!
+//! Where this stands in the life of a call is drawn in `docs/architecture.md`.
 
 use std::future::poll_fn;
 use std::task::Poll;
 
-use crate::ask::Rounds;
 use crate::component::BoxFuture;
-use crate::context::Ctx;
+use crate::context::{Ctx, Rounds};
 use crate::label::Label;
 
 /// How a run of a handler ended.

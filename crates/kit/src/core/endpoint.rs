@@ -8,15 +8,14 @@ use rmcp::model::{JsonObject, ReadResourceResult};
 use crate::component::{Arguments, BoxFuture, Found, PreparedTool, Prompt, ReadTarget};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
-use crate::middleware::{Request, RequestKind, Response, ResponseFuture, soften};
+use crate::middleware::{Endpoint, Request, RequestKind, Response, ResponseFuture, soften};
 
 use super::drive::{Driven, drive};
 use super::server::Inner;
 use super::task::{self, Beginning};
 
-impl Inner {
-    /// The end of the pipeline: the component itself.
-    pub(crate) fn run(self: &Arc<Self>, request: Request) -> ResponseFuture<'_> {
+impl Endpoint for Arc<Inner> {
+    fn run(&self, request: Request) -> ResponseFuture<'_> {
         let Request { ctx, kind } = request;
         match kind {
             RequestKind::Tool(call) => match call.tool {
@@ -48,7 +47,9 @@ impl Inner {
             }
         }
     }
+}
 
+impl Inner {
     /// Takes up the rounds of questions that this request continues.
     async fn open(&self, ctx: &Ctx) -> Result<()> {
         match ctx.rounds() {

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::component::{is_uri, normalize};
+use crate::component::{Interests, Mailbox, News, is_uri, normalize};
 use crate::context::Ctx;
 use crate::error::{Error, Result};
 use crate::middleware::server_info;
 use crate::protocol::SERVER_INFO;
 use crate::wire::{self, Id, RpcError};
 
-use super::bus::{Interests, Mailbox, News};
 use super::server::Inner;
 
 /// Where a notification says which subscription it is for.

@@ -28,9 +28,9 @@ use crate::protocol::{Era, Level, List, Members, Route, SERVER_INFO};
 use crate::wire::{Code, Id, Message, Notification, RpcError};
 
 use super::call::Reply;
-use super::connection::{Connection, legacy_peer};
 use super::inbound::Inbound;
 use super::server::Server;
+use crate::connection::{Connection, legacy_peer};
 
 use incoming::Incoming;
 

@@ -6,36 +6,29 @@
 
 mod batch;
 mod builder;
-mod bus;
 mod call;
-mod connection;
 mod drive;
 mod endpoint;
 mod heartbeat;
 mod inbound;
 mod listen;
 mod method;
-mod outbox;
 mod server;
+mod slot;
 mod subscriptions;
 mod task;
 
 pub use batch::Batch;
 pub use builder::ServerBuilder;
 pub use call::{Answer, Call, Event, Exchange, Reply};
-pub(crate) use connection::{Answers, AskOutcome};
-pub use connection::{Connection, SessionKey, Unsolicited};
 pub use inbound::Inbound;
 pub use server::Server;
 
 // What a transport or a test needs beside the core.
 pub use crate::build_error::BuildError;
+pub use crate::connection::{Connection, SessionKey, Unsolicited};
 pub use crate::limits::CallLimits;
 pub use crate::protocol::{
     ClientCapabilities, ClientInfo, Era, HttpSignals, LATEST_LEGACY, LEGACY_VERSIONS,
     MODERN_VERSION, PeerInfo, Route, classify,
 };
-
-pub(crate) use bus::{Bus, News};
-pub(crate) use outbox::{Outbox, Queued};
-pub(crate) use server::Inner;

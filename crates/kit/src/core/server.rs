@@ -17,11 +17,12 @@ use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits}
 use super::batch::Batch;
 use super::builder::ServerBuilder;
 use super::call::{Answer, Call, Reply};
-use super::connection::{Connection, Slot};
 use super::heartbeat::Heartbeat;
 use super::inbound::Inbound;
 use super::method;
+use super::slot::Slot;
 use super::subscriptions::Subscriptions;
+use crate::connection::Connection;
 use crate::protocol::HttpSignals;
 
 /// An MCP server. Cheap to clone; all clones are the same server.
@@ -31,6 +32,8 @@ pub struct Server(pub(super) Arc<Inner>);
 /// What all clones share.
 pub(crate) struct Inner {
     pub(crate) facts: Arc<Facts>,
+    /// The same that `facts` hold, with their type.
+    pub(super) components: Arc<Components>,
     pub(crate) instructions: Option<String>,
     pub(super) sealed: SealedStates,
     pub(super) tasks: Tasks,
@@ -45,7 +48,7 @@ pub(crate) struct Inner {
 impl Inner {
     /// What is switched on.
     pub(super) fn components(&self) -> Guard<Arc<Snapshot>> {
-        self.facts.components.current()
+        self.components.current()
     }
 
     /// What it answers to, whether or not something of that is there and switched on.
@@ -62,7 +65,7 @@ impl Server {
 
     /// All its components at this moment, whether they are switched on or not.
     pub fn registry(&self) -> Arc<Registry> {
-        self.0.facts.components.everything()
+        self.0.components.everything()
     }
 
     /// Its name and version.
@@ -138,7 +141,7 @@ impl Server {
     /// The components, to add and remove them and to switch them on and off while the server runs,
     /// and to say that they have changed.
     pub fn components(&self) -> &Components {
-        &self.0.facts.components
+        &self.0.components
     }
 
     /// Requests that work, without those that wait for their client and without subscriptions.
@@ -175,7 +178,7 @@ impl Server {
             let label = request.kind.label().cloned();
             let label = label.as_deref();
             let is_tool = matches!(request.kind, RequestKind::Tool(_));
-            let outcome = Next::start(&inner).run(request).await;
+            let outcome = Next::start(&inner.stack, &inner).run(request).await;
             // Whoever it comes from: a step of the author's says to the model what a handler says.
             let outcome = match outcome {
                 Err(error) if is_tool => middleware::soften(error, &ctx, label),

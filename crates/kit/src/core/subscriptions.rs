@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::limits::{CallLimits, Caller, Full, Permit, Shares};
 use crate::wire::{Code, RpcError};
 
-use super::connection::Connection;
+use crate::connection::Connection;
 
 /// The subscriptions that are open.
 pub(super) struct Subscriptions {

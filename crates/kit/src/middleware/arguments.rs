@@ -6,14 +6,16 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
+use crate::wire::WireLimits;
+
 use super::{Middleware, Next, Request, RequestKind, ResponseFuture, tool_error};
 
 /// Names of unknown arguments that are remembered as logged; a client that keeps inventing new
 /// ones fills this once and is then silent.
 const MAX_LOGGED: usize = 256;
 
-#[derive(Default)]
 pub(super) struct ArgumentCheck {
+    wire: WireLimits,
     logged: Mutex<HashSet<String>>,
 }
 
@@ -27,7 +29,7 @@ impl Middleware for ArgumentCheck {
             if !unknown.is_empty() {
                 self.log_once(&call.name, unknown);
             }
-            call.arguments.coerce(plan, &next.inner().wire);
+            call.arguments.coerce(plan, &self.wire);
             let values = Value::Object(std::mem::take(&mut call.arguments.values));
             if let Some(complaint) = prepared.input.complain(&values) {
                 let sentence = format!("Invalid arguments for '{}': {complaint}.", call.name);
@@ -42,6 +44,13 @@ impl Middleware for ArgumentCheck {
 }
 
 impl ArgumentCheck {
+    pub(super) fn new(wire: WireLimits) -> Self {
+        Self {
+            wire,
+            logged: Mutex::default(),
+        }
+    }
+
     fn log_once(&self, tool: &str, unknown: Vec<String>) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         for mut name in unknown {

@@ -35,10 +35,10 @@ use crate::component::{
     Arguments, BoxFuture, CacheHint, Found, PreparedTool, Prompt, Settings, Tool,
 };
 use crate::context::Ctx;
-use crate::core::Inner;
 use crate::error::{Error, Result};
 use crate::label::Label;
 use crate::limits::CallLimits;
+use crate::wire::WireLimits;
 
 pub use crate::protocol::List;
 pub use cache::CacheConfig;
@@ -237,6 +237,7 @@ impl Response {
 /// 7. the author's inner steps stand next to the handler: what they add is kept with the result.
 pub(crate) fn stack(
     config: &CallLimits,
+    wire: WireLimits,
     cache: CacheConfig,
     author: Vec<Arc<dyn Middleware>>,
     inner: Vec<Arc<dyn Middleware>>,
@@ -246,7 +247,7 @@ pub(crate) fn stack(
         Arc::new(timeout::Timeout(config.timeout)),
     ];
     stack.extend(author);
-    stack.push(Arc::new(arguments::ArgumentCheck::default()));
+    stack.push(Arc::new(arguments::ArgumentCheck::new(wire)));
     if let Some(cache) = cache::ResponseCache::new(cache) {
         stack.push(Arc::new(cache));
     }
@@ -257,19 +258,25 @@ pub(crate) fn stack(
     stack
 }
 
+/// What a request comes to behind all steps: the core fills it in.
+pub(crate) trait Endpoint: Send + Sync {
+    /// Runs the component, or the method of the protocol.
+    fn run(&self, request: Request) -> ResponseFuture<'_>;
+}
+
 /// The steps that are left.
 pub struct Next<'a> {
-    inner: &'a Arc<Inner>,
+    end: &'a dyn Endpoint,
     rest: &'a [Arc<dyn Middleware>],
     /// Whether the first of `rest` has had its `on_request`.
     inside: bool,
 }
 
 impl<'a> Next<'a> {
-    pub(crate) fn start(inner: &'a Arc<Inner>) -> Self {
+    pub(crate) fn start(stack: &'a [Arc<dyn Middleware>], end: &'a dyn Endpoint) -> Self {
         Self {
-            inner,
-            rest: &inner.stack,
+            end,
+            rest: stack,
             inside: false,
         }
     }
@@ -277,7 +284,7 @@ impl<'a> Next<'a> {
     /// Runs the steps that are left and the handler.
     pub fn run(self, request: Request) -> ResponseFuture<'a> {
         let Some((first, rest)) = self.rest.split_first() else {
-            return self.inner.run(request);
+            return self.end.run(request);
         };
         if !self.inside {
             return first.on_request(
@@ -300,11 +307,6 @@ impl<'a> Next<'a> {
             RequestKind::List(..) => first.on_list(request, next),
             RequestKind::Protocol(_) => first.on_protocol(request, next),
         }
-    }
-
-    /// What the server is.
-    pub(crate) fn inner(&self) -> &'a Arc<Inner> {
-        self.inner
     }
 }
 

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::core::{Connection, Event, Server, ServerBuilder};
+use crate::connection::Connection;
+use crate::core::{Event, Server, ServerBuilder};
 use crate::limits::CallLimits;
 use crate::{Elicited, NoArgs, Principal, Resource, Tool};
 

@@ -1,18 +1,14 @@
 //! Legacy HTTP sessions: lean, capped, gone when idle, and bound to whom they were opened for.
-//! `stream` and `streams` keep what a client can resume in them.
+//! What a client can resume in them is kept by `crate::streams`.
 
 mod store;
-mod stream;
-mod streams;
-#[cfg(test)]
-mod streams_tests;
 
 use std::time::Duration;
 
+use crate::streams::{parse_bits, random_bits};
+
+pub use crate::streams::StreamLimits;
 pub use store::Sessions;
-pub(crate) use stream::{StreamReader, StreamWriter};
-pub use streams::StreamLimits;
-pub(crate) use streams::{EventId, Resumed, Streams};
 
 /// Bounds of sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,18 +41,6 @@ impl Default for SessionLimits {
             streams: StreamLimits::default(),
         }
     }
-}
-
-fn random_bits() -> Result<u128, getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(u128::from_ne_bytes(bytes))
-}
-
-/// Reads 32 hex digits in lower case, and nothing else.
-fn parse_bits(text: &str) -> Option<u128> {
-    let hex = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    hex.then(|| u128::from_str_radix(text, 16).ok()).flatten()
 }
 
 /// A session id: 128 random bits, written as 32 hex digits.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::core::Connection;
+use crate::connection::Connection;
 use crate::limits::{Caller, Shares, may_have_another};
 use crate::principal::Principal;
 
-use super::streams::{EventId, Resumed};
-use super::{Refused, SessionId, SessionLimits, StreamReader, StreamWriter};
+use crate::streams::{EventId, Resumed, StreamReader, StreamWriter};
+
+use super::{Refused, SessionId, SessionLimits};
 
 /// Sessions that are looked at for one to end; what is busy is passed over.
 const LOOKS: usize = 16;

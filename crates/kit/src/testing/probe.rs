@@ -10,8 +10,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::component::{NoArgs, Tool};
-use crate::context::{Ctx, CtxFields};
-use crate::core::{Connection, Queued, Server};
+use crate::connection::Connection;
+use crate::context::{Ctx, CtxFields, Queued};
+use crate::core::Server;
 use crate::error::Error;
 use crate::limits::CallLimits;
 use crate::principal::Principal;

@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::core::{Answer, Connection, Event, Exchange, Server};
+use crate::connection::Connection;
+use crate::core::{Answer, Event, Exchange, Server};
 use crate::principal::Principal;
 use crate::wire::{Malformed, RpcError};
 

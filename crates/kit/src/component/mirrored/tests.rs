@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
-use crate::core::{Connection, Server};
+use crate::connection::Connection;
+use crate::core::Server;
 use crate::protocol::{HttpSignals, MODERN_VERSION};
 use crate::wire::Body;
 use crate::{Ctx, Error, Principal, Tool};

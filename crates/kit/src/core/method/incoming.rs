@@ -7,10 +7,9 @@ use bytes::Bytes;
 use rmcp::model::{JsonObject, PaginatedRequestParams};
 use serde::de::DeserializeOwned;
 
-use crate::ask::Seed;
 use crate::component::mirrored::{Mirrored, decode};
-use crate::context::{Ctx, CtxFields};
-use crate::core::connection::Connection;
+use crate::connection::Connection;
+use crate::context::{Ctx, CtxFields, Seed};
 use crate::core::server::Server;
 use crate::error::{Error, Result as HandlerResult};
 use crate::middleware::{ProtocolCall, RequestKind};

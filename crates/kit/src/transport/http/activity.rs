@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::core::Connection;
+use crate::connection::Connection;
 
 /// Bits of the word that hold the phase; the others hold since when, in microseconds.
 const PHASE_BITS: u32 = 4;

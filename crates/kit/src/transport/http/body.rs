@@ -14,8 +14,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::core::{Answer, Connection, Event, Exchange, Unsolicited};
-use crate::session::{EventId, StreamReader};
+use crate::connection::{Connection, Unsolicited};
+use crate::core::{Answer, Event, Exchange};
+use crate::streams::{EventId, StreamReader};
 
 /// Bytes of events that are put in one frame when more than one is ready.
 pub(super) const FRAME: usize = 64 << 10;

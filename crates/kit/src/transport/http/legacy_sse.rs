@@ -11,7 +11,8 @@ use serde_json::json;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::core::{Answer, Answers, Connection, Event, Exchange, Reply};
+use crate::connection::{Answers, Connection};
+use crate::core::{Answer, Event, Exchange, Reply};
 use crate::principal::Principal;
 use crate::protocol::{Era, HttpSignals, LEGACY_VERSIONS, MODERN_VERSION, Route};
 use crate::session::SessionId;

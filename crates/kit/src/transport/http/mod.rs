@@ -46,7 +46,8 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use crate::build_error::BuildError;
-use crate::core::{Connection, Server};
+use crate::connection::Connection;
+use crate::core::Server;
 use crate::principal::Principal;
 use crate::session::{SessionLimits, Sessions};
 

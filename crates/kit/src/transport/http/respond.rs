@@ -14,7 +14,8 @@ use http::StatusCode;
 use hyper::Response;
 use tokio::time::timeout;
 
-use crate::core::{Connection, Event, Exchange, Reply};
+use crate::connection::Connection;
+use crate::core::{Event, Exchange, Reply};
 use crate::protocol::Era;
 
 use super::App;

@@ -14,9 +14,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode};
 use hyper::Response;
 
-use crate::core::{Connection, Event, Exchange};
+use crate::connection::Connection;
+use crate::core::{Event, Exchange};
 use crate::protocol::LATEST_LEGACY;
-use crate::session::{EventId, Resumed, StreamWriter};
+use crate::streams::{EventId, Resumed, StreamWriter};
 
 use super::body::{Body, Events, Source};
 use super::reply::{self, Refusal};

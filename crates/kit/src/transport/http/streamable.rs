@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 
-use crate::core::{Answer, Connection, Inbound};
+use crate::connection::Connection;
+use crate::core::{Answer, Inbound};
 use crate::principal::Principal;
 use crate::protocol::{Era, HttpSignals, LEGACY_VERSIONS, MODERN_VERSION, Route};
 use crate::session::{Refused, SessionId};

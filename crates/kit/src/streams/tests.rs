@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::task::noop_waker;
 
 use super::stream::{StreamReader, StreamWriter};
-use super::streams::{EventId, Resumed, StreamLimits, Streams};
+use super::{EventId, Resumed, StreamLimits, Streams};
 
 const LIMITS: StreamLimits = StreamLimits {
     per_session: 3,

@@ -2,8 +2,10 @@
 //!
 //! A server may not ask while it works on a request. So the handler runs until it waits, and one of
 //! the things that it waits for is an answer; the call then ends with the open questions and with what is known so far,
-//! sealed ([`SealedStates`](super::SealedStates)). The client makes the same call again with its answers, the handler runs from its
+//! sealed (`ask::SealedStates`). The client makes the same call again with its answers, the handler runs from its
 //! start, and every question that was answered is answered at once.
+//!
+//! Where this stands in the life of a call is drawn in `docs/architecture.md`.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -18,15 +20,23 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Ctx;
 use crate::error::{Error, Result};
 use crate::protocol::Text;
 use crate::tasks::TaskHandle;
 
-use super::Asked;
+use super::Ctx;
 
 /// Questions that one round may hold; more wait for the next.
 const MAX_OPEN: usize = 16;
+
+/// A question, as it is put to the client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// `elicitation/create`, `sampling/createMessage` or `roots/list`: what clients understand.
+    pub method: &'static str,
+    /// Its params: an object.
+    pub params: Value,
+}
 
 /// What the client sent with the call. It stays text: a question looks up the answer that it waits
 /// for, and nothing is made of what nobody asked for.
@@ -41,23 +51,23 @@ pub(crate) struct Seed {
 /// The members of the params that a round is about.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Params<'a> {
+pub(crate) struct Params<'a> {
     #[serde(borrow)]
-    pub(super) name: Option<&'a RawValue>,
+    pub(crate) name: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) uri: Option<&'a RawValue>,
+    pub(crate) uri: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) arguments: Option<&'a RawValue>,
+    pub(crate) arguments: Option<&'a RawValue>,
     /// Whatever the client wants us to believe.
     #[serde(borrow)]
-    pub(super) request_state: Option<&'a RawValue>,
+    pub(crate) request_state: Option<&'a RawValue>,
     /// Its answers to the last round.
     #[serde(borrow)]
     input_responses: Option<&'a RawValue>,
 }
 
 impl Seed {
-    pub(super) fn params(&self) -> Result<Params<'_>> {
+    pub(crate) fn params(&self) -> Result<Params<'_>> {
         Ok(serde_json::from_str(&self.params)?)
     }
 
@@ -107,13 +117,13 @@ impl<'de, W: Fn(&str) -> bool, F: FnMut(&str, &RawValue)> Visitor<'de> for Chose
 
 /// What the client carries from round to round.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Carried {
+pub(crate) struct Carried {
     /// Says that a state is used once.
     #[serde(rename = "n")]
-    pub(super) nonce: String,
+    pub(crate) nonce: String,
     /// Rounds so far.
     #[serde(rename = "r")]
-    pub(super) round: usize,
+    pub(crate) round: usize,
     /// Answered questions: the digest of their text, and the answer.
     #[serde(rename = "a")]
     answers: BTreeMap<String, (String, Box<RawValue>)>,
@@ -127,7 +137,7 @@ pub(super) struct Carried {
 
 impl Carried {
     /// Whether nothing was answered or done so far: questions were asked, and that is all.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.answers.is_empty() && self.once.is_empty()
     }
 }
@@ -177,12 +187,12 @@ impl Rounds {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn seed(&self) -> &Seed {
+    pub(crate) fn seed(&self) -> &Seed {
         &self.seed
     }
 
     /// Whether the request answers a question of the last round.
-    pub(super) fn answers_any(&self, carried: &Carried) -> bool {
+    pub(crate) fn answers_any(&self, carried: &Carried) -> bool {
         let mut any = false;
         let asked = |name: &str| carried.questions.contains_key(name);
         self.seed.answers(asked, |_, _| any = true);
@@ -191,7 +201,7 @@ impl Rounds {
 
     /// Takes up what earlier rounds left, with the answers to the last one. Answers to what was not
     /// asked are ignored, as the specification wants.
-    pub(super) fn resume(&self, mut carried: Carried) {
+    pub(crate) fn resume(&self, mut carried: Carried) {
         let questions = std::mem::take(&mut carried.questions);
         let wanted = |name: &str| questions.contains_key(name);
         self.seed.answers(wanted, |name, answer| {
@@ -207,7 +217,7 @@ impl Rounds {
 
     /// The answer, if it is there; if not, the question is part of this round, and the wait ends
     /// with the call; unless that becomes a task, which then has to ask it.
-    pub(super) async fn ask<'a>(
+    pub(crate) async fn ask<'a>(
         &self,
         ctx: &'a Ctx,
         name: Option<&str>,
@@ -259,7 +269,7 @@ impl Rounds {
         Ok(Known::Open(name))
     }
 
-    pub(super) async fn once<T, F>(&self, ctx: &Ctx, key: &str, work: F) -> Result<T>
+    pub(crate) async fn once<T, F>(&self, ctx: &Ctx, key: &str, work: F) -> Result<T>
     where
         T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T>>,
@@ -311,7 +321,7 @@ impl Rounds {
 
     /// The questions of a round that is over as the client gets them, and what it carries to the
     /// next.
-    pub(super) fn close(&self) -> (serde_json::Map<String, Value>, Carried) {
+    pub(crate) fn close(&self) -> (serde_json::Map<String, Value>, Carried) {
         let mut state = self.state();
         let mut carried = std::mem::take(&mut state.carried);
         carried.round += 1;
@@ -329,7 +339,7 @@ fn ended() -> Error {
 }
 
 /// What comes of a question in a round.
-pub(super) enum Given<'a> {
+pub(crate) enum Given<'a> {
     Answer(Box<RawValue>),
     /// The call has become a task: whoever looks at it is to be asked.
     Task(&'a TaskHandle),

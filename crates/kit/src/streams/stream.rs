@@ -5,6 +5,8 @@
 //! reader as every call does; while nobody does, it never waits, and the oldest events are dropped
 //! when there are too many. The answer is never dropped. The log knows whether anybody reads, which
 //! decides how long a question of the call may wait.
+//!
+//! Where this stands in the life of a call is drawn in `docs/architecture.md`.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,7 +17,7 @@ use std::time::Instant;
 use crate::limits::Permit;
 use bytes::Bytes;
 
-use super::streams::{EventId, StreamLimits};
+use super::{EventId, StreamLimits};
 
 /// What one response said so far.
 pub(crate) struct StreamLog {

@@ -15,11 +15,10 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::context::Ctx;
-use crate::limits::{Caller, Full, Permit, Share, Shares};
+use crate::limits::{Caller, Permit, Share, Shares};
 use crate::principal::Principal;
 use crate::protocol::{Era, Level, PeerInfo};
-use crate::session::Streams;
+use crate::streams::Streams;
 use crate::wire::{Code, Id, Outcome, RpcError};
 
 /// Notifications that may wait for a client that does not read its stream; more are dropped.
@@ -30,6 +29,12 @@ const MAX_LISTENERS: usize = 8;
 
 /// Resources one connection may subscribe to.
 const MAX_SUBSCRIPTIONS: usize = 256;
+
+/// A request in flight, as far as its connection has to do with it.
+pub(crate) trait Cancel: Send + Sync {
+    /// Stops it: the client wants no answer any more.
+    fn cancel(&self);
+}
 
 /// The client's answer to a request of ours.
 pub(crate) enum AskOutcome {
@@ -68,7 +73,7 @@ pub struct Connection {
 #[derive(Default)]
 struct State {
     peer: Option<Arc<PeerInfo>>,
-    in_flight: HashMap<Id, Ctx>,
+    in_flight: HashMap<Id, Arc<dyn Cancel>>,
     /// Those in flight that neither wait for the client nor are subscriptions.
     working: usize,
     asks: HashMap<u64, oneshot::Sender<AskOutcome>>,
@@ -269,9 +274,9 @@ impl Connection {
 
     /// Stops the request, if it is in flight here.
     pub(crate) fn cancel(&self, id: &Id) {
-        let ctx = self.state().in_flight.get(id).cloned();
-        if let Some(ctx) = ctx {
-            ctx.cancel();
+        let request = self.state().in_flight.get(id).cloned();
+        if let Some(request) = request {
+            request.cancel();
         }
     }
 
@@ -293,9 +298,9 @@ impl Connection {
         state.asks.clear();
         state.listeners = Vec::new();
         state.answers = None;
-        let all: Vec<Ctx> = state.in_flight.values().cloned().collect();
+        let all: Vec<_> = state.in_flight.values().cloned().collect();
         drop(state);
-        all.iter().for_each(Ctx::cancel);
+        all.iter().for_each(|request| request.cancel());
         self.streams.close();
     }
 
@@ -314,6 +319,65 @@ impl Connection {
     pub(crate) fn requests(&self) -> (usize, usize) {
         let state = self.state();
         (state.in_flight.len(), state.working)
+    }
+
+    /// Its caller's places among these calls.
+    pub(crate) fn share_of(&self, calls: &Shares) -> &Share {
+        self.calls.get_or_init(|| calls.of(&self.caller))
+    }
+
+    /// A place among the calls for one that had its own before.
+    pub(crate) fn take_again(&self) -> Option<Permit> {
+        self.calls.get().map(Share::take_again)
+    }
+
+    /// Adds a request to those in flight, of which at most `max` work.
+    ///
+    /// # Errors
+    /// When its id is in flight already, or there are too many.
+    pub(crate) fn register(
+        &self,
+        id: &Id,
+        request: impl FnOnce() -> Arc<dyn Cancel>,
+        works: bool,
+        max: usize,
+    ) -> Result<(), RpcError> {
+        if !self.remembers {
+            return Ok(());
+        }
+        let mut state = self.state();
+        if state.in_flight.contains_key(id) {
+            // Answering the second one leaves the first its own, single answer.
+            return Err(RpcError::invalid_request(
+                "A request with this id is already in flight.",
+            ));
+        }
+        if state.working >= max {
+            return Err(busy(max, "on this connection"));
+        }
+        state.working += usize::from(works);
+        state.in_flight.insert(id.clone(), request());
+        Ok(())
+    }
+
+    /// Says that a request in flight begins or ceases to work: that it waits for the client.
+    pub(crate) fn set_working(&self, works: bool) {
+        if self.remembers {
+            let mut state = self.state();
+            match works {
+                true => state.working += 1,
+                false => state.working -= 1,
+            }
+        }
+    }
+
+    /// Removes a request from those in flight.
+    pub(crate) fn unregister(&self, id: &Id, works: bool) {
+        if self.remembers {
+            let mut state = self.state();
+            state.in_flight.remove(id);
+            state.working -= usize::from(works);
+        }
     }
 
     /// Registers a request of ours; the answer arrives at the receiver. There is none from a client
@@ -383,97 +447,8 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-/// One call among those in flight, until it is dropped: its place among all that work, and its id
-/// among those of its connection.
-pub(crate) struct Slot {
-    ctx: Ctx,
-    /// `None` while it waits for its client.
-    place: Option<Permit>,
-    /// It lasts for hours, and never has a place among those that work.
-    lasting: bool,
-}
-
-impl Slot {
-    /// Takes a place among the calls, or says why there is none.
-    pub(crate) fn take(
-        ctx: &Ctx,
-        calls: &Shares,
-        max_per_connection: usize,
-    ) -> Result<Self, RpcError> {
-        let share = ctx
-            .connection()
-            .calls
-            .get_or_init(|| calls.of(ctx.caller()));
-        let permit = share.take().map_err(|full| match full {
-            Full::Share => busy(share.taken(), "for this caller"),
-            Full::InAll => busy(calls.taken(), "in all"),
-        })?;
-        Self::register(ctx, Some(permit), max_per_connection)
-    }
-
-    /// For what lasts: takes no place among the calls.
-    pub(crate) fn lasting(ctx: &Ctx) -> Result<Self, RpcError> {
-        Self::register(ctx, None, usize::MAX)
-    }
-
-    fn register(ctx: &Ctx, place: Option<Permit>, max: usize) -> Result<Self, RpcError> {
-        let connection = ctx.connection();
-        if connection.remembers {
-            let mut state = connection.state();
-            if state.in_flight.contains_key(ctx.id()) {
-                // Answering the second one leaves the first its own, single answer.
-                return Err(RpcError::invalid_request(
-                    "A request with this id is already in flight.",
-                ));
-            }
-            if state.working >= max {
-                return Err(busy(max, "on this connection"));
-            }
-            state.working += usize::from(place.is_some());
-            state.in_flight.insert(ctx.id().clone(), ctx.clone());
-        }
-        Ok(Self {
-            ctx: ctx.clone(),
-            lasting: place.is_none(),
-            place,
-        })
-    }
-
-    /// Gives the place back while the call waits for its client, and takes it again when that has
-    /// answered. A call that has its answer goes on whether there is a place or not: there are then
-    /// more calls than allowed, by those that waited at most.
-    pub(crate) fn follow(&mut self) {
-        if self.lasting || self.ctx.is_asking() == self.place.is_none() {
-            return;
-        }
-        let connection = self.ctx.connection();
-        let again = || connection.calls.get().map(Share::take_again);
-        self.place = match self.place.take() {
-            Some(_) => None,
-            None => again(),
-        };
-        if connection.remembers {
-            let mut state = connection.state();
-            match self.place {
-                Some(_) => state.working += 1,
-                None => state.working -= 1,
-            }
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let connection = self.ctx.connection();
-        if connection.remembers {
-            let mut state = connection.state();
-            state.in_flight.remove(self.ctx.id());
-            state.working -= usize::from(self.place.is_some());
-        }
-    }
-}
-
-fn busy(limit: usize, scope: &str) -> RpcError {
+/// All places are taken.
+pub(crate) fn busy(limit: usize, scope: &str) -> RpcError {
     RpcError::new(
         Code::BUSY,
         format!("The server is busy: {limit} requests are in flight {scope}; try again later."),

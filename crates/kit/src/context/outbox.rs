@@ -1,6 +1,6 @@
 //! The messages of one call on their way to the transport: a small bounded queue.
 //!
-//! Both ends are usually the same task (a [`Call`](super::Call) polls its handler and then takes
+//! Both ends are usually the same task (a call polls its handler and then takes
 //! what the handler said), so there is no channel and nothing is allocated for a call that says
 //! nothing. When the peer reads slowly the queue fills and the handler waits in `send`, and nobody
 //! else does.

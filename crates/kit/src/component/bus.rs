@@ -10,12 +10,11 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::Notify;
 
+use crate::connection::Connection;
 use crate::principal::Principal;
 use crate::protocol::Kind;
 use crate::tasks::TaskRecord;
 use crate::wire;
-
-use super::connection::Connection;
 
 /// Something that clients may want to know.
 #[derive(Clone)]
@@ -70,7 +69,7 @@ impl News {
 }
 
 /// One listener, who holds it for as long as it listens.
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     principal: Principal,
     interests: Interests,
     /// At most one piece of news for each interest.
@@ -80,7 +79,7 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     /// The next piece of news.
-    pub(super) async fn next(&self) -> News {
+    pub(crate) async fn next(&self) -> News {
         loop {
             if let Some(news) = lock(&self.waiting).pop_front() {
                 return news;
@@ -137,7 +136,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Bus {
     /// News from here on, for as long as the mailbox is held.
-    pub(super) fn listen(&self, principal: Principal, interests: Interests) -> Arc<Mailbox> {
+    pub(crate) fn listen(&self, principal: Principal, interests: Interests) -> Arc<Mailbox> {
         let mailbox = Arc::new(Mailbox {
             principal,
             interests,
@@ -151,7 +150,7 @@ impl Bus {
     }
 
     /// Remembers a legacy client that has introduced itself.
-    pub(super) fn remember(&self, connection: &Arc<Connection>) {
+    pub(crate) fn remember(&self, connection: &Arc<Connection>) {
         let mut legacy = lock(&self.legacy);
         // Each time the list has doubled, so that none costs more than a few looks.
         if legacy.connections.len() > 2 * legacy.swept {

@@ -1,12 +1,19 @@
 //! The streams of one session that can be resumed, and the ids of their events.
 
+mod bits;
+mod stream;
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::limits::Share;
 
-use super::stream::{StreamLog, StreamReader, StreamWriter};
-use super::{parse_bits, random_bits};
+use stream::StreamLog;
+
+pub(crate) use bits::{parse_bits, random_bits};
+pub(crate) use stream::{StreamReader, StreamWriter};
 
 /// Bounds of the streams that can be resumed. A response beyond them is sent all the same; it is
 /// lost when its connection is.
@@ -116,7 +123,7 @@ impl Streams {
 
     /// Opens the log of a response, with both its ends. `None` when there is no room: the response
     /// cannot be resumed then.
-    pub(super) fn open(
+    pub(crate) fn open(
         &self,
         limits: &StreamLimits,
         places: &Share,
@@ -146,7 +153,7 @@ impl Streams {
     }
 
     /// What an event of this session belongs to; `None` for all other ids.
-    pub(super) fn resume(&self, id: EventId, keep: Duration) -> Option<Resumed> {
+    pub(crate) fn resume(&self, id: EventId, keep: Duration) -> Option<Resumed> {
         let mut state = self.state();
         state.let_go(keep, Instant::now());
         if state.unsolicited == Some(id.stream) {
@@ -175,7 +182,7 @@ impl Streams {
     }
 
     /// Drops what ended too long ago.
-    pub(super) fn sweep(&self, keep: Duration, now: Instant) {
+    pub(crate) fn sweep(&self, keep: Duration, now: Instant) {
         self.state().let_go(keep, now);
     }
 
