@@ -58,6 +58,12 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
         "a comma-separated list of loopback, * and origins such as https://app.example",
     ),
     (
+        "--path-prefix",
+        "PYMCP_PATH_PREFIX",
+        &["a b", "a//b", "/a?b"],
+        "a path such as /team-a",
+    ),
+    (
         "--allowed-hosts",
         "PYMCP_ALLOWED_HOSTS",
         &[
@@ -278,6 +284,10 @@ pub(super) const ACCEPTED: [(&str, &[&str]); 35] = [
             " https://a.example , http://b.example:8080 ",
             "https://*.a.example:*, http://localhost:*, chrome-extension://abc, vscode-webview://*",
         ],
+    ),
+    (
+        "PYMCP_PATH_PREFIX",
+        &["", "/", "/team-a", "team-a/", "/a/b"],
     ),
     (
         "PYMCP_ALLOWED_HOSTS",

@@ -415,7 +415,7 @@ fn a_verb_of_the_author_gets_its_arguments_and_the_program() {
     assert_eq!(said.sentence(), Some("zebra-2 twice: true"));
     let help = read(&app, &["--help"], &[]).unwrap_err();
     let help = help.sentence().unwrap_or_default();
-    assert!(help.contains("count  Counts the stripes"), "{help}");
+    assert!(help.contains("count   Counts the stripes"), "{help}");
 }
 
 #[test]

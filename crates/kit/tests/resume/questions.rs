@@ -55,7 +55,7 @@ async fn questions_that_are_left_alone_keep_nobody_from_working_and_end() {
             left.push(session.post(&ask(id)).await);
         }
         let refused = session.post(&ask(99)).await.text().await;
-        assert!(refused.contains("16 questions"), "{refused}");
+        assert!(refused.contains("16 pending elicitations"), "{refused}");
         drop(left);
         in_flight(&stage, 0).await;
         let other = stage.session(version).await;

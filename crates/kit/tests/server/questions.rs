@@ -115,7 +115,10 @@ async fn calls_that_wait_for_their_clients_keep_nobody_from_working() {
                 continue;
             }
             let (refused, is_error) = result(&mut exchange).await;
-            assert!(is_error && refused.contains("16 questions"), "{refused}");
+            assert!(
+                is_error && refused.contains("16 pending elicitations"),
+                "{refused}"
+            );
         }
         assert_eq!(server.in_flight(), 0);
         asking.push((client, calls));
