@@ -100,7 +100,7 @@ pub(crate) fn run(args: Args, _: &Program) -> Result<()> {
         text += &format!("{}\n", shown.display());
     }
     text += "\nNext:\n";
-    text += &match args.kind.is_listed() {
+    text += match args.kind.is_listed() {
         true => "  UPDATE_SNAPSHOTS=1 cargo test\n",
         false => "  cargo test\n",
     };

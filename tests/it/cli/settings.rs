@@ -1,7 +1,7 @@
 //! Every setting: values that are refused, and values at the edges that are taken. A test holds that none is missing.
 
 /// Flag, variable, values that are refused, and what its sentence says is allowed.
-pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
+pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
     (
         "--transport",
         "MCP_SERVER_TRANSPORT",
@@ -261,7 +261,7 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 35] = [
 ];
 
 /// Values at the edges, which are taken.
-pub(super) const ACCEPTED: [(&str, &[&str]); 35] = [
+pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
     ("MCP_SERVER_TRANSPORT", &["stdio", "Stdio"]),
     (
         "FASTMCP_HOST",
