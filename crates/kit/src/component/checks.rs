@@ -52,7 +52,7 @@ const FORMATS: [&str; 9] = [
 ///
 /// let tool = || Tool::new("deep.thought", answer).description("The answer.");
 /// let refused = Server::builder("example", "1.0.0").tool(tool()).build();
-/// assert!(refused.unwrap_err().to_string().contains("Check::NameCharacters"));
+/// assert!(refused.err().unwrap().to_string().contains("Check::NameCharacters"));
 ///
 /// let tool = tool().allow(Check::NameCharacters);
 /// assert!(Server::builder("example", "1.0.0").tool(tool).build().is_ok());
