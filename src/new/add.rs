@@ -94,6 +94,7 @@ pub(crate) fn run(args: Args, _: &Program) -> Result<()> {
     })?;
     let root = find_root(&here)?;
     let changed = add(&root, args.kind, &args.name)?;
+    super::format(changed.iter().take(1).cloned());
     let mut text = String::new();
     for path in &changed {
         let shown = path.strip_prefix(&root).unwrap_or(path);

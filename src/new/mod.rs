@@ -75,6 +75,7 @@ pub(crate) fn run(args: Args, program: &Program) -> Result<()> {
     let choices = Choices::ask(args.with, args.transport, args.yes)?;
     let files = template::server(&name, &choices, &origin)?;
     folder::write(&folder, &files)?;
+    format(files.iter().map(|file| folder.join(&file.path)));
     let repository = make_repository(&folder);
     let workspace = workspace_of(&folder);
     print(&report(
@@ -100,6 +101,19 @@ fn make_repository(folder: &Path) -> Option<bool> {
     };
     let inside = git(&["rev-parse", "--is-inside-work-tree"]).ok()?.success();
     Some(!inside && git(&["init", "--quiet"]).ok()?.success())
+}
+
+/// Formats the Rust files among these: how lines break depends on the names in them. Where there is no rustfmt, they
+/// stay as they are.
+fn format(files: impl Iterator<Item = PathBuf>) {
+    let rust = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt.args(["--edition", "2024", "--"]).args(rust);
+    rustfmt
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let _ = rustfmt.status();
 }
 
 /// The manifest of a cargo workspace that the folder is in, which cargo makes every package below it a part of.
