@@ -210,7 +210,7 @@ impl<S: 'static> Tool<S> {
         self
     }
 
-    /// The task begins where the handler awaits [`Ctx::start_task`], not at once: questions before
+    /// The task begins where the handler awaits [`Ctx::start_task`](crate::Ctx::start_task), not at once: questions before
     /// that are asked as for any other call.
     pub fn asks_before_task(mut self) -> Self {
         self.asks_before_task = true;

@@ -1,7 +1,7 @@
 //! Images, audio and files, made of bytes or read from a folder.
 //!
 //! Each of them is a result of a handler (of a tool, a resource or a prompt), a part of a
-//! [`ToolResult`](crate::ToolResult), and the content of a prompt's message. Nobody has to encode
+//! [`ToolResult`], and the content of a prompt's message. Nobody has to encode
 //! anything.
 //!
 //! ```
