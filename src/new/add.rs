@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use minijinja::context;
 use pymcp_app::{Error, Program, Result};
 
+use super::name::is_keyword;
 use super::template::render;
 
 /// Characters of a name. Clients take 64 for a tool's name together with its server's.
@@ -204,17 +205,6 @@ fn check(name: &str) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-fn is_keyword(name: &str) -> bool {
-    const KEYWORDS: &[&str] = &[
-        "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
-        "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
-        "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub",
-        "ref", "return", "self", "static", "struct", "super", "trait", "true", "try", "type",
-        "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
-    ];
-    KEYWORDS.contains(&name)
 }
 
 /// `list_items` as `List items`.

@@ -7,79 +7,46 @@ use pymcp_app::{Error, Result};
 /// Characters of a name. Clients prefix a server's tools with it, and take 64 in all.
 const MOST: usize = 32;
 
+/// Words that have a meaning in Rust, those that are reserved included.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
+    "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
+    "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref",
+    "return", "self", "static", "struct", "super", "trait", "true", "try", "type", "typeof",
+    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
 /// Names that cargo or the compiler has a use of its own for, and crates that the server depends on.
-const TAKEN: &[&str] = &[
-    "abstract",
+const RESERVED: &[&str] = &[
     "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
     "build",
     "clap",
-    "const",
-    "continue",
     "core",
-    "crate",
     "deps",
-    "do",
-    "dyn",
-    "else",
-    "enum",
     "examples",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
     "incremental",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
     "proc-macro",
-    "pub",
     "pymcp-app",
     "pymcp-egress",
     "pymcp-kit",
     "pymcp-python",
     "pymcp-search",
-    "ref",
-    "return",
     "schemars",
-    "self",
     "serde",
     "serde-json",
-    "static",
     "std",
-    "struct",
-    "super",
     "test",
     "tokio",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
 ];
+
+/// Whether a name cannot be one in Rust's code.
+pub(super) fn is_keyword(name: &str) -> bool {
+    KEYWORDS.contains(&name)
+}
+
+fn is_taken(name: &str) -> bool {
+    is_keyword(name) || RESERVED.contains(&name)
+}
 
 /// The name of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +115,7 @@ fn fault(text: &str) -> Option<&'static str> {
         Some("has characters other than a-z, 0-9 and -")
     } else if text.ends_with('-') || text.contains("--") {
         Some("has a - that no letter or digit follows")
-    } else if TAKEN.contains(&text) {
+    } else if is_taken(text) {
         Some("has a meaning of its own in Rust, or is a crate that the server depends on")
     } else {
         None
@@ -174,7 +141,7 @@ fn proposal(text: &str) -> Option<String> {
     }
     let better = better.trim_start_matches(|c: char| !c.is_ascii_lowercase());
     let better = better.get(..MOST).unwrap_or(better).trim_end_matches('-');
-    let better = match TAKEN.contains(&better) {
+    let better = match is_taken(better) {
         true => format!("{better}-server"),
         false => better.to_owned(),
     };
