@@ -226,3 +226,28 @@ async fn an_honest_client_is_served_while_a_flood_of_slow_ones_comes_back() {
     // The exact share is measured by the scenario `abuse` of benches/load; without displacing it is none.
     assert!(served * 3 >= HONEST * 2, "{served} of {HONEST}");
 }
+
+#[tokio::test]
+async fn requests_that_are_pipelined_take_turns_with_those_of_others() {
+    const PIPELINED: usize = 200;
+    let stage = Stage::new(HttpConfig::default()).await;
+    stage.gate.add_permits(PIPELINED);
+    let (mut hasty, mut patient) = (stage.idle().await, stage.idle().await);
+    // Both lie in their sockets before the server, on this very thread, sees either. The runtime looks
+    // at sockets after 61 turns of its tasks.
+    hasty.send(&call("wait").repeat(PIPELINED)).await;
+    patient.send(&list()).await;
+    assert!(patient.answer().await.is_some());
+    let begun = stage.begun.available_permits();
+    assert!(begun < 100, "{begun} of the other's went first");
+    let mut answered = 0;
+    while answered < PIPELINED {
+        // One look may find several.
+        answered += hasty
+            .answer()
+            .await
+            .unwrap()
+            .matches("HTTP/1.1 200")
+            .count();
+    }
+}

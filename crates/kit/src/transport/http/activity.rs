@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -94,6 +94,8 @@ pub(super) struct Activity {
     heard: AtomicU64,
     /// Whether the last look found nothing to read. Kept while the server is leaving.
     silent: AtomicBool,
+    /// Whether a request has begun in this turn of its task.
+    began: AtomicBool,
     task: OnceLock<AbortHandle>,
     /// The session that ends with the stream, if it is one of legacy SSE.
     session: Mutex<Weak<Connection>>,
@@ -124,6 +126,7 @@ impl Activity {
             spoken: AtomicBool::new(false),
             heard: AtomicU64::new(0),
             silent: AtomicBool::new(false),
+            began: AtomicBool::new(false),
             task: OnceLock::new(),
             session: Mutex::default(),
         };
@@ -173,6 +176,11 @@ impl Activity {
         let _ = self.task.set(task);
     }
 
+    /// Its task is polled.
+    pub(super) fn takes_turn(&self) {
+        self.began.store(false, Relaxed);
+    }
+
     /// Bytes have come.
     pub(super) fn heard(&self) {
         self.spoken.store(true, Relaxed);
@@ -200,6 +208,17 @@ impl Activity {
 
     /// A request is in flight from now on. Not if its place was given away a moment ago: then
     /// nothing is begun.
+    ///
+    /// One request a turn: what a client has pipelined waits for the others that are ready.
+    pub(super) async fn begin_in_turn(&self) {
+        if self.began.swap(true, Relaxed) {
+            yield_now().await;
+            self.began.store(true, Relaxed);
+        }
+        self.begin().await;
+    }
+
+    /// [`Activity::begin_in_turn`], in the turn that it has.
     pub(super) async fn begin(&self) {
         let begun = self.go(Phase::Busy, |_| true);
         if !begun {

@@ -282,7 +282,7 @@ async fn connection(
         let (app, client) = (Arc::clone(&app), client.clone());
         async move {
             let activity = Arc::clone(&client.activity);
-            activity.begin().await;
+            activity.begin_in_turn().await;
             let mut response = app.serve(client, request).await;
             if response.body().is_standalone() {
                 activity.streams(response.body().session());
@@ -300,7 +300,11 @@ async fn connection(
         .header_read_timeout(app.config.header_timeout)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut connection = pin!(poll_fn(|cx| {
+        activity.takes_turn();
+        serving.as_mut().poll(cx)
+    }));
     tokio::select! {
         ended = &mut connection => return ended,
         () = stop.cancelled() => {}
