@@ -74,7 +74,7 @@ fuzz target seconds="60":
 # Run the official conformance suite
 conformance *args:
     cargo build --release --locked
-    cargo build --locked --example conformance
+    cargo build --workspace --locked --example conformance
     tests/conformance/run "$@"
 
 # Let real SDK clients call everything
