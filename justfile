@@ -52,9 +52,9 @@ docs-check:
 
 # Accept what the server lists and says today as the new snapshots and transcripts; read the diff before you commit it
 snapshots:
-    UPDATE_SNAPSHOTS=1 cargo test --locked --test it -- snapshots
-    cargo build --locked -p pymcp-kit --example fixture
-    UPDATE_SNAPSHOTS=1 cargo test --locked -p pymcp-kit --test wire -- testing transcripts
+    UPDATE_SNAPSHOTS=1 cargo test --workspace --locked --test it -- snapshots
+    cargo build --workspace --locked --example fixture
+    UPDATE_SNAPSHOTS=1 cargo test --workspace --locked --test wire -- testing transcripts
 
 # Measure the server against the control servers
 bench *args:

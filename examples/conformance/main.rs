@@ -2,7 +2,7 @@
 //! components that the suite asks for by name instead of its own.
 //!
 //! ```text
-//! cargo build --example conformance && tests/conformance/run
+//! cargo build --workspace --locked --example conformance && tests/conformance/run
 //! ```
 //!
 //! Only the components differ: transports, sessions, pipeline and settings are those of `pymcp`.
