@@ -58,9 +58,8 @@ snapshots:
 
 # Measure the server against the control servers
 bench *args:
-    cargo build --release --locked
-    cargo build --release --locked -p pymcp-bench-load
-    cargo run --release --locked -p pymcp-bench-load --bin load -- "$@"
+    cargo build --workspace --release --locked --bins
+    "${CARGO_TARGET_DIR:-target}/release/load" "$@"
 
 # Time parse, dispatch and serialise, and count their allocations
 bench-micro *args:
@@ -81,6 +80,28 @@ conformance *args:
 clients *args:
     cargo build --release --locked
     tests/clients/run "$@"
+
+# Look at the page at `/` in Chromium (installs it, as root); screenshots go to the folder that SCREENSHOTS names
+page-check:
+    cargo build --release --locked
+    cargo build --workspace --locked --example hostile
+    tests/page/run
+
+# Run nginx and Caddy in front of two servers, and check the rest of deploy/ (installs nginx and Caddy, as root)
+deploy-check *args:
+    cargo build --workspace --release --locked --bins
+    tests/deploy/run "$@"
+
+# Compare the sandbox's Python with this machine's CPython (`differential`), or run HumanEval in it (`humaneval`)
+judge which *args:
+    cargo build --release --locked
+    tests/python/run "$@"
+
+# Run all attacks on the release build
+attacks:
+    cargo build --workspace --release --locked --bins
+    PYMCP_TEST_BINARY="$(realpath target/release/pymcp)" \
+        cargo test --workspace --locked --test it -- --nocapture python::attacks
 
 # Test with the oldest and the newest rmcp that Cargo.toml allows
 rmcp-range *args:

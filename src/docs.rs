@@ -24,18 +24,45 @@ pub(crate) fn run(args: Args, program: &Program) -> Result<()> {
         .map_err(|error| Error::other(error.to_string()))?;
     for (file, name, text) in [
         ("README.md", "components", components(&server.registry())),
-        ("README.md", "settings", settings(program, None)),
+        (
+            "README.md",
+            "settings",
+            settings(program, |setting| {
+                setting.is_common() && is_any_program_s(setting)
+            }),
+        ),
+        (
+            "README.md",
+            "clients",
+            pymcp_app::clients_table(program.name()),
+        ),
+        (
+            "docs/clients.md",
+            "clients",
+            pymcp_app::clients_page(program.name()),
+        ),
+        (
+            "docs/configuration.md",
+            "settings",
+            settings(program, is_any_program_s),
+        ),
+        ("docs/limits.md", "limits", pymcp_app::limits_page()),
+        ("docs/doctor.md", "checks", pymcp_app::doctor_page()),
         #[cfg(feature = "python")]
         (
             "docs/python-sandbox.md",
             "settings",
-            settings(program, Some(crate::settings::python::HEADING)),
+            settings(program, |setting| {
+                setting.heading() == Some(crate::settings::python::HEADING)
+            }),
         ),
         #[cfg(feature = "search")]
         (
             "docs/web-search.md",
             "settings",
-            settings(program, Some(crate::settings::search::HEADING)),
+            settings(program, |setting| {
+                setting.heading() == Some(crate::settings::search::HEADING)
+            }),
         ),
         #[cfg(feature = "search")]
         ("docs/web-search.md", "engines", engines()),
@@ -141,15 +168,11 @@ fn list<'a>(names: impl Iterator<Item = &'a String>) -> String {
         .join(", ")
 }
 
-/// The settings that the help lists under `heading`; those of every program if there is none.
-fn settings(program: &Program, heading: Option<&str>) -> String {
+/// The settings that are wanted.
+fn settings(program: &Program, wanted: impl Fn(&Setting) -> bool) -> String {
     let mut table =
         String::from("| flag | variable | default | what it is |\n| --- | --- | --- | --- |\n");
-    for setting in program
-        .settings()
-        .iter()
-        .filter(|setting| is_under(setting, heading))
-    {
+    for setting in program.settings().iter().filter(|setting| wanted(setting)) {
         let variables: Vec<_> = setting
             .variables()
             .map(|name| format!("`{name}`"))
@@ -170,11 +193,9 @@ fn settings(program: &Program, heading: Option<&str>) -> String {
     table
 }
 
-fn is_under(setting: &Setting, heading: Option<&str>) -> bool {
-    match heading {
-        Some(_) => setting.heading() == heading,
-        None => !OWN.contains(&setting.heading().unwrap_or_default()),
-    }
+/// Whether every program has it.
+fn is_any_program_s(setting: &Setting) -> bool {
+    !OWN.contains(&setting.heading().unwrap_or_default())
 }
 
 /// The headings of this server's own settings.
@@ -267,7 +288,7 @@ mod tests {
             assert!(table.contains(name), "{name}");
         }
         let program = crate::app().program();
-        let table = settings(&program, None);
+        let table = settings(&program, is_any_program_s);
         assert!(!table.contains("PYMCP_PYTHON") && !table.contains("PYMCP_SEARCH"));
         for name in [
             "FASTMCP_PORT",
@@ -283,7 +304,8 @@ mod tests {
     #[test]
     fn the_tables_of_the_search_name_its_settings_and_engines() {
         let program = crate::app().program();
-        let table = settings(&program, Some(crate::settings::search::HEADING));
+        let search = crate::settings::search::HEADING;
+        let table = settings(&program, |setting| setting.heading() == Some(search));
         assert!(table.contains("`PYMCP_SEARCH_ENGINES` | `auto`"), "{table}");
         assert!(table.contains("`BRAVE_API_KEY` | none"), "{table}");
         let table = engines();

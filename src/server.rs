@@ -3,7 +3,11 @@
 use pymcp_app::{Prepared, Result};
 use pymcp_kit::{BuildError, Server, ServerBuilder};
 
+#[cfg(any(feature = "python", feature = "search"))]
+use crate::metrics;
 use crate::middleware::fastmcp_habits;
+#[cfg(feature = "python")]
+use crate::sandbox;
 use crate::settings::Settings;
 use crate::{prompts, resources, tools};
 
@@ -57,8 +61,22 @@ pub async fn prepare(settings: Settings) -> Result<Prepared> {
     let services = settings.services().await?;
     #[cfg(feature = "python")]
     let pool = services.python.pool.clone();
+    #[cfg(feature = "search")]
+    let search = services.search.search().clone();
     let server = Prepared::from(builder(services));
+    #[cfg(feature = "search")]
+    let server = server.ports(search.ports().iter().copied());
+    #[cfg(feature = "search")]
+    let server = server.register_metrics(|registry| {
+        registry.register_collector(Box::new(metrics::SearchMetrics(search)));
+    });
     #[cfg(feature = "python")]
-    let server = server.on_exit(async move { pool.close().await });
+    let server = {
+        let counted = metrics::PythonMetrics(pool.clone());
+        server
+            .check("python-sandbox", sandbox::check(pool.clone()))
+            .register_metrics(|registry| registry.register_collector(Box::new(counted)))
+            .on_exit(async move { pool.close().await })
+    };
     Ok(server)
 }

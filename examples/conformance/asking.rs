@@ -1,22 +1,34 @@
 //! Tools that ask the user or the client's model, for the revisions in which a server sends requests.
 
 use pymcp_kit::model::JsonObject;
-use pymcp_kit::{Ctx, Elicited, Form, NoArgs, Result, Sample, ServerBuilder, Tool, ToolResult};
+use pymcp_kit::{
+    Ctx, Effect, Elicited, Form, NoArgs, Result, Sample, ServerBuilder, Tool, ToolResult,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) fn add(server: ServerBuilder) -> ServerBuilder {
     server
-        .tool(Tool::new("test_sampling", sampling).description("Asks the client's model."))
-        .tool(Tool::new("test_elicitation", elicitation).description("Asks the user who it is."))
+        .tool(
+            Tool::new("test_sampling", sampling)
+                .description("Asks the client's model.")
+                .effects([Effect::UsesModel]),
+        )
+        .tool(
+            Tool::new("test_elicitation", elicitation)
+                .description("Asks the user who it is.")
+                .effects([Effect::AsksUser]),
+        )
         .tool(
             Tool::new("test_elicitation_sep1034_defaults", defaults)
-                .description("Asks the user with a default for every type."),
+                .description("Asks the user with a default for every type.")
+                .effects([Effect::AsksUser]),
         )
         .tool(
             Tool::new("test_elicitation_sep1330_enums", choices)
-                .description("Asks the user to choose in every way there is."),
+                .description("Asks the user to choose in every way there is.")
+                .effects([Effect::AsksUser]),
         )
 }
 

@@ -2,7 +2,8 @@
 
 use pymcp_kit::model::{ContentBlock, PromptMessage, Role};
 use pymcp_kit::{
-    Completion, CompletionRequest, Ctx, Form, NoArgs, Prompt, Question as _, Result, ServerBuilder,
+    Completion, CompletionRequest, Ctx, Effect, Form, NoArgs, Prompt, Question as _, Result,
+    ServerBuilder,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -27,7 +28,8 @@ pub(crate) fn add(server: ServerBuilder) -> ServerBuilder {
         )
         .prompt(
             Prompt::new("test_input_required_result_prompt", with_question)
-                .description("A text made from what the user says."),
+                .description("A text made from what the user says.")
+                .effects([Effect::AsksUser]),
         )
 }
 

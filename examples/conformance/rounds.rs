@@ -1,8 +1,8 @@
 //! Tools that ask, for the revision in which an unanswered question is the result (2026-07-28).
 
 use pymcp_kit::{
-    Check, Ctx, Elicited, Error, Form, NoArgs, Question as _, Result, Roots, Sample, ServerBuilder,
-    Tool, ToolResult,
+    Check, Ctx, Effect, Elicited, Error, Form, NoArgs, Question as _, Result, Roots, Sample,
+    ServerBuilder, Tool, ToolResult,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,23 +11,28 @@ pub(crate) fn add(server: ServerBuilder) -> ServerBuilder {
     server
         .tool(
             Tool::new("test_input_required_result_elicitation", elicitation)
-                .description("Asks the user for a name."),
+                .description("Asks the user for a name.")
+                .effects([Effect::AsksUser]),
         )
         .tool(
             Tool::new("test_input_required_result_sampling", sampling)
-                .description("Asks the client's model for a capital."),
+                .description("Asks the client's model for a capital.")
+                .effects([Effect::UsesModel]),
         )
         .tool(
             Tool::new("test_input_required_result_list_roots", list_roots)
-                .description("Asks the client for its roots."),
+                .description("Asks the client for its roots.")
+                .effects([Effect::AsksUser]),
         )
         .tool(
             Tool::new("test_input_required_result_request_state", confirmation)
-                .description("Asks the user to confirm, and keeps that in the state."),
+                .description("Asks the user to confirm, and keeps that in the state.")
+                .effects([Effect::AsksUser]),
         )
         .tool(
             Tool::new("test_input_required_result_tampered_state", confirmation)
                 .description("Asks the user to confirm, and refuses a state that is not its own.")
+                .effects([Effect::AsksUser])
                 .allow(Check::NameLength),
         )
         .tool(
@@ -36,23 +41,28 @@ pub(crate) fn add(server: ServerBuilder) -> ServerBuilder {
                 multiple_inputs,
             )
             .description("Asks the user, the model and the client at once.")
+            .effects([Effect::AsksUser, Effect::UsesModel])
             .allow(Check::NameLength),
         )
         .tool(
             Tool::new("test_input_required_result_multi_round", multi_round)
-                .description("Asks the user twice, one question after the other."),
+                .description("Asks the user twice, one question after the other.")
+                .effects([Effect::AsksUser]),
         )
         .tool(
             Tool::new("test_input_required_result_capabilities", capabilities)
-                .description("Asks whatever this client can be asked."),
+                .description("Asks whatever this client can be asked.")
+                .effects([Effect::AsksUser, Effect::UsesModel]),
         )
         .tool(
             Tool::new("test_streaming_elicitation", elicitation)
-                .description("Asks the user for a name."),
+                .description("Asks the user for a name.")
+                .effects([Effect::AsksUser]),
         )
         .tool(
             Tool::new("test_missing_capability", missing_capability)
-                .description("Needs the client's model."),
+                .description("Needs the client's model.")
+                .effects([Effect::UsesModel]),
         )
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pymcp_kit::{
-    Ctx, Error, Form, NoArgs, Question as _, Result, ServerBuilder, TaskSupport, Tool, ToolResult,
+    Ctx, Effect, Error, Form, NoArgs, Question as _, Result, ServerBuilder, TaskSupport, Tool,
+    ToolResult,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,16 +34,19 @@ pub(crate) fn add(server: ServerBuilder) -> ServerBuilder {
         .tool(
             Tool::new("confirm_delete", confirm_delete)
                 .description("Asks before it pretends to delete a file.")
+                .effects([Effect::AsksUser])
                 .task(TaskSupport::Optional),
         )
         .tool(
             Tool::new("multi_input", multi_input)
                 .description("Asks two questions at once.")
+                .effects([Effect::AsksUser])
                 .task(TaskSupport::Optional),
         )
         .tool(
             Tool::new("test_tool_with_task", asks_first)
                 .description("Asks for a name, then works on as a task.")
+                .effects([Effect::AsksUser])
                 .task(TaskSupport::Required)
                 .asks_before_task(),
         )

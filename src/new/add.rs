@@ -94,7 +94,8 @@ pub(crate) fn run(args: Args, _: &Program) -> Result<()> {
         Error::other(format!("The working directory cannot be found: {error}."))
     })?;
     let root = find_root(&here)?;
-    let changed = add(&root, args.kind, &args.name)?;
+    let kind = args.kind;
+    let changed = add(&root, kind, &args.name)?;
     super::format(changed.iter().take(1).cloned());
     let mut text = String::new();
     for path in &changed {
@@ -102,11 +103,21 @@ pub(crate) fn run(args: Args, _: &Program) -> Result<()> {
         text += &format!("{}\n", shown.display());
     }
     text += "\nNext:\n";
-    text += match args.kind.is_listed() {
+    text += match kind.is_listed() {
         true => "  UPDATE_SNAPSHOTS=1 cargo test\n",
         false => "  cargo test\n",
     };
+    if kind.is_listed() && is_locked(&root) {
+        text += "  cargo run -- lock --accept\n";
+    }
     super::print(&text)
+}
+
+/// Whether there is a lock of the server beside that of cargo.
+fn is_locked(root: &Path) -> bool {
+    let files = fs::read_dir(root).into_iter().flatten().flatten();
+    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    names.any(|name| name.ends_with(".lock") && name != "Cargo.lock")
 }
 
 /// The server's folder: the one with `src/server.rs`, here or above.

@@ -107,6 +107,22 @@ fn a_part_brings_its_tool_and_its_crate() {
 }
 
 #[test]
+fn the_interpreter_is_built_as_here() {
+    let files = files(&[Part::Python], TransportName::Stdio);
+    let text = |path: &str| &files.iter().find(|file| file.path == path).unwrap().text;
+    let (_, held) = text("Cargo.lock").split_once("[[package]]").unwrap();
+    assert!(include_str!("../../Cargo.lock").contains(held), "{held}");
+    let faster = |manifest: &str| -> Vec<String> {
+        let lines = manifest.lines();
+        let lines = lines.filter(|line| line.contains("overflow-checks"));
+        lines.map(str::to_owned).collect()
+    };
+    let here = faster(include_str!("../../Cargo.toml"));
+    assert!(!here.is_empty());
+    assert_eq!(faster(text("Cargo.toml")), here);
+}
+
+#[test]
 fn what_can_be_written_is_listed() {
     let listing = template::listing();
     for line in [
@@ -115,6 +131,7 @@ fn what_can_be_written_is_listed() {
         "egress",
         "Cargo.toml",
         "deploy/NAME.service",
+        "deploy/nginx.conf",
         "src/tools/latest.rs  (with egress)",
     ] {
         assert!(listing.contains(line), "{line} is not in:\n{listing}");

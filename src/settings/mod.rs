@@ -48,6 +48,26 @@ pub const ALIASES: [(&str, &str); 5] = [
     ("cors-origins", "ASGI_CORS_ALLOWED_ORIGINS"),
 ];
 
+/// Settings, and what they decide of the components although `pymcp.lock` is built in.
+pub const DECIDES: &[(&str, &str)] = &[
+    #[cfg(feature = "python")]
+    (
+        "python-memory",
+        "tool run_python_code /definition/description",
+    ),
+    #[cfg(feature = "python")]
+    (
+        "python-timeout",
+        "tool run_python_code /definition/description",
+    ),
+    #[cfg(feature = "python")]
+    ("python-timeout", "tool run_python_code /timeoutMs"),
+    #[cfg(feature = "python")]
+    ("python-queue-timeout", "tool run_python_code /timeoutMs"),
+    #[cfg(feature = "search")]
+    ("search-timeout", "tool text_web_search /timeoutMs"),
+];
+
 /// How names of variables begin that the original alone has.
 pub const PREFIXES: [&str; 5] = [
     "FASTMCP_",

@@ -25,8 +25,7 @@ pub struct PythonSettings {
     #[arg(long = "python-queue-timeout", hide_short_help = true, default_value = "10", value_name = "SECONDS", value_parser = queue_time)]
     queue_time: Duration,
 
-    /// What a worker process is used for: `session` is one run after the other, each in a new
-    /// interpreter; `process` is one run only.
+    /// Where the process of a run comes from: `session` forks one that has the interpreter ready (Linux), `process` starts the program for each.
     #[arg(
         hide_short_help = true,
         long = "python-isolation",
@@ -70,7 +69,7 @@ pub struct PythonSettings {
     output: usize,
 
     /// Python calls inside each other, 10 to 1000.
-    #[arg(long = "python-recursion", hide_short_help = true, default_value = "500", value_name = "N", value_parser = recursion)]
+    #[arg(long = "python-recursion", hide_short_help = true, default_value = "1000", value_name = "N", value_parser = recursion)]
     recursion: usize,
 
     /// Offset from UTC of the time that code sees, such as +05:30.

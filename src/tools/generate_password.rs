@@ -45,6 +45,7 @@ pub fn tool() -> Tool {
 }
 
 async fn generate_password(ctx: Ctx, args: Args) -> Result<ToolResult> {
+    ctx.require(&Effect::Random)?;
     let classes = classes(args.use_special_chars);
     let password = draw_valid(args.length, &classes)?;
     ctx.info("Generated password meets complexity requirements.")

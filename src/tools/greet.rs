@@ -1,7 +1,7 @@
 //! Greets the caller. This is the file to copy for a tool of your own.
 
-use chrono::{SecondsFormat, Utc};
-use pymcp_kit::{Ctx, Result, Tool};
+use chrono::{DateTime, SecondsFormat, Utc};
+use pymcp_kit::{Ctx, Effect, Result, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -22,6 +22,7 @@ pub fn tool() -> Tool {
         .destructive(false)
         .idempotent(true)
         .open_world(false)
+        .effects([Effect::Clock])
         .cached()
 }
 
@@ -39,7 +40,7 @@ async fn greet(ctx: Ctx, args: Args) -> Result<String> {
     };
     let (server, now) = (
         ctx.server(),
-        Utc::now().to_rfc3339_opts(SecondsFormat::Micros, false),
+        DateTime::<Utc>::from(ctx.now()?).to_rfc3339_opts(SecondsFormat::Micros, false),
     );
     Ok(format!(
         "{hello} Welcome to the {} {} server! The current date time in UTC is {now}. This response may be cached.",

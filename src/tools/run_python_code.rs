@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use pymcp_kit::model::{ContentBlock, MetaObject};
 use pymcp_kit::{Ctx, Effect, Error, Result, Tool, ToolResult};
-use pymcp_python::{
-    Config, HostFunctions, Kind, Limits, MODULES, Outcome, Pool, Printed, Request, Value,
-};
+use pymcp_python::{Config, HostFunctions, Kind, Limits, Outcome, Pool, Printed, Request, Value};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, json};
 
-/// The `_meta` key of a content block that is not the value but what was printed.
+/// The `_meta` key of a content block that is not the value: `stdout` or `stderr` for what was printed,
+/// `diagnostics` for what the type checker has to say of code that ran all the same.
 const STREAM: &str = "pymcp/stream";
 
 /// The code, and what it is given.
@@ -30,7 +29,8 @@ pub struct Args {
     /// What error messages call the code; only a label.
     #[serde(default = "main_py")]
     script_name: String,
-    /// Whether to check types first, and run only code without type errors.
+    /// Whether to check the code first: what would fail (undefined names, missing modules, wrong arguments)
+    /// stops it, other findings are returned beside the result.
     #[serde(default = "yes")]
     check_types: bool,
     /// Declarations for the type checker, as in a .pyi file. Inputs that have none are declared after
@@ -76,29 +76,32 @@ pub fn tool(python: Python) -> Tool {
     let description = description(&python);
     let timeout = python.timeout;
     Tool::new("run_python_code", run_python_code)
-        .with((python, Arc::new(RandomState::new())))
+        .effects([Effect::RunsUntrustedCode])
+        .with_doors(|doors| {
+            doors.require(&Effect::RunsUntrustedCode)?;
+            Ok((python, Arc::new(RandomState::new())))
+        })
         .title("Run Python code")
         .description(description)
-        .tags(["secure interpreter", "python", "monty", "example"])
+        .tags(["secure interpreter", "python", "example"])
         .read_only()
         .destructive(false)
         .idempotent(false)
         .open_world(false)
-        .effects([Effect::RunsUntrustedCode])
         .timeout(timeout)
 }
 
-/// What a model has to know to write code that runs, and to mend code that does not.
+/// What a model has to know to write code that runs, and to mend code that does not. Short, because
+/// every conversation pays for it: under 600 characters, without the functions of the host.
 fn description(python: &Python) -> String {
     let Limits { time, memory, .. } = python.limits;
     let mut text = format!(
         "Run the given Python code in a sandbox and return the output or error message. The result is the \
          value of the last expression (a dict also as structured content), followed by what was printed. \
-         It is a subset of Python 3: functions, closures, comprehensions, f-strings, exceptions, async/await \
-         and simple classes work; class inheritance, properties, yield, del, match and %-formatting do not. \
-         Modules: {}. No files, network, environment or processes; datetime.now() works. \
-         Each call starts afresh, with at most {} s and {} MiB.",
-        MODULES.join(", "),
+         This is CPython 3.14's language and standard library as far as RustPython has them; await works at \
+         top level. No other packages. Files are in memory and gone after the call; no network, processes, \
+         threads or environment. datetime.now() and random work. Each call starts afresh, with at most {} s \
+         and {} MiB.",
         time.as_secs_f64(),
         memory >> 20,
     );
@@ -141,10 +144,15 @@ async fn run_python_code(
             stderr,
             ..
         }) => {
-            let Value { text, object } = value;
+            let Value {
+                text,
+                object,
+                diagnostics,
+            } = value;
             let mut content: Vec<_> = text.map(ContentBlock::text).into_iter().collect();
             content.extend(printed(&stdout, "stdout"));
             content.extend(printed(&stderr, "stderr"));
+            content.extend(noted(&diagnostics));
             let mut result = ToolResult::content(content);
             // Workers send objects; one that was taken over may send anything.
             result.structured = object
@@ -156,6 +164,7 @@ async fn run_python_code(
         Err(failure) => {
             let mut content = vec![ContentBlock::text(failure.message)];
             content.extend(printed(&failure.stdout, "stdout"));
+            content.extend(printed(&failure.stderr, "stderr"));
             Ok(ToolResult::content(content).error())
         }
     }
@@ -184,13 +193,30 @@ fn printed(printed: &Printed, stream: &str) -> Option<ContentBlock> {
             printed.dropped
         ));
     }
+    Some(block(text, stream))
+}
+
+/// What the type checker has to say of code that ran, as a content block that says so.
+fn noted(diagnostics: &[String]) -> Option<ContentBlock> {
+    if diagnostics.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "Type check, which stopped nothing:\n{}",
+        diagnostics.join("\n")
+    );
+    Some(block(text, "diagnostics"))
+}
+
+/// A content block that is not the value.
+fn block(text: String, stream: &str) -> ContentBlock {
     let mut block = ContentBlock::text(text);
     if let ContentBlock::Text(text) = &mut block {
         let mut meta = Map::new();
         meta.insert(STREAM.into(), json!(stream));
         text.meta = Some(MetaObject::from(meta));
     }
-    Some(block)
+    block
 }
 
 #[cfg(test)]
@@ -210,5 +236,22 @@ mod tests {
         );
         assert_eq!(block["_meta"][STREAM], "stdout");
         assert_eq!(printed(&Printed::default(), "stdout"), None);
+    }
+    #[test]
+    fn what_the_type_checker_says_is_a_block_of_its_own() {
+        let lines = ["main.py:1:1: error[a] b".to_owned(), "[3 more]".to_owned()];
+        let block = serde_json::to_value(noted(&lines)).unwrap();
+        assert_eq!(
+            block["text"],
+            "Type check, which stopped nothing:\nmain.py:1:1: error[a] b\n[3 more]"
+        );
+        assert_eq!(block["_meta"][STREAM], "diagnostics");
+        assert_eq!(noted(&[]), None);
+    }
+
+    #[test]
+    fn the_description_is_short() {
+        let text = description(&Python::default());
+        assert!(text.len() < 600, "{}: {text}", text.len());
     }
 }

@@ -72,6 +72,11 @@ impl WebSearch {
         })
     }
 
+    /// The engines, and what is remembered of them.
+    pub fn search(&self) -> &Search {
+        &self.search
+    }
+
     /// The search of one caller, which is a number to it that nobody outside can foresee.
     fn of(&self, caller: &Caller) -> Search {
         self.search.of(self.callers.hash_one(caller))
@@ -98,7 +103,11 @@ impl std::fmt::Debug for WebSearch {
 pub fn tool(web: WebSearch) -> Tool {
     let (hosts, timeout) = (web.search.hosts().clone(), web.timeout);
     Tool::new("text_web_search", text_web_search)
-    .with(web)
+    .effects(hosts.iter().cloned().map(Effect::Network))
+    .with_doors(|doors| {
+        hosts.iter().try_for_each(|host| doors.may_reach(host))?;
+        Ok(web)
+    })
     .title("Web search")
     .description(
         "Perform a text web search using the provided query. Several search engines are asked at once; \
@@ -111,7 +120,6 @@ pub fn tool(web: WebSearch) -> Tool {
     .destructive(false)
     .idempotent(true)
     .open_world(true)
-    .effects(hosts.into_iter().map(Effect::Network))
     .cached()
     .timeout(timeout)
 }

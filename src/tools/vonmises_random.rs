@@ -27,7 +27,7 @@ pub fn tool() -> Tool {
         .destructive(false)
         .idempotent(false)
         .open_world(false)
-        .effects([Effect::AsksUser, Effect::Random])
+        .effects([Effect::Random])
         .asks::<f64>()
 }
 
@@ -56,6 +56,7 @@ async fn vonmises_random(ctx: Ctx, args: Args) -> Result<f64> {
             "kappa (κ) must be a finite number that is not negative.",
         ));
     }
+    ctx.require(&Effect::Random)?;
     let mut failed = None;
     let drawn = sample(args.mu, kappa, || match uniform() {
         Ok(u) => u,

@@ -116,3 +116,9 @@ def node_environment(commands: Path, home: Path) -> dict[str, str]:
     """Puts the pinned node first, and keeps whatever the tools store out of the user's home."""
     home.mkdir(parents=True, exist_ok=True)
     return ENVIRONMENT | {"PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "HOME": str(home)}
+
+
+if __name__ == "__main__":
+    # For each folder that is named, what its package.json asks for.
+    for folder in sys.argv[1:]:
+        npm_tools(Path(folder).resolve() / "package.json")

@@ -1,34 +1,35 @@
-//! The command line of `pymcp`: its settings and their names, what is refused, and how it says so. What every program
-//! does with settings is tested in `pymcp-app`.
+//! The command line of `pymcp`: its own settings and their names, those of the original, and its own commands. What every
+//! program does with settings is tested in `crates/app`.
 
 mod settings;
-mod stderr;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 
+use pymcp_kit::testing::raw::Finished;
 use serde_json::json;
 
 use self::settings::{ACCEPTED, ALIASES, REFUSED, SECRET, TOGETHER};
-use crate::support::http::HttpServer;
-use crate::support::process::{Finished, run, signal};
-use crate::support::stdio::StdioServer;
+use crate::support::{pymcp, run};
 
 fn run_in(directory: &Path, env: &[(&str, &str)]) -> Finished {
     run(directory, &[], env)
 }
 
-/// Refused before anything was served: a single sentence with all of `words`.
+/// Refused before anything was served: a single sentence with all of `words`, and below it what to do, if there is that.
 #[track_caller]
 fn assert_refused(run: &Finished, code: i32, words: &[&str]) {
     assert_eq!((run.code, &*run.stdout), (Some(code), ""), "{run:?}");
-    let sentence = run
-        .stderr
+    let (sentence, hints) = run.stderr.split_once('\n').unwrap_or_default();
+    let sentence = sentence
         .strip_prefix("pymcp: ")
-        .and_then(|rest| rest.strip_suffix(".\n"));
+        .and_then(|rest| rest.strip_suffix('.'));
     let sentence = sentence.unwrap_or_else(|| panic!("no sentence: {run:?}"));
-    assert!(!sentence.contains('\n'), "more than a line: {run:?}");
+    let mut hints = hints.lines();
+    assert!(
+        hints.all(|hint| hint.starts_with("  ")),
+        "more than a line: {run:?}"
+    );
     for word in words {
         assert!(sentence.contains(word), "{word:?} is not in: {sentence}");
     }
@@ -141,14 +142,14 @@ fn the_help_fits_a_screen_and_shows_no_secret() {
     );
 }
 
-/// The tables are of use only as long as they name every setting.
+/// The tables are of use only as long as they name every setting of its own, which are the last of the help.
 #[test]
 fn the_help_names_every_setting_and_the_tables_do_too() {
     let here = tempfile::tempdir().unwrap();
     let help = run(here.path(), &["--help-all"], &[]);
     assert_eq!((help.code, &*help.stderr), (Some(0), ""));
-    let found: Vec<Vec<_>> = help
-        .stdout
+    let (_, own) = help.stdout.split_once("\nPython:\n").unwrap();
+    let found: Vec<Vec<_>> = own
         .split("[env: ")
         .skip(1)
         .filter_map(|rest| Some(rest.split_once(']')?.0.split(", ").collect()))
@@ -159,7 +160,7 @@ fn the_help_names_every_setting_and_the_tables_do_too() {
         names.sort_unstable();
     }
     assert_eq!(refused, accepted);
-    assert_eq!(found.len(), refused.len(), "{}", help.stdout);
+    assert_eq!(found.len(), refused.len(), "{own}");
     for variables in found {
         let ours = refused.iter().filter(|name| variables.contains(name));
         assert_eq!(ours.count(), 1, "{variables:?}");
@@ -179,72 +180,6 @@ fn the_version_is_the_package_s() {
         format!("pymcp {}\n", env!("CARGO_PKG_VERSION"))
     );
     assert_eq!(version.code, Some(0));
-}
-
-#[test]
-fn what_is_no_setting_is_refused() {
-    let here = tempfile::tempdir().unwrap();
-    for (arguments, named) in [
-        (&["--no-such-flag"][..], "--no-such-flag"),
-        (&["no-such-command"], "no-such-command"),
-        (&["--port=1", "--port=2"], "--port"),
-    ] {
-        let run = run(here.path(), arguments, &[]);
-        assert_eq!((run.code, &*run.stdout), (Some(2), ""), "{run:?}");
-        assert!(run.stderr.contains(named), "{run:?}");
-    }
-    assert_refused(
-        &run(here.path(), &["--port"], &[]),
-        2,
-        &["--port needs a value"],
-    );
-}
-
-#[cfg(unix)]
-#[test]
-fn a_value_that_is_no_text_is_refused() {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-
-    let here = tempfile::tempdir().unwrap();
-    let mut command = crate::support::stdio::command(here.path(), &[], &[]);
-    let output = command
-        .env("FASTMCP_PORT", OsStr::from_bytes(b"\xff80"))
-        .stdin(std::process::Stdio::null())
-        .output();
-    let output = output.unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        "pymcp: FASTMCP_PORT is not valid UTF-8.\n"
-    );
-}
-
-// ----------------------------------------------------------------------------------- where settings come from
-
-#[test]
-fn the_flag_wins_over_the_environment_and_nothing_else_is_asked() {
-    let here = tempfile::tempdir().unwrap();
-    let outside = [("RESPONSE_CACHE_TTL", "from outside")];
-    assert_refused(&run_in(here.path(), &outside), 2, &["'from outside'"]);
-    assert_refused(
-        &run(here.path(), &["--response-cache-ttl", "flag"], &outside),
-        2,
-        &["'flag'"],
-    );
-    assert_accepted(&run(here.path(), &["--response-cache-ttl", "5"], &outside));
-}
-
-#[test]
-fn a_variable_that_is_empty_is_not_set() {
-    let here = tempfile::tempdir().unwrap();
-    let empty: Vec<_> = REFUSED.iter().map(|row| (row.1, "")).collect();
-    let run_with = |arguments: &[&str]| run(here.path(), arguments, &empty);
-    assert_accepted(&run_with(&[]));
-    assert_accepted(&run_with(&["serve"]));
-    assert_refused(&run_with(&["--port", "x"]), 2, &["--port"]);
-    let help = run(here.path(), &["--help-all"], &[]).stdout;
-    assert_eq!(run_with(&["--help-all"]).stdout, help);
 }
 
 #[test]
@@ -276,116 +211,14 @@ fn a_name_of_ours_that_is_no_setting_is_warned_about() {
     assert!(warned.stderr.contains("10 more"), "{warned:?}");
 }
 
-// ---------------------------------------------------------------------------------------- what listens
-
-#[test]
-fn hosts_beyond_this_machine_need_to_be_asked_for() {
-    let here = tempfile::tempdir().unwrap();
-    let serve = ["serve", "--transport", "http", "--port", "0"];
-    for host in ["0.0.0.0", "::", "192.0.2.1"] {
-        let words = [
-            "FASTMCP_HOST",
-            "--host",
-            &format!("'{host}'"),
-            "--allow-unauthenticated",
-        ];
-        assert_refused(
-            &run(here.path(), &serve, &[("FASTMCP_HOST", host)]),
-            2,
-            &words,
-        );
-    }
-    // An address of nobody (RFC 5737): the flag lets it through to where it cannot be bound.
-    let asked_for = [
-        &serve[..],
-        &["--host", "192.0.2.1", "--allow-unauthenticated"],
-    ]
-    .concat();
-    assert_refused(
-        &run(here.path(), &asked_for, &[]),
-        1,
-        &["Cannot listen on 192.0.2.1"],
-    );
-    assert_refused(
-        &run(here.path(), &serve, &[("FASTMCP_HOST", "256.1.1.1")]),
-        2,
-        &["FASTMCP_HOST", "'256.1.1.1'"],
-    );
-}
-
-#[test]
-fn a_port_in_use_is_said_so() {
-    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = taken.local_addr().unwrap();
-    let here = tempfile::tempdir().unwrap();
-    let port = address.port().to_string();
-    for transport in ["http", "sse"] {
-        let arguments = ["serve", "--transport", transport, "--host", "127.0.0.1"];
-        let run = run(
-            here.path(),
-            &arguments,
-            &[("FASTMCP_PORT", &port), ("PYMCP_LOG_LEVEL", "ERROR")],
-        );
-        assert_refused(&run, 1, &[&format!("Cannot listen on {address}"), "in use"]);
-    }
-}
-
-#[test]
-fn what_is_risky_or_on_its_way_out_is_warned_about() {
-    const EVERY_PAGE: &str = "ASGI_CORS_ALLOWED_ORIGINS (--cors-origins) has '*'";
-    const DEPRECATED: &str = "The transport sse is deprecated";
-    let plain = HttpServer::start(&[], &[]).stderr();
-    assert!(!plain.contains("WARN"), "{plain}");
-    let open =
-        HttpServer::start(&[], &[("ASGI_CORS_ALLOWED_ORIGINS", "https://a.example,*")]).stderr();
-    assert!(open.contains("WARN") && open.contains(EVERY_PAGE), "{open}");
-    let old = HttpServer::over("sse", &[], &[]).stderr();
-    assert!(old.contains("WARN") && old.contains(DEPRECATED), "{old}");
-    // People and programs look for the address, whatever is logged.
-    let silent = HttpServer::start(&["--cors-origins", "*"], &[("PYMCP_LOG_LEVEL", "CRITICAL")]);
-    let (line, address) = (silent.stderr(), silent.address());
-    let first = format!("pymcp: listening on http://{address}/mcp");
-    let both = format!("{first} and http://[::1]:{}/mcp\n", address.port());
-    assert!(line == first + "\n" || line == both, "{line}");
-}
-
 #[cfg(unix)]
 #[test]
 fn the_original_s_name_of_the_transport_is_taken() {
-    let mut server = HttpServer::over("streamable-http", &[], &[]);
+    use pymcp_kit::testing::raw::signal;
+
+    let mut server = pymcp(&[], &[]).raw_http("streamable-http");
     signal(server.pid(), "INT");
     assert_eq!(server.wait().code(), Some(0), "{}", server.stderr());
-}
-
-// --------------------------------------------------------------------------------------------- for people
-
-/// `script` runs it in a terminal of its own.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_person_in_a_terminal_is_told_what_it_waits_for_and_a_client_is_not() {
-    use std::process::{Command, Stdio};
-
-    const HINT: &str = "waiting for an MCP client";
-    let here = tempfile::tempdir().unwrap();
-    let mut terminal = Command::new("script");
-    terminal
-        .args(["-qec", env!("CARGO_BIN_EXE_pymcp"), "/dev/null"])
-        .current_dir(here.path());
-    let shown = terminal
-        .stdin(Stdio::null())
-        .output()
-        .expect("script, of util-linux");
-    let text = String::from_utf8_lossy(&shown.stdout);
-    assert!(
-        shown.status.success() && text.contains(HINT) && text.contains("mcpServers"),
-        "{text}"
-    );
-
-    let mut server = StdioServer::start(&[], &[]);
-    server.close_stdin();
-    assert!(server.wait().success());
-    assert_accepted(&run_in(here.path(), &[]));
-    assert_eq!(run_in(here.path(), &[]).stderr, "");
 }
 
 // ----------------------------------------------------------------------------------------------- pymcp docs
@@ -404,7 +237,7 @@ fn stale_docs_are_noticed_and_written_anew() {
     .unwrap();
     assert_refused(&docs(&[]), 1, &["README.md", "<!-- settings -->"]);
 
-    let stale = "# Mine\n<!-- components -->\nold\n<!-- /components -->\nkept\n<!-- settings -->\n<!-- /settings -->\nend";
+    let stale = "# Mine\n<!-- components -->\nold\n<!-- /components -->\nkept\n<!-- settings -->\n<!-- /settings -->\n<!-- clients -->\n<!-- /clients -->\nend";
     fs::write(&readme, stale).unwrap();
     assert_refused(
         &docs(&["--check"]),
@@ -428,7 +261,7 @@ fn stale_docs_are_noticed_and_written_anew() {
     ] {
         assert!(written.contains(part), "{part}: {written}");
     }
-    assert!(!written.contains("old"));
+    assert!(!written.contains("\nold\n"));
 
     let other = here.path().join("other/README.md");
     fs::create_dir_all(here.path().join("other/docs")).unwrap();
@@ -447,4 +280,23 @@ fn stale_docs_are_noticed_and_written_anew() {
         let written = fs::read_to_string(&page).unwrap();
         assert!(written.contains(variable), "{written}");
     }
+}
+
+// ---------------------------------------------------------------------------------------- the README
+
+#[test]
+fn the_transcripts_of_the_readme_are_true() {
+    let readme = include_str!("../../README.md");
+    let blocks = readme.split("```console\n").skip(1);
+    let blocks = blocks.map(|block| block.split("```").next().unwrap());
+    let here = tempfile::tempdir().unwrap();
+    let mut told = 0;
+    for step in blocks.flat_map(|block| block.split("$ pymcp ").skip(1)) {
+        let (line, output) = step.split_once('\n').unwrap();
+        let arguments: Vec<_> = line.split_whitespace().collect();
+        let run = run(here.path(), &arguments, &[]);
+        assert_eq!((run.code, &*run.stdout), (Some(0), output), "{line}");
+        told += 1;
+    }
+    assert!(told > 0);
 }

@@ -25,11 +25,13 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::raw::{Message, Silence, StdioServer};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use self::pattern::{Matcher, Memory, Shared, brief};
-use crate::support::stdio::{Message, PATIENCE, Silence, StdioServer};
+use crate::support::over_stdio;
 
 /// The id of the pings behind `expect_none`; no case uses it.
 const FENCE: &str = "fence";
@@ -100,7 +102,7 @@ impl<'a> Replay<'a> {
             .map(|(k, v)| (k.as_str(), v.as_str()))
             .collect();
         let mut replay = Self {
-            server: StdioServer::start(&[], &env),
+            server: over_stdio(&[], &env),
             shared,
             memory: Memory::new(),
             last_sent: "(nothing)".to_owned(),

@@ -3,6 +3,7 @@
 //! - `goldens` what the original answered, and what we do
 //! - `snippets` what this Python can do, which `docs/python-support.md` shows
 //! - `attacks` what hostile code does to the server: nothing
+//! - `leaks` what a run leaves for the next: nothing
 //! - `processes` what is left of workers: nothing
 //! - `tool` everything else: output, errors, progress, cancelling, settings, shares
 //!
@@ -11,19 +12,21 @@
 
 mod attacks;
 mod goldens;
+mod leaks;
 #[cfg(target_os = "linux")]
 mod processes;
 mod snippets;
 mod tool;
 
+use pymcp_kit::testing::message::call;
+use pymcp_kit::testing::raw::StdioServer;
 use serde_json::{Value, json};
 
-use crate::support::message::call;
-use crate::support::stdio::StdioServer;
+use crate::support::over_stdio;
 
 /// A server over stdio in a session of 2025-11-25.
 fn serve(args: &[&str]) -> StdioServer {
-    let mut server = StdioServer::start(args, &[]);
+    let mut server = over_stdio(args, &[]);
     server.initialize("2025-11-25", &json!({})).unwrap();
     server
 }

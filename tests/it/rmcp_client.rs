@@ -3,9 +3,6 @@
 // Sampling and logging are deprecated since 2026-07-28, and clients of today have them.
 #![allow(deprecated)]
 
-mod trips;
-
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,8 +17,7 @@ use rmcp::transport::{IntoTransport, StreamableHttpClientTransport, TokioChildPr
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
 
-use crate::support::http::HttpServer;
-use crate::support::stdio::command;
+use crate::support::{command, over_http};
 
 /// Lets rmcp's client be made: reqwest panics when TLS is in the tree and nobody chose whose cryptography it uses.
 fn choose_cryptography() {
@@ -293,18 +289,17 @@ async fn in_memory() {
 
 #[tokio::test]
 async fn the_binary_as_a_child_process() {
-    let here = tempfile::tempdir().unwrap();
-    let start = |directory: &Path| {
-        let command = tokio::process::Command::from(command(directory, &[], &[]));
+    use_everything(|| {
+        let command = tokio::process::Command::from(command(&[], &[]));
         TokioChildProcess::new(command).unwrap()
-    };
-    use_everything(|| start(here.path())).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_binary_over_http() {
     choose_cryptography();
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[], &[]);
     let uri = format!("http://{}/mcp", server.address());
     use_everything(|| StreamableHttpClientTransport::from_uri(uri.clone())).await;
 }

@@ -1,18 +1,12 @@
 //! `text_web_search`: the real binary and a real client, with engines on loopback.
 
-#[path = "../../crates/search/tests/engines/mod.rs"]
-mod engines;
-#[path = "../../crates/egress/tests/loopback/mod.rs"]
-mod loopback;
-#[path = "../../crates/search/tests/site/mod.rs"]
-mod site;
-
 mod client;
 #[cfg(target_os = "linux")]
 mod dials;
 mod wire;
 
-use self::loopback::Loopback;
+use pymcp_egress::testing::Loopback;
+use pymcp_search::testing as site;
 
 /// Settings that lead every engine to `server`, and ask only the keyless ones unless others are set up.
 fn settings(server: &Loopback) -> Vec<(&'static str, String)> {

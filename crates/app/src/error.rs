@@ -13,35 +13,57 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// `?` turns every [`std::error::Error`] into one, which is why this type is none itself.
 pub struct Error {
     sentence: Option<String>,
+    hint: Option<String>,
     code: u8,
 }
 
 impl Error {
     /// Exit code for a setting that cannot be used, as clap has it.
     pub(crate) const USAGE: u8 = 2;
+    /// Exit code for a server that cannot be reached.
+    pub(crate) const UNREACHED: u8 = 3;
 
     /// A setting that cannot be used: exit code 2.
     pub fn setting(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: Some(sentence.into()),
-            code: Self::USAGE,
-        }
+        Self::new(sentence, Self::USAGE)
     }
 
-    /// Any other reason: exit code 1.
+    /// Any other reason, as that a tool or a check said no: exit code 1.
     pub fn other(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: Some(sentence.into()),
-            code: 1,
-        }
+        Self::new(sentence, 1)
+    }
+
+    /// A server that cannot be reached: exit code 3.
+    pub fn unreached(sentence: impl Into<String>) -> Self {
+        Self::new(sentence, Self::UNREACHED)
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
     }
 
     /// Something that was printed already.
     pub(crate) fn printed(code: u8) -> Self {
         Self {
             sentence: None,
+            hint: None,
             code,
         }
+    }
+
+    fn new(sentence: impl Into<String>, code: u8) -> Self {
+        Self {
+            sentence: Some(sentence.into()),
+            hint: None,
+            code,
+        }
+    }
+
+    /// The same with a line below the sentence that says what to do next, such as the command to type.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
     }
 
     /// The sentence, if it was not printed already.
@@ -49,7 +71,16 @@ impl Error {
         self.sentence.as_deref()
     }
 
-    /// The exit code: 2 for a setting, 1 for everything else.
+    /// The sentence with its hint on a line of its own, if it was not printed already.
+    pub(crate) fn text(&self) -> Option<String> {
+        let sentence = self.sentence.as_deref()?;
+        Some(match &self.hint {
+            Some(hint) => format!("{sentence}\n  {hint}"),
+            None => sentence.to_owned(),
+        })
+    }
+
+    /// The exit code: 2 for a setting or an argument, 3 for a server that cannot be reached, 1 for everything else.
     pub fn code(&self) -> u8 {
         self.code
     }
@@ -58,7 +89,7 @@ impl Error {
     pub(crate) fn map(self, change: impl FnOnce(&str) -> String) -> Self {
         Self {
             sentence: self.sentence.as_deref().map(change),
-            code: self.code,
+            ..self
         }
     }
 }

@@ -43,23 +43,44 @@
 //! | [`Program`], [`Setting`] | what a program is called and can be told: for verbs and documents |
 //! | [`value`] | parsers for values of settings |
 //! | `verbs` | what a program does, one verb a file |
+//! | `host` | what a built-in verb may ask of its program: its settings, and its server in process |
+//! | `client` | a connection to a server, of this program or any other, for the verbs that look at one |
+//! | `output` | what verbs print: text, tables, JSON |
+//! | `lock` | what a server is held to at start |
+//! | `install` | the clients: their files, and what belongs into them |
+//! | `doctor` | what is wrong with this machine or a server |
+//! | `confine` | what the operating system keeps from the process |
 //! | `sources` | flags, environment and files, made one command line |
+//! | `page` | the page for people, at `/` |
+//! | `tokens` | the file of tokens that clients authenticate with |
 
 mod app;
+mod checked;
+mod client;
 mod command;
+mod confine;
+mod doctor;
 mod error;
 mod file;
+mod host;
+mod install;
+mod limits_page;
 mod listen;
-mod log;
+mod lock;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
+mod output;
+mod page;
 mod prepared;
 mod program;
 mod refusal;
+mod review;
 mod settings;
 mod signals;
 mod sources;
+mod tokens;
 mod verbs;
+mod verify;
 
 /// The guide's pages on the program: their code is compiled.
 #[cfg(doctest)]
@@ -70,10 +91,16 @@ mod guide {
     struct Settings;
     #[doc = include_str!("../../../docs/guide/deployment.md")]
     struct Deployment;
+    #[doc = include_str!("../../../docs/guide/lock.md")]
+    struct Locks;
 }
 
 pub use app::App;
+pub use checked::Checked;
+pub use doctor::doctor_page;
 pub use error::{Error, Result};
+pub use install::page::{clients_page, clients_table};
+pub use limits_page::limits_page;
 pub use prepared::Prepared;
 pub use program::{Program, Setting};
 pub use settings::value;

@@ -6,7 +6,8 @@
 // Sound: `malloc_trim` takes no pointer, may be called from any thread at any time, and touches only
 // memory that is free (malloc_trim(3)).
 
-use std::fs;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::thread;
 use std::time::Duration;
 
@@ -17,22 +18,37 @@ const LOOK: Duration = Duration::from_secs(10);
 /// it again.
 const WORTH: u64 = 16 << 20;
 
-/// Begins to give back what is free, for as long as the process lasts.
-pub(crate) fn give_back() {
-    let looks = || {
-        let Some(at_start) = resident() else { return };
-        loop {
+/// What gives back what is free, once it is [begun](Keeper::begin).
+pub(crate) struct Keeper {
+    statm: Option<File>,
+    at_start: u64,
+}
+
+impl Keeper {
+    /// Looks for the first time. The file stays open: a process that is confined opens none.
+    pub(crate) fn new() -> Self {
+        let statm = File::open("/proc/self/statm").ok();
+        let at_start = statm.as_ref().and_then(resident).unwrap_or_default();
+        Self { statm, at_start }
+    }
+
+    /// Gives back what is free from now on, for as long as the process lasts.
+    pub(crate) fn begin(&self) {
+        let statm = self.statm.as_ref().and_then(|file| file.try_clone().ok());
+        let Some(statm) = statm else { return };
+        let at_start = self.at_start;
+        let looks = move || loop {
             thread::sleep(LOOK);
-            if resident().is_some_and(|now| now > at_start + WORTH) {
+            if resident(&statm).is_some_and(|now| now > at_start + WORTH) {
                 trim();
             }
-        }
-    };
-    // Without it the server only keeps more than it needs.
-    let _ = thread::Builder::new()
-        .name("memory".to_owned())
-        .stack_size(64 << 10)
-        .spawn(looks);
+        };
+        // Without it the server only keeps more than it needs.
+        let _ = thread::Builder::new()
+            .name("memory".to_owned())
+            .stack_size(64 << 10)
+            .spawn(looks);
+    }
 }
 
 /// Gives back every page that nothing is allocated in.
@@ -41,14 +57,13 @@ fn trim() {
     unsafe { libc::malloc_trim(0) };
 }
 
-/// Resident bytes of this process; `None` where the system does not say.
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib << 10)
+/// Resident bytes of this process (proc_pid_statm(5)); `None` where the system does not say.
+fn resident(statm: &File) -> Option<u64> {
+    let mut text = [0; 128];
+    let length = statm.read_at(&mut text, 0).ok()?;
+    let text = std::str::from_utf8(text.get(..length)?).ok()?;
+    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
 }
 
 #[cfg(test)]
@@ -58,6 +73,8 @@ mod tests {
     #[test]
     fn what_a_crowd_left_behind_is_given_back() {
         const CROWD: u64 = 96 << 20;
+        let statm = File::open("/proc/self/statm").unwrap();
+        let resident = || super::resident(&statm);
         let before = resident().unwrap();
         // Small blocks, since large ones are the system's own anyway; the last one holds the heap up.
         let mut blocks: Vec<Box<[u8]>> = Vec::new();

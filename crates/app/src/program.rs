@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 
 /// A program: its names and its settings.
@@ -14,6 +15,10 @@ pub struct Program {
     /// More prefixes under which unknown variables are warned about.
     pub(crate) prefixes: Vec<String>,
     pub(crate) settings: Vec<Setting>,
+    /// The text of the lock that its author built in.
+    pub(crate) lock: Option<String>,
+    /// Flags, and the places of a difference from that lock that they decide.
+    pub(crate) decides: Vec<(String, String)>,
 }
 
 impl Program {
@@ -59,7 +64,10 @@ pub struct Setting {
     default: String,
     help: String,
     heading: Option<String>,
+    common: bool,
     secret: bool,
+    /// The values that have names, with their aliases.
+    pub(crate) names: Vec<PossibleValue>,
 }
 
 /// How a value is handed to clap.
@@ -106,6 +114,11 @@ impl Setting {
         self.heading.as_deref()
     }
 
+    /// Whether `--help` has it, and not only `--help-all`.
+    pub fn is_common(&self) -> bool {
+        self.common
+    }
+
     /// Whether its value is shown nowhere (`hide_env_values` of clap).
     pub fn is_secret(&self) -> bool {
         self.secret
@@ -139,7 +152,9 @@ impl Setting {
             },
             help: help.map(ToString::to_string).unwrap_or_default(),
             heading: argument.get_help_heading().map(str::to_owned),
+            common: !argument.is_hide_short_help_set(),
             secret: argument.is_hide_env_values_set(),
+            names: argument.get_possible_values(),
         })
     }
 }

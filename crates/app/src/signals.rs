@@ -6,7 +6,8 @@ use crate::{Error, Result};
 ///
 /// A second SIGINT or SIGTERM ends the process in the signal handler itself, with the exit code that
 /// a shell gives for that signal (130 and 143), whatever the threads of the program do. SIGHUP
-/// counts as neither: a service manager sends it beside SIGTERM. It is left alone where the program
+/// counts as neither: a service manager sends it beside SIGTERM. It ends the program, unless something is read again
+/// instead ([`Signals::hangups`]). It is left alone where the program
 /// was started with it ignored, as `nohup` does (Linux only: elsewhere nothing tells without unsafe
 /// code).
 #[cfg(unix)]
@@ -28,6 +29,25 @@ pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     hangup: Option<tokio::signal::unix::Signal>,
+    /// Whether a hangup is a signal to end, or one to read files again.
+    hangup_ends: bool,
+}
+
+/// Hears SIGHUP.
+#[cfg(unix)]
+pub(crate) struct Hangups(Option<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Hangups {
+    /// Waits for the next one: for ever if the program was started with it ignored.
+    pub(crate) async fn next(&mut self) {
+        match &mut self.0 {
+            Some(hangup) => {
+                hangup.recv().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -54,15 +74,49 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hangup,
+            hangup_ends: true,
         })
+    }
+
+    /// From now on SIGHUP does not end the program: whoever calls this hears it, and reads again what it has read.
+    pub(crate) fn hangups(&mut self) -> Result<Hangups> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        self.hangup_ends = false;
+        let again = self
+            .hangup
+            .as_ref()
+            .map(|_| signal(SignalKind::hangup()))
+            .transpose();
+        again
+            .map(Hangups)
+            .map_err(|error| Error::other(format!("Cannot listen for signals: {error}.")))
+    }
+
+    /// Does something at each SIGHUP, which does not end the program any more; nothing where it is ignored.
+    pub(crate) fn on_hangup(&mut self, action: impl Fn() + Send + Sync + 'static) -> Result<()> {
+        let mut hangups = self.hangups()?;
+        if hangups.0.is_none() {
+            return Ok(());
+        }
+        let action = std::sync::Arc::new(action);
+        tokio::spawn(async move {
+            loop {
+                hangups.next().await;
+                let action = std::sync::Arc::clone(&action);
+                // Files may be slow.
+                let _ = tokio::task::spawn_blocking(move || action()).await;
+            }
+        });
+        Ok(())
     }
 
     /// Waits for the first of them.
     pub(crate) async fn next(&mut self) {
         let hangup = async {
             match &mut self.hangup {
-                Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
+                Some(hangup) if self.hangup_ends => hangup.recv().await,
+                _ => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -94,8 +148,28 @@ pub(crate) fn signals() -> Result<Signals> {
 #[cfg(not(unix))]
 pub(crate) struct Signals;
 
+/// There is no such signal here.
+#[cfg(not(unix))]
+pub(crate) struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    pub(crate) async fn next(&mut self) {
+        std::future::pending().await
+    }
+}
+
 #[cfg(not(unix))]
 impl Signals {
+    pub(crate) fn hangups(&mut self) -> Result<Hangups> {
+        Ok(Hangups)
+    }
+
+    /// There is no such signal.
+    pub(crate) fn on_hangup(&mut self, _: impl Fn() + Send + Sync + 'static) -> Result<()> {
+        Ok(())
+    }
+
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await

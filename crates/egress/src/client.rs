@@ -12,6 +12,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use url::Url;
 
 use crate::connect;
+use crate::counts::Counts;
 use crate::hosts::{Allow, Hosts, shown};
 use crate::redirect;
 use crate::resolver::Lookup;
@@ -81,6 +82,7 @@ struct Inner {
     hosts: Arc<Hosts>,
     places: Semaphore,
     client: OnceCell<reqwest::Client>,
+    counts: Counts,
 }
 
 /// What an [`Egress`] is made from.
@@ -106,7 +108,15 @@ impl Egress {
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let sending = self.0.follow(request);
         let sent = tokio::time::timeout(self.0.setup.limits.time, sending).await;
-        sent.unwrap_or(Err(Error::TimedOut))
+        let sent = sent.unwrap_or(Err(Error::TimedOut));
+        self.0.counts.count(&sent);
+        sent
+    }
+
+    /// What became of the requests so far, of all clones: a word for each outcome, from a fixed set, and how often it was
+    /// that. `ok` is a whole response, whatever its status. For metrics.
+    pub fn requests(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.counts.read()
     }
 }
 
@@ -269,6 +279,7 @@ impl Builder {
             hosts,
             places,
             client: OnceCell::new(),
+            counts: Counts::default(),
         }))
     }
 }

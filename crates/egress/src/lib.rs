@@ -67,15 +67,18 @@
 //! | `resolver` | names become addresses, judged |
 //! | `redirect` | where a response leads on to |
 //! | `connect` | the HTTP client below, and TLS |
+//! | `counts` | what became of requests, in numbers |
 //! | `secret` | keys and tokens, which nothing shows |
 //! | `proxy`, `message`, `error` | the words in between |
+//! | `testing` | a server on loopback, for tests |
 //!
-//! A test that needs a server of its own allows `Allow::host("127.0.0.1").private()`.
+//! A test that needs a server of its own has [`testing::Loopback`], and allows `Allow::host("127.0.0.1").private()`.
 
 mod address;
 mod call;
 mod client;
 mod connect;
+mod counts;
 mod error;
 mod hosts;
 mod message;
@@ -83,6 +86,7 @@ mod proxy;
 mod redirect;
 mod resolver;
 mod secret;
+pub mod testing;
 
 /// The guide's page on calling APIs: its code is compiled, and its test runs.
 #[cfg(doctest)]

@@ -79,6 +79,11 @@ impl Proxy {
         self.0.host_str().unwrap_or_default()
     }
 
+    /// Its TCP port: that of its scheme if none is written, 1080 for SOCKS (RFC 1928 §3).
+    pub fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or(1080)
+    }
+
     /// It, for all requests of a client.
     pub(crate) fn for_client(&self) -> reqwest::Result<reqwest::Proxy> {
         reqwest::Proxy::all(self.0.clone())
@@ -104,6 +109,19 @@ mod tests {
             let proxy: Proxy = text.parse().unwrap();
             assert_eq!(proxy.host(), host, "{text}");
             assert!(proxy.for_client().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_has_a_host_and_a_port() {
+        for (text, host, port) in [
+            ("http://proxy.example:3128", "proxy.example", 3128),
+            ("http://proxy.example", "proxy.example", 80),
+            ("https://user:word@proxy.example/", "proxy.example", 443),
+            ("socks5h://127.0.0.1", "127.0.0.1", 1080),
+        ] {
+            let proxy: Proxy = text.parse().unwrap();
+            assert_eq!((proxy.host(), proxy.port()), (host, port), "{text}");
         }
     }
 

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use divan::{AllocProfiler, Bencher};
 use futures_util::FutureExt;
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Connection, Event};
+use pymcp_kit::limits::{Flood, FloodLimits, Rate};
 use pymcp_kit::wire::{self, Id, WireLimits};
 use pymcp_kit::{CacheConfig, Ctx, NoArgs, Principal, Result, Server, Tool};
 use schemars::JsonSchema;
@@ -112,7 +114,7 @@ impl Peer {
         let body = self.server.parse(request.as_bytes()).unwrap();
         let mut exchange = self
             .server
-            .receive(&self.connection, body)
+            .receive(&self.connection, &Permit::unrestricted(), body)
             .into_exchange()
             .ok()
             .unwrap();
@@ -142,6 +144,17 @@ fn parse(bencher: Bencher<'_, '_>, era: Era) {
 fn encode(bencher: Bencher<'_, '_>, bytes: usize) {
     let (id, result) = (Id::number(1), "x".repeat(bytes));
     bencher.bench(|| wire::result(black_box(&id), result.as_bytes()));
+}
+
+/// The flood door: the part of a request, or of a refusal, that is its own.
+#[divan::bench(args = [Rate::per_second(1_000_000), Rate::per_hour(1)])]
+fn flood(bencher: Bencher<'_, '_>, rate: Rate) {
+    let flood = Flood::new(&FloodLimits {
+        per_address: Some(rate),
+        ..FloodLimits::default()
+    });
+    let connection = Connection::stateless(Principal::ANONYMOUS);
+    bencher.bench(|| flood.admit(black_box(connection.caller())));
 }
 
 /// The whole way, with the parse.

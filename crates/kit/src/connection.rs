@@ -19,6 +19,7 @@ use crate::limits::{Caller, Permit, Share, Shares};
 use crate::principal::Principal;
 use crate::protocol::{Era, Level, PeerInfo};
 use crate::streams::Streams;
+use crate::telemetry::Open;
 use crate::wire::{Code, Id, Outcome, RpcError};
 
 /// Notifications that may wait for a client that does not read its stream; more are dropped.
@@ -51,6 +52,13 @@ pub(crate) enum AskOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionKey(u64);
 
+impl SessionKey {
+    /// Its number within this process, which the log has: no secret.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// The state the server keeps for one client.
 pub struct Connection {
     caller: Caller,
@@ -81,6 +89,8 @@ struct State {
     /// Where [`Unsolicited`] messages go, by number, the newest last.
     listeners: Vec<(u64, mpsc::Sender<Bytes>)>,
     next_listener: u64,
+    /// Says that it is open, as a session.
+    session: Option<Open>,
     answers: Option<Answers>,
 }
 
@@ -191,6 +201,11 @@ impl Connection {
         self.state().peer.replace(peer).is_none()
     }
 
+    /// Keeps what says that the session is open, until it is not.
+    pub(crate) fn keep_open(&self, session: Option<Open>) {
+        self.state().session = session;
+    }
+
     pub(crate) fn log_floor(&self) -> u8 {
         self.log_floor.load(Ordering::Relaxed)
     }
@@ -298,8 +313,10 @@ impl Connection {
         state.asks.clear();
         state.listeners = Vec::new();
         state.answers = None;
+        let session = state.session.take();
         let all: Vec<_> = state.in_flight.values().cloned().collect();
         drop(state);
+        drop(session);
         all.iter().for_each(|request| request.cancel());
         self.streams.close();
     }

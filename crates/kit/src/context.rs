@@ -1,39 +1,41 @@
 //! What a handler can do besides returning a result.
 
+mod asking;
+mod bucket;
+mod doors;
+mod handle;
 mod headers;
 mod outbox;
 mod progress;
-mod rounds;
 
 use std::any::Any;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-
-use futures_util::task::AtomicWaker;
 
 use rmcp::model::Implementation;
 use serde_json::{Value, json};
-use tokio::sync::SetOnce;
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
+use crate::auth::Permit;
 use crate::connection::{Cancel, Connection, SessionKey};
 use crate::error::Explain;
+use crate::keys::KeyRing;
+use crate::label::Label;
 use crate::limits::{Caller, Places, Shares};
+use crate::manifest::Digest;
 use crate::principal::Principal;
 use crate::protocol::{Era, LATEST_LEGACY, Level, PeerInfo};
+use crate::rounds::{Rounds, Run, Seed};
 use crate::tasks::TaskHandle;
+use crate::telemetry::{Span, TraceContext, Traced};
 use crate::wire::{self, Id};
 
+use asking::AskedFor;
+pub use bucket::Bucket;
+pub(crate) use bucket::Buckets;
+pub use handle::{Handle, HandleId};
 pub(crate) use headers::{HeaderNames, Headers};
 pub(crate) use outbox::{Outbox, Queued};
-pub use rounds::Asked;
-
-pub(crate) use rounds::{Carried, Given, Rounds, Seed};
-
 use progress::Progress;
 
 /// What every context of one server shares.
@@ -56,15 +58,34 @@ pub(crate) struct Facts {
     pub(crate) explain: Vec<Explain>,
     /// The places of blocking handlers.
     pub(crate) blocking: Arc<Places>,
+    /// What is remembered from call to call.
+    pub(crate) buckets: Buckets,
+    /// What signs handles.
+    pub(crate) keys: Arc<KeyRing>,
 }
 
 /// Makes `data` of a log message from what was logged.
 pub(crate) type LogData = fn(Value) -> Value;
 
-/// What a request is besides an answer in the making: see [`Ctx::start_task`].
-const NO_TASK: u8 = 0;
-const MAY_BECOME_TASK: u8 = 1;
-const BECOMES_TASK: u8 = 2;
+/// What happened to a request on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Note {
+    /// The response cache had its answer.
+    CacheHit = 1,
+    /// The response cache might have had its answer.
+    CacheMiss = 2,
+    /// Its time was up.
+    TimedOut = 4,
+    /// A handler or a step panicked.
+    Panicked = 8,
+    /// Its result is a tool's error.
+    ToolError = 16,
+    /// Its result is a question.
+    InputRequired = 32,
+    /// Its result is a task.
+    BecameTask = 64,
+}
 
 /// One request, as its handler sees it. Cheap to clone; a clone may be moved to a spawned task.
 ///
@@ -75,15 +96,19 @@ pub struct Ctx(Arc<Shared>);
 struct Shared {
     facts: Arc<Facts>,
     connection: Arc<Connection>,
+    permit: Permit,
     peer: Arc<PeerInfo>,
     id: Id,
+    manifest: Digest,
+    /// What it is for, as soon as that is known.
+    component: OnceLock<Arc<Label>>,
     /// What the client hears of progress, if it wants to.
     progress: Option<Progress>,
     headers: Headers,
     /// Modern era: the level asked for in this request, if any.
     log_level: Option<Level>,
     outbox: Outbox,
-    cancel: CancellationToken,
+    run: Run,
     unwanted: AtomicBool,
     /// Nobody reads the response, and so nobody hears what the request asks.
     unread: AtomicBool,
@@ -93,35 +118,31 @@ struct Shared {
     asked_for: Mutex<AskedFor>,
     /// Modern era: the questions of this request.
     rounds: Option<Box<Rounds>>,
-    task_state: AtomicU8,
-    task: SetOnce<TaskHandle>,
-    /// Whoever runs the handler and has to hear of what it waits for.
-    driver: AtomicWaker,
+    trace: Option<Box<Traced>>,
+    /// What happened to it on its way, for whoever is told of it when it is finished.
+    notes: AtomicU8,
 }
 
 impl Cancel for Shared {
     fn cancel(&self) {
         self.unwanted.store(true, Ordering::Release);
-        self.cancel.cancel();
+        self.run.cancel();
         self.outbox.nudge();
     }
-}
-
-/// How long a request waited for its client. Questions that are open together wait once.
-#[derive(Default)]
-struct AskedFor {
-    so_far: Duration,
-    since: Option<Instant>,
 }
 
 /// What a [`Ctx`] is made from.
 pub(crate) struct CtxFields {
     pub(crate) facts: Arc<Facts>,
     pub(crate) connection: Arc<Connection>,
+    pub(crate) permit: Permit,
     pub(crate) peer: Arc<PeerInfo>,
     pub(crate) id: Id,
+    /// The digest of the manifest of the components that it was looked up in.
+    pub(crate) manifest: Digest,
     pub(crate) progress_token: Option<Id>,
     pub(crate) log_level: Option<Level>,
+    pub(crate) trace: Option<Traced>,
     /// Modern era: what its questions start from, when the client can be asked at all.
     pub(crate) seed: Option<Seed>,
 }
@@ -136,37 +157,47 @@ impl Ctx {
         let CtxFields {
             facts,
             connection,
+            permit,
             peer,
             id,
+            manifest,
             progress_token,
             log_level,
+            trace,
             seed,
         } = parts;
         Self(Arc::new(Shared {
             facts,
             connection,
+            permit,
             peer,
             id,
+            manifest,
+            component: OnceLock::new(),
             progress: progress_token.map(Progress::new),
             headers,
             log_level,
             outbox: Outbox::default(),
-            cancel: CancellationToken::new(),
+            run: Run::default(),
             unwanted: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             asking: AtomicUsize::new(0),
             asked: AtomicBool::new(false),
             asked_for: Mutex::default(),
             rounds: seed.map(|seed| Box::new(Rounds::new(seed))),
-            task_state: AtomicU8::new(NO_TASK),
-            task: SetOnce::new(),
-            driver: AtomicWaker::new(),
+            trace: trace.map(Box::new),
+            notes: AtomicU8::new(0),
         }))
     }
 
     /// Who is asking. Whatever a handler keeps must carry it in its key.
     pub fn principal(&self) -> &Principal {
         self.0.connection.principal()
+    }
+
+    /// What the caller may, and until when.
+    pub fn permit(&self) -> &Permit {
+        &self.0.permit
     }
 
     /// Whose share of something bounded this request uses up.
@@ -192,6 +223,37 @@ impl Ctx {
         self.0.connection.session()
     }
 
+    /// The trace that the request is part of (W3C Trace Context), for whatever the handler asks of others. Where traces are
+    /// recorded, that is a child of the request's own span; else the trace is as it came in `_meta` or in the header
+    /// `traceparent`, if it did: the client's word, validated and bounded.
+    ///
+    /// ```
+    /// # use pymcp_kit::Ctx;
+    /// # fn pass_on(ctx: &Ctx, headers: &mut Vec<(&'static str, String)>) {
+    /// for (name, value) in ctx.trace().into_iter().flat_map(|trace| trace.headers()) {
+    ///     headers.push((name, value.to_owned()));
+    /// }
+    /// # }
+    /// ```
+    pub fn trace(&self) -> Option<&TraceContext> {
+        self.0.trace.as_deref().map(Traced::context)
+    }
+
+    /// The request as a span, where it is recorded.
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.0.trace.as_deref().and_then(Traced::span)
+    }
+
+    /// Takes note of what happened.
+    pub(crate) fn note(&self, note: Note) {
+        self.0.notes.fetch_or(note as u8, Ordering::Relaxed);
+    }
+
+    /// Whether that happened.
+    pub(crate) fn has(&self, note: Note) -> bool {
+        self.0.notes.load(Ordering::Relaxed) & note as u8 != 0
+    }
+
     /// Completes when the client of this request is gone: its session has ended, or the server has.
     /// For what was kept under [`Ctx::session`]:
     ///
@@ -215,18 +277,7 @@ impl Ctx {
     ///
     /// [`Tool::asks_before_task`]: crate::Tool::asks_before_task
     pub async fn start_task(&self) {
-        let may = self.0.task_state.compare_exchange(
-            MAY_BECOME_TASK,
-            BECOMES_TASK,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        if may.is_ok() {
-            self.wake_driver();
-        }
-        if self.0.task_state.load(Ordering::Acquire) == BECOMES_TASK {
-            self.0.task.wait().await;
-        }
+        self.0.run.start_task().await;
     }
 
     /// Tells the client something, if it wants to hear of this level (`logging/setLevel`, or the
@@ -285,12 +336,12 @@ impl Ctx {
     /// Whether the client cancelled, left, or the time is up. The handler itself is dropped then;
     /// this is for work that it spawned or runs in a blocking loop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancel.is_cancelled()
+        self.0.run.is_cancelled()
     }
 
     /// Completes when [`Ctx::is_cancelled`] becomes true.
     pub async fn cancelled(&self) {
-        self.0.cancel.cancelled().await;
+        self.0.run.cancelled().await;
     }
 
     /// The client wants no answer any more.
@@ -310,11 +361,16 @@ impl Ctx {
 
     /// The handler was broken off, but there is an answer: what it spawned has to stop as well.
     pub(crate) fn time_is_up(&self) {
-        self.0.cancel.cancel();
+        self.0.run.cancel();
     }
 
     pub(crate) fn id(&self) -> &Id {
         &self.0.id
+    }
+
+    /// The digest of what the server exposed when the request came.
+    pub(crate) fn manifest(&self) -> Digest {
+        self.0.manifest
     }
 
     pub(crate) fn era(&self) -> Era {
@@ -338,131 +394,19 @@ impl Ctx {
         self.0.rounds.as_deref()
     }
 
+    /// The run of its handler.
+    pub(crate) fn run(&self) -> &Run {
+        &self.0.run
+    }
+
     /// The task that this request has become.
     pub(crate) fn task(&self) -> Option<&TaskHandle> {
-        self.0.task.get()
-    }
-
-    /// Completes when this request has become a task.
-    pub(crate) async fn becoming_task(&self) -> &TaskHandle {
-        self.0.task.wait().await
-    }
-
-    /// Lets the handler turn the request into a task.
-    pub(crate) fn may_become_task(&self) {
-        self.0.task_state.store(MAY_BECOME_TASK, Ordering::Release);
-    }
-
-    /// Whether the handler may do so.
-    pub(crate) fn can_become_task(&self) -> bool {
-        self.0.task_state.load(Ordering::Acquire) != NO_TASK
-    }
-
-    /// Whether the handler waits for the request to become a task.
-    pub(crate) fn becomes_task(&self) -> bool {
-        self.0.task_state.load(Ordering::Acquire) == BECOMES_TASK && self.task().is_none()
-    }
-
-    pub(crate) fn set_task(&self, task: TaskHandle) {
-        // There is one place that does this, once.
-        let _ = self.0.task.set(task);
+        self.0.run.task()
     }
 
     /// Whether the client, in this request, says that it takes tasks.
     pub(crate) fn takes_tasks(&self) -> bool {
         self.0.peer.takes_tasks()
-    }
-
-    /// Remembers whom to wake when the handler waits for something new.
-    pub(crate) fn register_driver(&self, waker: &Waker) {
-        self.0.driver.register(waker);
-    }
-
-    pub(crate) fn wake_driver(&self) {
-        self.0.driver.wake();
-    }
-
-    /// Says that the request asks the client something: its result is of this moment only.
-    pub(crate) fn was_asked(&self) {
-        self.0.asked.store(true, Ordering::Relaxed);
-    }
-
-    /// Says whether somebody reads what the request is answered with.
-    pub(crate) fn set_read(&self, read: bool) {
-        if self.0.unread.swap(!read, Ordering::AcqRel) == read {
-            self.connection().readers_changed();
-        }
-    }
-
-    fn is_unread(&self) -> bool {
-        self.0.unread.load(Ordering::Acquire)
-    }
-
-    /// Completes when for so long nobody could hear what the request asks: its response was not read.
-    /// Other streams of the session do not count, as a question goes out in the response alone.
-    pub(crate) async fn unheard(&self, patience: Duration) {
-        let connection = self.connection();
-        let mut alone = pin!(sleep(patience));
-        loop {
-            let mut change = pin!(connection.readers_change());
-            // What changes after we have looked must wake us.
-            change.as_mut().enable();
-            if self.is_unread() {
-                tokio::select! {
-                    () = &mut alone => return,
-                    () = change => {}
-                }
-            } else {
-                change.await;
-                alone.set(sleep(patience));
-            }
-        }
-    }
-
-    /// Marks the time until the guard is dropped as the client's: no timeout counts it.
-    pub(crate) fn start_asking(&self) -> Asking<'_> {
-        self.was_asked();
-        let mut asked_for = self.lock_asked_for();
-        if self.0.asking.fetch_add(1, Ordering::Relaxed) == 0 {
-            asked_for.since = Some(Instant::now());
-        }
-        Asking(self)
-    }
-
-    fn lock_asked_for(&self) -> MutexGuard<'_, AskedFor> {
-        // Nothing that is done under this lock can panic half-way.
-        self.0
-            .asked_for
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn is_asking(&self) -> bool {
-        self.0.asking.load(Ordering::Relaxed) > 0
-    }
-
-    /// Whether the request asked the client anything: its result is of this moment only.
-    pub(crate) fn was_interactive(&self) -> bool {
-        self.0.asked.load(Ordering::Relaxed)
-    }
-
-    /// How long the request has waited for its client so far; `None` while it does.
-    pub(crate) fn asked_for(&self) -> Option<Duration> {
-        let asked_for = self.lock_asked_for();
-        asked_for.since.is_none().then_some(asked_for.so_far)
-    }
-}
-
-pub(crate) struct Asking<'a>(&'a Ctx);
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        let mut asked_for = self.0.lock_asked_for();
-        if self.0.0.asking.fetch_sub(1, Ordering::Relaxed) == 1
-            && let Some(since) = asked_for.since.take()
-        {
-            asked_for.so_far += since.elapsed();
-        }
     }
 }
 

@@ -80,6 +80,8 @@ type BoxedError = Box<dyn StdError + Send + Sync>;
 #[derive(Debug)]
 enum Cause {
     Text(String),
+    /// It is in the log already.
+    Logged(String),
     Error(BoxedError),
 }
 
@@ -87,7 +89,7 @@ impl Display for Cause {
     /// The error and what caused it, outermost first.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = match self {
-            Self::Text(text) => return f.write_str(text),
+            Self::Text(text) | Self::Logged(text) => return f.write_str(text),
             Self::Error(error) => error,
         };
         let mut said = error.to_string();
@@ -131,6 +133,16 @@ impl Error {
     /// Ours. `detail` goes to the log at `error` level and never to the caller: name no argument value.
     pub fn internal(detail: impl Display) -> Self {
         Self(Kind::Internal(Cause::Text(detail.to_string())))
+    }
+
+    /// Ours, and in the log already.
+    pub(crate) fn logged(detail: String) -> Self {
+        Self(Kind::Internal(Cause::Logged(detail)))
+    }
+
+    /// What the log would say of it, or its caller.
+    pub(crate) fn into_text(self) -> String {
+        Carried::new(self).text
     }
 
     /// No such resource.
@@ -221,6 +233,7 @@ impl Error {
                 Era::Modern => RpcError::new(Code::MISSING_CAPABILITY, message)
                     .with_data(json!({ "requiredCapabilities": required })),
             },
+            Kind::Internal(Cause::Logged(_)) => RpcError::internal(),
             Kind::Internal(cause) => {
                 let (kind, name) = (label.map(|label| label.kind.as_str()), label.map(name));
                 tracing::error!(method, kind, name, detail = %cause, "request failed");

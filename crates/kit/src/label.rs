@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::effects::{Declared, Effects};
+use crate::manifest::Digest;
 use crate::protocol::Kind;
 use crate::store::BoxFuture;
 
@@ -19,6 +21,10 @@ pub(crate) struct Label {
     pub(crate) id: u64,
     pub(crate) kind: Kind,
     pub(crate) name: Cow<'static, str>,
+    /// The digest of what the manifest pins of it, from when it is added to a server.
+    pub(crate) digest: OnceLock<Digest>,
+    /// What it may do to the world, from the moment when that is final.
+    declared: OnceLock<Declared>,
     /// Whether its handler was warned about: each component is once.
     warned: AtomicBool,
     /// Whether it was said that there is no place for it.
@@ -32,9 +38,26 @@ impl Label {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             kind,
             name: name.into(),
+            digest: OnceLock::new(),
+            declared: OnceLock::new(),
             warned: AtomicBool::new(false),
             waited: AtomicBool::new(false),
         })
+    }
+
+    /// Its effects are these from now on; the first ones count.
+    pub(crate) fn declare(&self, effects: &Effects) {
+        self.declared.get_or_init(|| Declared::new(effects));
+    }
+
+    /// It may do anything: see [`Declared::anything`].
+    pub(crate) fn declare_anything(&self) {
+        self.declared.get_or_init(Declared::anything);
+    }
+
+    /// What it may do to the world; nothing while that is not final.
+    pub(crate) fn declared(&self) -> Option<&Declared> {
+        self.declared.get()
     }
 
     /// Warns that a call of this component has to wait for a place.

@@ -12,13 +12,20 @@
 //! | [`content`] | images, audio and files, from bytes or from a folder |
 //! | [`Ctx`] | what a handler can do: log, progress, cancellation |
 //! | [`ask`] | asking the user or the model |
+//! | [`doors`] | files, the environment, programs and the like, by the effects that a component declared |
 //! | [`middleware`] | the steps around every handler, and their order |
 //! | [`skills`] | folders of instructions for models, served as resources |
 //! | [`session`] | legacy HTTP sessions |
 //! | [`tasks`] | calls that outlive their request |
 //! | [`transport`] | stdio, streamable HTTP, legacy HTTP+SSE |
 //! | [`limits`] | whose share of something bounded is used up |
-//! | [`telemetry`] | logs on stderr |
+//! | [`manifest`] | what a server exposes, in one document with a digest |
+//! | [`audit`] | the audit log: a chain of lines, and its verification |
+//! | [`telemetry`] | logs on stderr, what happened, trace context |
+//! | [`metrics`] | what happened, in numbers |
+//! | [`text`] | characters that nobody sees, and how they are shown |
+//! | `otlp` | traces for a collector of OpenTelemetry: the feature `otlp` |
+//! | [`reason`] | what the system's refusals are to people |
 //! | [`testing`] | clients in memory, probes, snapshots, servers as processes: for tests |
 //!
 //! A module uses what stands below it, and nothing above: `wire` ← `protocol`, `limits`, `store`, [`Error`] ← `tasks`,
@@ -45,6 +52,9 @@
 //! ```
 
 pub mod ask;
+pub mod audit;
+pub mod auth;
+mod beneath;
 mod blocking;
 mod build_error;
 mod canonical;
@@ -54,14 +64,22 @@ pub mod content;
 mod context;
 pub mod core;
 mod descriptor;
+pub mod doors;
+mod effects;
 mod error;
 mod keys;
 mod label;
 pub mod limits;
+pub mod manifest;
 mod media_type;
+pub mod metrics;
 pub mod middleware;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod principal;
 pub mod protocol;
+pub mod reason;
+mod rounds;
 pub mod session;
 pub mod skills;
 pub mod store;
@@ -69,6 +87,7 @@ mod streams;
 pub mod tasks;
 pub mod telemetry;
 pub mod testing;
+pub mod text;
 pub mod transport;
 pub mod wire;
 
@@ -77,10 +96,14 @@ pub mod wire;
 mod guide {
     #[doc = include_str!("../../../docs/guide/asking.md")]
     struct Asking;
+    #[doc = include_str!("../../../docs/guide/authorization.md")]
+    struct Authorization;
     #[doc = include_str!("../../../docs/guide/changing.md")]
     struct Changing;
     #[doc = include_str!("../../../docs/guide/content.md")]
     struct Content;
+    #[doc = include_str!("../../../docs/guide/effects.md")]
+    struct Effects;
     #[doc = include_str!("../../../docs/guide/errors.md")]
     struct Errors;
     #[doc = include_str!("../../../docs/guide/long-work.md")]
@@ -105,14 +128,15 @@ pub use ask::{Elicited, Form, Question, Root, Roots, Sample, Sampled, Url};
 pub use blocking::{BlockingCtx, BlockingHandler};
 pub use build_error::BuildError;
 pub use component::{
-    CacheHint, Check, Completion, CompletionRequest, Component, Components, Effect, Handler,
-    Integer, NoArgs, Prompt, Resource, ResourceHandler, ResourceTemplate, TaskSupport, Tool,
-    ToolResult,
+    CacheHint, Check, Completion, CompletionRequest, Component, Components, Effect, Effects,
+    Handler, Integer, InvalidEffect, NoArgs, Prompt, Resource, ResourceHandler, ResourceTemplate,
+    TaskSupport, Tool, ToolResult,
 };
 pub use connection::SessionKey;
 pub use content::{Audio, File, Folder, Image};
-pub use context::Ctx;
+pub use context::{Bucket, Ctx, Handle, HandleId};
 pub use core::{Server, ServerBuilder};
+pub use doors::{Doors, Files};
 #[doc(hidden)]
 pub use error::{Boxed, Converted, Nothing};
 pub use error::{Error, HandlerError, OrUser, Result, UserError};

@@ -7,13 +7,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate from the ground up.
-const FLOORS: [&str; 27] = [
+const FLOORS: [&str; 38] = [
     // Knows nothing of MCP.
+    "text",
+    "reason",
     "wire",
     "canonical",
+    // Only of what those who make one give it.
+    "manifest",
     "descriptor",
     "media_type",
     "telemetry",
+    "metrics",
     // Facts: what the protocol says, who asks, how much, why not.
     "principal",
     "protocol",
@@ -21,12 +26,22 @@ const FLOORS: [&str; 27] = [
     "keys",
     "limits",
     "store",
+    "auth",
+    "effects",
     "label",
     "error",
+    // Files below a folder, and what a component may do to the world.
+    "beneath",
+    "doors",
+    // What happened.
+    "audit",
+    "otlp",
     // What outlives a request.
     "tasks",
     "streams",
     "connection",
+    // The questions of a call, which its context holds.
+    "rounds",
     // One request, as its handler sees it.
     "context",
     "blocking",

@@ -6,7 +6,7 @@ use tokio::io::sink;
 
 use crate::host::HostFunctions;
 use crate::limits::Limits;
-use crate::run::{Printed, Request};
+use crate::run::{MAX_DIAGNOSTICS, MAX_DIAGNOSTICS_SIZE, Printed, Request};
 use crate::wire::{self, FromWorker, HEAD, ToWorker};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
@@ -44,7 +44,11 @@ pub async fn hostile_worker(said: &[u8]) {
     }
     if let Ok(done) = answer {
         match done.result {
-            Ok(value) => assert!(value.text.is_none_or(|text| text.len() <= limits.value)),
+            Ok(value) => {
+                assert!(value.text.is_none_or(|text| text.len() <= limits.value));
+                let told: usize = value.diagnostics.iter().map(String::len).sum();
+                assert!(value.diagnostics.len() <= MAX_DIAGNOSTICS && told <= MAX_DIAGNOSTICS_SIZE);
+            }
             Err(error) => assert!(error.message.len() <= wire::MAX_MESSAGE),
         }
     }

@@ -180,12 +180,17 @@ impl HostFunctions {
 
 /// Whether Python can use this as the name of a function or parameter.
 fn is_python_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !is_python_keyword(name)
+}
+
+/// Whether Python keeps the name for itself.
+pub(crate) fn is_python_keyword(name: &str) -> bool {
     const KEYWORDS: &str = "False None True and as assert async await break class continue def del elif \
         else except finally for from global if import in is lambda nonlocal not or pass raise return try \
         while with yield";
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && !KEYWORDS.split_whitespace().any(|keyword| keyword == name)
+    KEYWORDS.split_whitespace().any(|keyword| keyword == name)
 }
 
 fn schema<T: JsonSchema>() -> Value {

@@ -24,7 +24,8 @@ pub struct Limits {
     pub time: Duration,
     /// Bytes that the run may allocate. Default 64 MiB, at most 256 MiB.
     pub memory: usize,
-    /// Calls inside each other. Default 500, at most 1,000.
+    /// Calls inside each other, before `RecursionError`; code can change it for itself, as in any Python, up to what
+    /// the stack bears. Default and at most 1,000, which is CPython's.
     pub recursion: usize,
     /// Calls of host functions. Default 100, at most 10,000.
     pub host_calls: usize,
@@ -68,7 +69,7 @@ impl Default for Limits {
             output: 1 << 20,
             time: Duration::from_secs(5),
             memory: 64 << 20,
-            recursion: 500,
+            recursion: 1_000,
             host_calls: 100,
         }
     }

@@ -19,8 +19,8 @@ pub struct Request {
     pub inputs: Option<Box<RawValue>>,
     /// What errors call the source. Only a label: no file of that name is looked for.
     pub script_name: String,
-    /// Whether to check types first, and to run only what has no errors. A build without the feature
-    /// `typecheck` checks none.
+    /// Whether to check types first, and to run only what the checker does not see fail. A build without
+    /// the feature `typecheck` checks none.
     pub check_types: bool,
     /// Declarations for the type checker, as in a `.pyi` file. Inputs that are not declared here
     /// are declared after their values.
@@ -55,7 +55,7 @@ pub struct Outcome {
     pub value: Value,
     /// What it printed.
     pub stdout: Printed,
-    /// What it wrote to standard error; this engine has no way to.
+    /// What it wrote to standard error.
     pub stderr: Printed,
     /// How long it waited for a worker.
     pub queued: Duration,
@@ -67,12 +67,24 @@ pub struct Outcome {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Value {
     /// What a reader is shown: strings as they are, everything else as JSON with exact integers and
-    /// Python's `NaN` and `Infinity`. Nothing for `None` and for an empty list or tuple.
+    /// `"NaN"`, `"Infinity"` and `"-Infinity"` for floats that are not finite. Nothing for `None` and for an
+    /// empty list or tuple.
     pub text: Option<String>,
-    /// For a dict or dataclass instance: the same as strict JSON, which has decimal strings for integers beyond
-    /// ±(2^53 − 1) and `null` for numbers that are not finite.
+    /// For a dict or dataclass instance: the same as an object, with decimal strings for integers beyond
+    /// ±(2^53 − 1).
     pub object: Option<Box<RawValue>>,
+    /// What the type checker has to say of the code that ran all the same: one finding each, with its
+    /// place, at most [`MAX_DIAGNOSTICS`] of them and [`MAX_DIAGNOSTICS_SIZE`] bytes together. Empty
+    /// when nothing was checked.
+    #[serde(default)]
+    pub diagnostics: Vec<String>,
 }
+
+/// Findings of the type checker that are told, at most.
+pub const MAX_DIAGNOSTICS: usize = 20;
+
+/// Bytes of the findings of the type checker that are told, at most.
+pub const MAX_DIAGNOSTICS_SIZE: usize = 8 << 10;
 
 /// One output stream of a run.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -92,6 +104,8 @@ pub struct Failure {
     pub message: String,
     /// What the code printed before.
     pub stdout: Printed,
+    /// What it wrote to standard error before.
+    pub stderr: Printed,
 }
 
 impl Failure {
@@ -100,6 +114,7 @@ impl Failure {
             kind,
             message: message.into(),
             stdout: Printed::default(),
+            stderr: Printed::default(),
         }
     }
 }
@@ -116,9 +131,9 @@ impl std::error::Error for Failure {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// The source is no Python, or Python that the engine does not know.
+    /// The source is no Python.
     Syntax,
-    /// The type checker found errors.
+    /// The type checker found what fails when it is run, or cannot check the code.
     Types,
     /// The code raised an exception.
     Exception,

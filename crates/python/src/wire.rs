@@ -2,10 +2,13 @@
 //!
 //! A frame is its length (4 bytes, little-endian) and as many bytes of JSON. The protocol knows
 //! nothing of the engine: values are JSON, errors are text. JSON because it is there already and
-//! any engine can write it; Monty's own protocol (`monty-proto`) would have brought a protobuf
-//! stack and Monty's values into the server, and changes with every release of Monty.
+//! any engine can write it, so that no type of an interpreter gets into the server.
 //!
-//! The worker ran hostile code and may be hostile itself, so the server believes nothing: frames
+//! A worker says that it is ready and how it is confined, takes one request, prints, calls functions
+//! of the host one at a time, and ends with one answer. What the server and its zygote say to each
+//! other is `zygote::control`'s.
+//!
+//! The worker runs hostile code and may be hostile itself, so the server believes nothing: frames
 //! are bounded before they are read, and [`crate::pool`] bounds how many there are.
 
 use std::io;
@@ -72,10 +75,6 @@ pub(crate) struct Done {
     pub(crate) result: Result<Value, RunError>,
     /// Bytes of stdout and stderr that were dropped.
     pub(crate) dropped: [u64; 2],
-    /// Seconds of CPU that the worker has used since it started.
-    pub(crate) cpu_seconds: u64,
-    /// Bytes that the worker has allocated now that the run is over.
-    pub(crate) memory: usize,
 }
 
 /// Why a run has no value.
@@ -98,6 +97,17 @@ impl RunError {
         }
         Self { kind, message }
     }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Ended {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Otherwise; in words for the log.
+    Other(String),
 }
 
 /// An output stream.

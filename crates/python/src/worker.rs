@@ -1,43 +1,127 @@
-//! A worker: the process that the untrusted code runs in.
+//! A worker: the process that the untrusted code runs in. Each serves one run.
 //!
-//! Two threads: the first reads frames, and ends the process when the server goes away, whatever
-//! the second is busy with; the second, with a stack for the deepest source there may be, runs one
-//! request after the other. Nothing of a run outlives it: interpreter and heap are made anew.
+//! There are two ways to become one. A fork of a zygote (Linux, `zygote.rs`) has its interpreter from
+//! there. A process of its own starts its interpreter itself, on two threads: the first reads frames,
+//! and ends the process when the server goes away, whatever the second is busy with; the second, with
+//! a stack for the deepest source there may be, runs the code.
+
+mod host;
 
 use std::ffi::OsStr;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use serde_json::value::RawValue;
-
+pub(crate) use self::host::Host;
+use crate::confine::{self, Layers};
 use crate::engine::Engine;
-use crate::wire::{self, Done, FromWorker, HEAD, Stream, ToWorker};
-use crate::{alloc, confine};
+use crate::run::{Kind, Value};
+use crate::wire::{FromWorker, Run, RunError, ToWorker};
+use crate::{alloc, limits};
 
 /// The argument that makes a program a worker.
 pub const ARGUMENT: &str = "python-worker";
 
-/// Seconds of CPU after which the kernel ends a worker that the server could not. The server lets
-/// one go long before.
-pub(crate) const CPU_SECONDS: u64 = 240;
+/// The argument behind it that makes it a zygote.
+#[cfg(target_os = "linux")]
+pub(crate) const ZYGOTE: &str = "zygote";
+
+/// Seconds of CPU after which the kernel ends a run that the server could not: more than the longest
+/// there may be, and some to start in.
+pub(crate) const CPU_SECONDS: u64 = limits::Limits::MAX.time.as_secs() + 30;
 
 /// Bytes of stack. Parser and type checker recurse with the nesting of the source: 140 bytes and
 /// more a level, and [`crate::Limits::MAX`] has room for a quarter of a million levels.
-const STACK: usize = 256 << 20;
+pub(crate) const STACK: usize = 256 << 20;
 
 /// Whether this process was started to be a worker. To be asked first of all in `main`.
 pub fn is_requested() -> bool {
     std::env::args_os().nth(1).as_deref() == Some(OsStr::new(ARGUMENT))
 }
 
-/// Serves runs on stdin and stdout until stdin ends. To be called first of all in `main`, with
-/// [`crate::Allocator`] as the global allocator: no thread may exist yet.
+/// Serves a run on stdin and stdout, or forks workers that do, as the arguments ask. To be called
+/// first of all in `main`, with [`crate::Allocator`] as the global allocator: no thread may exist yet.
 pub fn main() -> ExitCode {
+    start(Engine::new)
+}
+
+/// As [`main`], with a function of this program in place of the interpreter: it gets the code, and its
+/// text is the value. For tests of what a run can do that has taken over its process.
+#[doc(hidden)]
+pub fn stand_in(run: fn(&str) -> String) -> ExitCode {
+    start(move || StandIn(run))
+}
+
+/// What runs the code. Made once, before it is known which.
+pub(crate) trait Runner {
+    /// Does a part of what makes runs faster, and can as well be done later. Says whether there is more.
+    fn warm_more(&mut self) -> bool;
+
+    /// Called once in the process that runs the code, as the last chance to start a thread.
+    fn watch(&mut self);
+
+    /// Called once in the process that runs the code, when it is confined: what can be done before a
+    /// run is known.
+    fn prepare(&mut self);
+
+    /// Runs one request.
+    fn run(&mut self, run: Run, host: &Arc<Mutex<Host>>) -> Result<Value, RunError>;
+}
+
+impl Runner for Engine {
+    fn warm_more(&mut self) -> bool {
+        Engine::warm_more(self)
+    }
+
+    fn watch(&mut self) {
+        Engine::watch(self);
+    }
+
+    fn prepare(&mut self) {
+        Engine::prepare(self);
+    }
+
+    fn run(&mut self, run: Run, host: &Arc<Mutex<Host>>) -> Result<Value, RunError> {
+        Engine::run(self, run, host)
+    }
+}
+
+struct StandIn(fn(&str) -> String);
+
+impl Runner for StandIn {
+    fn warm_more(&mut self) -> bool {
+        false
+    }
+
+    fn watch(&mut self) {}
+
+    fn prepare(&mut self) {}
+
+    fn run(&mut self, run: Run, _: &Arc<Mutex<Host>>) -> Result<Value, RunError> {
+        let text = Some((self.0)(&run.code));
+        match text.as_ref().map_or(0, String::len) > run.limits.value {
+            true => Err(RunError::new(Kind::Exception, "too long")),
+            false => Ok(Value {
+                text,
+                ..Value::default()
+            }),
+        }
+    }
+}
+
+fn start<R: Runner>(runner: impl FnOnce() -> R + Send + 'static) -> ExitCode {
     // A thread that unwinds would leave the other one waiting for it.
     std::panic::set_hook(Box::new(|_| std::process::abort()));
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().next_back().as_deref() == Some(OsStr::new(ZYGOTE)) {
+        return crate::zygote::main(runner);
+    }
+    alone(runner)
+}
+
+/// A process that serves one run, from its start.
+fn alone<R: Runner>(runner: impl FnOnce() -> R + Send + 'static) -> ExitCode {
     let mut layers = confine::before_threads();
     layers.memory = alloc::start_counting();
     let (requests, received) = mpsc::sync_channel(1);
@@ -47,16 +131,21 @@ pub fn main() -> ExitCode {
         .name("engine".into())
         .stack_size(STACK)
         .spawn(move || {
+            let mut runner = runner();
+            while runner.warm_more() {}
+            runner.watch();
             if started.send(()).is_ok()
                 && let Ok(layers) = start.recv()
             {
-                serve(layers, &received);
+                let incoming = Box::new(move || received.recv().ok());
+                let host = Host::new(incoming, Box::new(io::stdout()));
+                serve(&mut runner, layers, host);
             }
         });
     if let Err(error) = engine {
         return fail(&format!("no thread: {error}"));
     }
-    // A thread that is still being set up needs system calls that are not for later.
+    // Starting threads needs system calls that are not for later.
     let running = ready.recv().is_ok();
     layers.seccomp = confine::all_threads();
     if !running || confined.send(layers).is_err() {
@@ -77,138 +166,65 @@ fn fail(reason: &str) -> ExitCode {
 /// Hands on what the server sends, until it sends no more.
 fn listen(requests: &mpsc::SyncSender<ToWorker>) -> io::Result<()> {
     let mut stdin = io::stdin().lock();
-    loop {
-        let mut head = [0; HEAD];
-        match stdin.read_exact(&mut head) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            read => read?,
-        }
-        let mut body = vec![0; wire::announced(head)?];
-        stdin.read_exact(&mut body)?;
-        if requests.send(wire::decode(&body)?).is_err() {
+    while let Some(message) = host::read(&mut stdin)? {
+        if requests.send(message).is_err() {
             return Err(io::Error::other("the engine is gone"));
         }
     }
+    Ok(())
 }
 
-/// The second thread.
-fn serve(layers: confine::Layers, requests: &mpsc::Receiver<ToWorker>) {
-    let mut engine = Engine::new();
-    let mut host = Host::new(requests);
+/// Says how it is confined, runs one request, and ends the process. Not a byte of the request is read
+/// before.
+pub(crate) fn serve(runner: &mut impl Runner, layers: Layers, mut host: Host) -> ! {
+    runner.prepare();
     host.send(&FromWorker::Ready(layers));
-    while let Ok(ToWorker::Run(run)) = requests.recv() {
-        host.start(run.limits.output);
-        let result = engine.run(*run, &mut host);
-        alloc::unlimited();
-        host.flush();
-        host.send(&FromWorker::Done(Done {
-            result,
-            dropped: host.dropped,
-            cpu_seconds: cpu_seconds(),
-            memory: alloc::live(),
-        }));
-    }
-    std::process::exit(0);
+    let ToWorker::Run(run) = host.receive() else {
+        leave(1)
+    };
+    host.allow_output(run.limits.output);
+    let host = Arc::new(Mutex::new(host));
+    let result = runner.run(*run, &host);
+    alloc::unlimited();
+    let mut host = host.lock().unwrap_or_else(PoisonError::into_inner);
+    host.end(result)
 }
 
-/// Seconds of CPU used by this process.
-fn cpu_seconds() -> u64 {
-    #[cfg(unix)]
-    let seconds = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).tv_sec;
-    #[cfg(not(unix))]
-    let seconds = 0;
-    u64::try_from(seconds).unwrap_or(0)
+/// The server's end of what was forked, on descriptor 0, which takes both directions.
+#[cfg(target_os = "linux")]
+pub(crate) fn host_on_socket() -> Host {
+    Host::new(
+        // Of what is no message there is nothing to say to the one who sent it.
+        Box::new(|| host::read(&mut Socket).ok().flatten()),
+        Box::new(Socket),
+    )
 }
 
-/// The way of a run to the server. Where the server can't be reached any more the process ends:
-/// there is nobody to run anything for.
-pub(crate) struct Host<'a> {
-    requests: &'a mpsc::Receiver<ToWorker>,
-    /// What was printed and not sent yet, by stream, as the three below.
-    pending: [String; 2],
-    /// Bytes that may still be printed.
-    left: [usize; 2],
-    dropped: [u64; 2],
-    sent: Instant,
+#[cfg(target_os = "linux")]
+struct Socket;
+
+#[cfg(target_os = "linux")]
+impl io::Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(rustix::stdio::stdin(), buffer)?)
+    }
 }
 
-impl<'a> Host<'a> {
-    /// Output is sent in pieces of this size or when it is this old, and so is not lost when a run
-    /// is ended.
-    const PIECE: usize = 4 << 10;
-    const AGE: Duration = Duration::from_millis(50);
-
-    fn new(requests: &'a mpsc::Receiver<ToWorker>) -> Self {
-        Self {
-            requests,
-            pending: Default::default(),
-            left: [0; 2],
-            dropped: [0; 2],
-            sent: Instant::now(),
-        }
+#[cfg(target_os = "linux")]
+impl io::Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(rustix::stdio::stdin(), bytes)?)
     }
 
-    /// A new run, which may print this many bytes.
-    fn start(&mut self, limit: usize) {
-        *self = Self {
-            left: [limit; 2],
-            ..Self::new(self.requests)
-        };
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
+}
 
-    /// Takes what fits of `text`, and counts the rest.
-    pub(crate) fn print(&mut self, stream: Stream, text: &str) {
-        let at = stream as usize;
-        let fits = text.floor_char_boundary(self.left[at].min(text.len()));
-        self.left[at] -= fits;
-        if fits < text.len() {
-            // Whatever is printed next would not follow what was printed last.
-            self.left[at] = 0;
-            self.dropped[at] += (text.len() - fits) as u64;
-        }
-        self.pending[at].push_str(&text[..fits]);
-        if self.pending[at].len() >= Self::PIECE {
-            self.flush();
-        }
-    }
-
-    /// Sends what was printed.
-    pub(crate) fn flush(&mut self) {
-        for stream in [Stream::Stdout, Stream::Stderr] {
-            let pending = std::mem::take(&mut self.pending[stream as usize]);
-            if !pending.is_empty() {
-                self.send(&FromWorker::Output(stream, pending));
-            }
-        }
-        self.sent = Instant::now();
-    }
-
-    /// Sends what was printed a while ago.
-    pub(crate) fn flush_old(&mut self) {
-        if self.pending.iter().any(|text| !text.is_empty()) && self.sent.elapsed() > Self::AGE {
-            self.flush();
-        }
-    }
-
-    /// Calls a function of the server, and waits for its answer.
-    pub(crate) fn call(&mut self, call: &FromWorker) -> Result<Box<RawValue>, String> {
-        self.flush();
-        self.send(call);
-        match self.requests.recv() {
-            Ok(ToWorker::Returned(value)) => Ok(value),
-            Ok(ToWorker::Raised(message)) => Err(message),
-            Ok(ToWorker::Run(_)) | Err(_) => std::process::exit(1),
-        }
-    }
-
-    fn send(&self, message: &FromWorker) {
-        let sent = wire::encode(message).and_then(|frame| {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(&frame)?;
-            stdout.flush()
-        });
-        if sent.is_err() {
-            std::process::exit(1);
-        }
-    }
+/// Ends the process. A fork ends without what its zygote meant to do at its own end.
+pub(crate) fn leave(code: i32) -> ! {
+    #[cfg(target_os = "linux")]
+    crate::zygote::leave(code);
+    #[cfg(not(target_os = "linux"))]
+    std::process::exit(code)
 }

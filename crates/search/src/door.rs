@@ -16,7 +16,10 @@ const CONCURRENT: usize = 128;
 type Sending = Pin<Box<dyn Future<Output = Result<Response, Error>> + Send>>;
 
 /// Where requests go out; in tests, where they are answered.
-pub(crate) struct Door(Box<dyn Fn(Request) -> Sending + Send + Sync>);
+pub(crate) struct Door {
+    sends: Box<dyn Fn(Request) -> Sending + Send + Sync>,
+    egress: Option<Egress>,
+}
 
 impl Door {
     /// To these hosts and no others.
@@ -42,20 +45,33 @@ impl Door {
                 ..Limits::default()
             })
             .build();
-        Self::from_fn(move |request| {
-            let egress = egress.clone();
+        let sends = egress.clone();
+        let door = Self::from_fn(move |request| {
+            let egress = sends.clone();
             async move { egress.send(request).await }
-        })
+        });
+        Self {
+            egress: Some(egress),
+            ..door
+        }
     }
 
     pub(crate) fn from_fn<Fut>(send: impl Fn(Request) -> Fut + Send + Sync + 'static) -> Self
     where
         Fut: Future<Output = Result<Response, Error>> + Send + 'static,
     {
-        Self(Box::new(move |request| Box::pin(send(request))))
+        Self {
+            sends: Box::new(move |request| Box::pin(send(request))),
+            egress: None,
+        }
     }
 
     pub(crate) async fn send(&self, request: Request) -> Result<Response, Error> {
-        (self.0)(request).await
+        (self.sends)(request).await
+    }
+
+    /// What became of the requests, as the egress counts it.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.egress.iter().flat_map(Egress::requests)
     }
 }

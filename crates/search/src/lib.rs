@@ -27,15 +27,15 @@ pub mod fuzzing;
 mod html;
 mod links;
 mod outcome;
-#[cfg(test)]
-#[path = "../tests/engines/mod.rs"]
-mod pages;
 mod query;
 mod rank;
 mod region;
 mod search;
 mod setup;
 mod state;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 mod text;
 
 pub use config::{Config, InvalidConfig, Pace, Secret};

@@ -78,6 +78,20 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them, in their order.
+    pub const ALL: [Self; 10] = [
+        Self::Found,
+        Self::Nothing,
+        Self::Blocked,
+        Self::Refused,
+        Self::TimedOut,
+        Self::Unreachable,
+        Self::Failed,
+        Self::Resting,
+        Self::Busy,
+        Self::NotNeeded,
+    ];
+
     /// Its name in results.
     pub fn name(self) -> &'static str {
         match self {

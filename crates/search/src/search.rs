@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub struct Search {
 pub(crate) struct Inner {
     engines: Vec<Asked>,
     hosts: BTreeSet<String>,
+    ports: BTreeSet<u16>,
     pub(crate) door: Door,
     time: Duration,
     pub(crate) engine_time: Duration,
@@ -53,6 +55,7 @@ impl Search {
         let inner = Inner {
             engines,
             hosts,
+            ports: setup::ports(&config),
             door,
             time: config.time,
             engine_time: config.engine_time,
@@ -77,9 +80,27 @@ impl Search {
         &self.inner.hosts
     }
 
+    /// The TCP ports at which they, or the proxy, are connected to, beside 443 and 80.
+    pub fn ports(&self) -> &BTreeSet<u16> {
+        &self.inner.ports
+    }
+
     /// The engines that are set up, in their order.
     pub fn engines(&self) -> impl Iterator<Item = &'static str> {
         self.inner.engines.iter().map(|asked| asked.name)
+    }
+
+    /// What became of each engine in the searches so far: its name, and how often it was that. For metrics.
+    pub fn reports(&self) -> impl Iterator<Item = (&'static str, Status, u64)> {
+        self.inner.engines.iter().flat_map(|asked| {
+            let count = |status| asked.reports[status as usize].load(Ordering::Relaxed);
+            Status::ALL.map(|status| (asked.name, status, count(status)))
+        })
+    }
+
+    /// What became of the requests so far: see [`Egress::requests`](pymcp_egress::Egress::requests).
+    pub fn requests(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.inner.door.requests()
     }
 
     /// Searches. `heard` is called for each engine as soon as nothing more is expected of it. Dropping the future ends
@@ -199,6 +220,7 @@ impl<F: FnMut(&Report) + Send> Run<'_, F> {
             cause: end.cause,
         };
         drop(said);
+        self.inner.engines[at].reports[report.status as usize].fetch_add(1, Ordering::Relaxed);
         (self.heard)(&report);
         self.reports[at] = Some(report);
     }

@@ -133,11 +133,13 @@ fn search(
                 every: Duration::ZERO,
                 burst: 1,
             }),
+            reports: Default::default(),
         })
         .collect();
     let inner = Inner {
         engines,
         hosts: BTreeSet::new(),
+        ports: BTreeSet::new(),
         door,
         time: 10 * SECOND,
         engine_time: 5 * SECOND,
@@ -432,4 +434,30 @@ async fn a_search_without_end_of_hanging_engines_leaves_them_alone_in_the_end() 
     assert_eq!(statuses(&outcome), [Status::Resting]);
     assert_eq!(outcome.engines[0].cause, Some(Status::TimedOut));
     assert_eq!(seen.asked().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_of_each_engine_is_counted() {
+    let (search, _) = search(
+        &WEB,
+        &[
+            ("mojeek/1", Does::Says(SECOND, A)),
+            ("brave/1", Does::Fails),
+            ("yahoo/1", Does::Hangs),
+        ],
+    );
+    search.of(7).search(&query(10, 1), |_| {}).await;
+    let counted: Vec<_> = search
+        .reports()
+        .filter(|(.., count)| *count > 0)
+        .map(|(engine, status, count)| (engine, status.name(), count))
+        .collect();
+    assert_eq!(
+        counted,
+        [
+            ("mojeek", "found", 1),
+            ("brave", "unreachable", 1),
+            ("yahoo", "timed out", 1)
+        ]
+    );
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use pymcp_egress::is_public;
+use pymcp_egress::{Proxy, is_public};
 use url::Host;
 
 use crate::config::{Config, InvalidConfig, Secret};
 use crate::engine::{self, ALL, Engine, Index, Kind, Setup};
+use crate::outcome::Status;
 use crate::region::REGIONS;
 use crate::state::Memory;
 
@@ -20,6 +22,8 @@ pub(crate) struct Asked {
     pub(crate) keyed: bool,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) memory: Memory,
+    /// How often each [`Status`] became of it.
+    pub(crate) reports: [AtomicU64; Status::ALL.len()],
 }
 
 /// The engines that are set up, in the order of [`ALL`], and their hosts.
@@ -59,6 +63,7 @@ pub(crate) fn engines(config: &Config) -> Result<Ready, InvalidConfig> {
             keyed: kind.keyed,
             engine: Arc::from(engine),
             memory: Memory::new(config.pace),
+            reports: Default::default(),
         });
     }
     match engines.is_empty() {
@@ -84,6 +89,16 @@ fn set_up(kind: &Kind, config: &Config) -> Result<Box<dyn Engine>, InvalidConfig
         url: address,
         key: config.brave_api_key.as_ref().map(Secret::expose),
     })
+}
+
+/// TCP ports that are connected to beside those of HTTPS and HTTP: of other addresses for engines, and of the proxy.
+pub(crate) fn ports(config: &Config) -> BTreeSet<u16> {
+    let addresses = config.urls.values();
+    let urls = addresses.filter_map(|url| engine::base(&url.replace("{language}", "en")).ok());
+    let ports = urls.filter_map(|url| url.port());
+    ports
+        .chain(config.proxy.as_ref().map(Proxy::port))
+        .collect()
 }
 
 /// What the place for a language can stand for, in this address.

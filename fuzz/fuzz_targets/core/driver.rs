@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Answer, Connection, Event, Exchange, Reply, Unsolicited};
 use pymcp_kit::wire::{Body, Code, Id, Malformed, Message};
 use pymcp_kit::{Principal, Server};
@@ -165,7 +166,7 @@ impl Driver {
             cancelled(&body),
         );
         let connection = Arc::clone(&self.client(side).connection);
-        match self.server.receive(&connection, body).into_exchange() {
+        match self.server.receive(&connection, &Permit::unrestricted(), body).into_exchange() {
             Ok(exchange) => {
                 let running = Running::new(side, exchange, owed);
                 assert!(
@@ -241,7 +242,7 @@ impl Driver {
             let body = self.server.parse(message.as_bytes()).unwrap();
             match self
                 .server
-                .receive(&self.clients[side as usize].connection, body)
+                .receive(&self.clients[side as usize].connection, &Permit::unrestricted(), body)
             {
                 Reply::Call(call) if expected => held.push(call),
                 Reply::Answer(answer) if !expected => assert_eq!(answer.error, Some(Code::BUSY)),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pymcp_kit::{
-    CallLimits, Ctx, Elicited, Error, Integer, Level, NoArgs, Prompt, Resource, ResourceTemplate,
-    Result, Sample, Server, Tool,
+    CallLimits, Ctx, Effect, Elicited, Error, Integer, Level, NoArgs, Prompt, Resource,
+    ResourceTemplate, Result, Sample, Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,9 +61,9 @@ pub fn server() -> Server {
         .tool(Tool::new("cached", echo).cached())
         .tool(Tool::new("fail", fail))
         .tool(Tool::new("panic", panic))
-        .tool(Tool::new("ask", ask).cached())
-        .tool(Tool::new("ask_twice_at_once", ask_twice_at_once))
-        .tool(Tool::new("sample", sample))
+        .tool(Tool::new("ask", ask).effects([Effect::AsksUser]).cached())
+        .tool(Tool::new("ask_twice_at_once", ask_twice_at_once).effects([Effect::AsksUser]))
+        .tool(Tool::new("sample", sample).effects([Effect::UsesModel]))
         .tool(Tool::new("talk", talk))
         .tool(Tool::new("large", large))
         .tool(Tool::new("hang", hang))

@@ -118,9 +118,10 @@ async def python(client: Client) -> None:
     check.equal("what Python printed", printed.text, "adding\n")
     for code, words in {
         "1 +": "SyntaxError",
-        "1 + 'a'": "unsupported-operator",
+        "1 + 'a'": "TypeError: unsupported operand",
+        "nowhere": "unresolved-reference",
         "[][1]": "IndexError",
-        "open('/etc/passwd')": "unresolved-reference",
+        "open('/etc/passwd')": "FileNotFoundError",
     }.items():
         failed = await client.call_tool("run_python_code", {"code": code})
         check(f"{code} should fail with {words}", failed.is_error and words in text(failed), failed)

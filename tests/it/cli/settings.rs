@@ -1,108 +1,8 @@
-//! Every setting: values that are refused, and values at the edges that are taken. A test holds that none is missing.
+//! Every setting of PyMCP's own: values that are refused, and values at the edges that are taken. A test holds that none
+//! is missing. Those that every program has are tested in `crates/app`.
 
 /// Flag, variable, values that are refused, and what its sentence says is allowed.
-pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
-    (
-        "--transport",
-        "MCP_SERVER_TRANSPORT",
-        &["", "websocket", "stdio "],
-        "one of stdio, http, sse",
-    ),
-    (
-        "--host",
-        "FASTMCP_HOST",
-        &[
-            "",
-            "a b",
-            "localhost:80",
-            "http://localhost",
-            "me@localhost",
-        ],
-        "a host name or an IP address",
-    ),
-    (
-        "--port",
-        "FASTMCP_PORT",
-        &["", "70000", "-1", "x", "80.0"],
-        "a whole number from 0 to 65535",
-    ),
-    (
-        "--response-cache-ttl",
-        "RESPONSE_CACHE_TTL",
-        &["", "-1", "86401", "abc", "1.5", "99999999999999999999"],
-        "a whole number of seconds from 0 to 86400",
-    ),
-    (
-        "--log-level",
-        "PYMCP_LOG_LEVEL",
-        &["", "TRACE", "20"],
-        "one of NOTSET, DEBUG, INFO, WARNING, ERROR, CRITICAL",
-    ),
-    (
-        "--cors-origins",
-        "ASGI_CORS_ALLOWED_ORIGINS",
-        &[
-            "app.example",
-            "ftp://app.example",
-            "https://",
-            "https://me@app.example",
-            "[\"*\"]",
-            "https://a.example/",
-            "*.a.example",
-            "localhost:*",
-            "null",
-            "file://",
-            "https://*",
-            "https://bücher.example",
-        ],
-        "a comma-separated list of loopback, * and origins such as https://app.example",
-    ),
-    (
-        "--path-prefix",
-        "PYMCP_PATH_PREFIX",
-        &["a b", "a//b", "/a?b"],
-        "a path such as /team-a",
-    ),
-    (
-        "--allowed-hosts",
-        "PYMCP_ALLOWED_HOSTS",
-        &[
-            "a b",
-            "me@app.example",
-            "http://app.example",
-            "*",
-            "app.example/mcp",
-            "2001:db8::1",
-            "127.1",
-            "app.example:http",
-            "bücher.example",
-        ],
-        "a comma-separated list of host names, with or without ports",
-    ),
-    (
-        "--request-timeout",
-        "PYMCP_REQUEST_TIMEOUT",
-        &["", "0", "3601", "1s"],
-        "a whole number of seconds from 1 to 3600",
-    ),
-    (
-        "--ask-timeout",
-        "PYMCP_ASK_TIMEOUT",
-        &["", "0", "3601", "-5"],
-        "a whole number of seconds from 1 to 3600",
-    ),
-    (
-        "--state-keys",
-        "PYMCP_STATE_KEYS",
-        &["/nowhere/keys", "/"],
-        "a file that has a key a line: a name, a space and at least 32 bytes in base64",
-    ),
-    (
-        "--allow-unauthenticated",
-        "PYMCP_ALLOW_UNAUTHENTICATED",
-        &["", "maybe", "2"],
-        "true or false",
-    ),
+pub(super) const REFUSED: [(&str, &str, &[&str], &str); 24] = [
     (
         "--python-workers",
         "PYMCP_PYTHON_WORKERS",
@@ -261,50 +161,7 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 36] = [
 ];
 
 /// Values at the edges, which are taken.
-pub(super) const ACCEPTED: [(&str, &[&str]); 36] = [
-    ("MCP_SERVER_TRANSPORT", &["stdio", "Stdio"]),
-    (
-        "FASTMCP_HOST",
-        &["localhost", " 127.0.0.1 ", "::1", "my-host.example"],
-    ),
-    ("FASTMCP_PORT", &["0", "65535", " 8000 "]),
-    ("RESPONSE_CACHE_TTL", &["0", "86400", " 5 "]),
-    (
-        "PYMCP_LOG_LEVEL",
-        &[
-            "NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "info", "Error",
-        ],
-    ),
-    (
-        "ASGI_CORS_ALLOWED_ORIGINS",
-        &[
-            "",
-            "*",
-            "loopback",
-            " https://a.example , http://b.example:8080 ",
-            "https://*.a.example:*, http://localhost:*, chrome-extension://abc, vscode-webview://*",
-        ],
-    ),
-    (
-        "PYMCP_PATH_PREFIX",
-        &["", "/", "/team-a", "team-a/", "/a/b"],
-    ),
-    (
-        "PYMCP_ALLOWED_HOSTS",
-        &[
-            "",
-            "app.example",
-            "app.example:8080, 192.0.2.1",
-            "*.app.example:*, [2001:db8::1]:443, loopback",
-        ],
-    ),
-    ("PYMCP_REQUEST_TIMEOUT", &["1", "3600"]),
-    ("PYMCP_ASK_TIMEOUT", &["1", "3600"]),
-    ("PYMCP_STATE_KEYS", &[""]),
-    (
-        "PYMCP_ALLOW_UNAUTHENTICATED",
-        &["true", "0", " Yes ", "off"],
-    ),
+pub(super) const ACCEPTED: [(&str, &[&str]); 24] = [
     ("PYMCP_PYTHON_WORKERS", &["auto", "1", " 64 "]),
     ("PYMCP_PYTHON_QUEUE", &["0", "10000"]),
     ("PYMCP_PYTHON_QUEUE_TIMEOUT", &["1", "600"]),

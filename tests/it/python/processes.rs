@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::message::{call, request};
+use pymcp_kit::testing::raw::{Session, signal};
 use rustix::process::{getpid, set_child_subreaper};
 use serde_json::json;
 
 use super::{run, serve};
-use crate::support::http::{HttpServer, Session};
-use crate::support::message::{call, request};
-use crate::support::process::{children, signal};
-use crate::support::stdio::PATIENCE;
+use crate::support::over_http;
+use crate::support::process::children;
 
 /// The workers of a server that has run some code. What it leaves behind becomes a child of this process, which waits
 /// for none and so keeps it as a zombie.
@@ -55,7 +56,7 @@ fn workers_are_waited_for_when_a_signal_ends_the_server_in_the_middle_of_a_run()
 
 #[test]
 fn workers_are_waited_for_when_a_signal_ends_an_http_server() {
-    let mut server = HttpServer::start(&["--python-sandbox", "best-effort"], &[]);
+    let mut server = over_http(&["--python-sandbox", "best-effort"], &[]);
     let session = Session::plain(server.address());
     session.post(&call(1, "run_python_code", json!({ "code": "1" })));
     let workers = adopted(server.pid());

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use pymcp_egress::testing::{Loopback, Reply};
+use pymcp_search::testing::{self as site, KEYLESS};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientConfig, ClientRequest,
     ContentBlock, Implementation, ProgressNotificationParam, ProtocolVersion,
@@ -12,10 +14,8 @@ use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt as _, RoleClient};
 use serde_json::{Value, json};
 
-use super::loopback::{Loopback, Reply};
-use super::site::{self, KEYLESS};
 use super::{borrowed, settings};
-use crate::support::stdio::command;
+use crate::support::command;
 
 /// An application that remembers what it was told of progress.
 #[derive(Clone, Default)]
@@ -51,8 +51,7 @@ async fn connect(server: &Loopback, modern: bool) -> Client {
 
 /// The same, with these settings.
 async fn connect_with(settings: &[(&'static str, String)], modern: bool) -> Client {
-    let directory = tempfile::tempdir().unwrap();
-    let command = command(directory.path(), &[], &borrowed(settings));
+    let command = command(&[], &borrowed(settings));
     let transport = TokioChildProcess::new(tokio::process::Command::from(command)).unwrap();
     let version = match modern {
         true => ProtocolVersion::V_2026_07_28,

@@ -1,14 +1,16 @@
 //! What stands on the wire, and what is refused.
 
+use pymcp_egress::testing::{Page, Reply};
+use pymcp_kit::testing::raw::StdioServer;
+use pymcp_search::testing as site;
 use serde_json::{Value, json};
 
-use super::loopback::{Page, Reply};
-use super::{borrowed, settings, site};
-use crate::support::stdio::StdioServer;
+use super::{borrowed, settings};
+use crate::support::over_stdio;
 
 /// A `pymcp` with these settings, in a session.
 fn start(settings: &[(&'static str, String)]) -> StdioServer {
-    let mut server = StdioServer::start(&[], &borrowed(settings));
+    let mut server = over_stdio(&[], &borrowed(settings));
     server.initialize("2025-11-25", &json!({})).unwrap();
     server
 }

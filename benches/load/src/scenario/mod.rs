@@ -2,6 +2,7 @@
 
 pub(crate) mod abuse;
 mod calls;
+mod overload;
 mod pipeline;
 mod python;
 mod sessions;
@@ -31,6 +32,8 @@ pub(crate) enum Scenario {
     Pipeline,
     /// Latency, throughput and memory of `run_python_code`
     Python,
+    /// Goodput and refusals at ten times the capacity; only when it is named
+    Overload,
     /// Whether an honest client is served while others do their worst; only when it is named
     Abuse,
 }
@@ -64,6 +67,7 @@ impl Scenario {
             Self::Soak => soak::run(artifacts, report),
             Self::Pipeline => pipeline::run(artifacts, report),
             Self::Python => python::run(artifacts, report),
+            Self::Overload => overload::run(artifacts, report),
             Self::Abuse => abuse::run(artifacts, &options.abuse, report),
         }
     }

@@ -13,7 +13,9 @@ use crate::server::Server;
 const SESSIONS: usize = 10_000;
 
 pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
-    let server = Server::start(artifacts.pymcp_http())?;
+    let mut command = artifacts.pymcp_http();
+    command.env("PYMCP_SESSION_RATE", "off");
+    let server = Server::start(command)?;
     let mut client = Client::connect(server.address)?;
     let first = mcp::open_session(&mut client)?;
     let before = procfs::resident_kib(server.pid())?;

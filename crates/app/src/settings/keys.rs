@@ -1,11 +1,16 @@
-//! The file of keys that sign what clients carry for the server.
+//! The file of keys that sign what clients carry for the server. `verbs/keys.rs` writes it.
+
+use std::io::Read as _;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pymcp_kit::KeyRing;
 
+use crate::file::open_to;
+
 /// Bytes that the file may have.
-const MAX_BYTES: u64 = 64 << 10;
+pub(crate) const MAX_BYTES: u64 = 64 << 10;
 
 /// Keys by name, the signing one first; none for one that is made up.
 #[derive(Clone, Default)]
@@ -30,17 +35,48 @@ pub(crate) fn read(path: &str) -> Result<StateKeys, String> {
     if path.is_empty() {
         return Ok(StateKeys::default());
     }
-    let allowed = || {
-        format!(
-            "a file that has a key a line: a name, a space and at least {} bytes in base64",
-            KeyRing::MIN_KEY_BYTES
-        )
-    };
-    let size = std::fs::metadata(path).map(|found| found.len());
-    if size.is_ok_and(|size| size > MAX_BYTES) {
-        return Err(allowed());
+    parse(&text(Path::new(path))?).ok_or_else(allowed)
+}
+
+fn allowed() -> String {
+    format!(
+        "a file that has a key a line: a name, a space and at least {} bytes in base64",
+        KeyRing::MIN_KEY_BYTES
+    )
+}
+
+/// The text of the file.
+///
+/// # Errors
+/// What the file has to be.
+pub(crate) fn text(path: &Path) -> Result<String, String> {
+    text_of(path, &allowed())
+}
+
+/// The text of a file with another kind of keys, which has to be what is `allowed`.
+///
+/// # Errors
+/// What the file has to be.
+pub(crate) fn text_of(path: &Path, allowed: &str) -> Result<String, String> {
+    let file = std::fs::File::open(path).map_err(|_| allowed)?;
+    // Of the file that was opened, whatever the path names by now.
+    let found = file.metadata().map_err(|_| allowed)?;
+    if open_to(&found, 0o077).is_some() {
+        return Err(format!(
+            "a file that only its owner can read: run chmod 600 {}",
+            path.display()
+        ));
     }
-    let text = std::fs::read_to_string(path).map_err(|_| allowed())?;
+    let mut text = String::new();
+    let read = file.take(MAX_BYTES + 1).read_to_string(&mut text);
+    match read {
+        Ok(bytes) if bytes as u64 <= MAX_BYTES => Ok(text),
+        _ => Err(allowed.to_owned()),
+    }
+}
+
+/// The keys in the text of such a file; `None` when something in it is none.
+pub(crate) fn parse(text: &str) -> Option<StateKeys> {
     let keys = text
         .lines()
         .map(str::trim)
@@ -49,12 +85,9 @@ pub(crate) fn read(path: &str) -> Result<StateKeys, String> {
             let (name, key) = line.split_once(char::is_whitespace)?;
             Some((name.to_owned(), STANDARD.decode(key.trim()).ok()?))
         })
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(allowed)?;
-    match KeyRing::new(keys.clone()) {
-        Ok(_) => Ok(StateKeys(keys)),
-        Err(_) => Err(allowed()),
-    }
+        .collect::<Option<Vec<_>>>()?;
+    KeyRing::new(keys.clone()).ok()?;
+    Some(StateKeys(keys))
 }
 
 #[cfg(test)]
@@ -69,6 +102,11 @@ mod tests {
         let good = STANDARD.encode([7; 32]);
         let try_file = |text: String| {
             std::fs::write(path, text).unwrap();
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            }
             read(path)
         };
         let keys = try_file(format!("# ours\nnew {good}\n\nold\t{good}\n")).unwrap();

@@ -3,10 +3,13 @@
 //! An error is what follows `but must be` in a sentence, as in `--port is 'x', but must be a whole number from 0 to
 //! 65535.`
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use pymcp_kit::limits::{BadRate, Rate};
 use pymcp_kit::transport::http::{BadPath, Hosts, Origins, PathPrefix};
+
+use super::limits::AtMost;
 
 /// A name of a host or an IP address, at most 253 characters.
 ///
@@ -84,10 +87,83 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
         .map_err(|_| "a whole number from 0 to 65535".into())
 }
 
+pub(super) fn metrics_address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let local = text
+        .strip_prefix("localhost:")
+        .map(|port| format!("127.0.0.1:{port}"));
+    local
+        .as_deref()
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| "an IP address or localhost, and a port, such as 127.0.0.1:9464".into())
+}
+
 pub(super) fn ttl(text: &str) -> Result<Duration, String> {
     seconds(text, 0, 86_400)
 }
 
-pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+pub(crate) fn timeout(text: &str) -> Result<Duration, String> {
     seconds(text, 1, 3600)
+}
+
+pub(super) fn rate(text: &str) -> Result<AtMost<Rate>, String> {
+    or_off(text, |text| {
+        text.parse().map_err(|bad: BadRate| bad.to_string())
+    })
+}
+
+pub(super) fn at_most(text: &str) -> Result<AtMost<usize>, String> {
+    or_off(text, |text| {
+        let calls = whole(text, 1, 10_000, "")?;
+        // It fits on every platform.
+        Ok(usize::try_from(calls).unwrap_or(usize::MAX))
+    })
+}
+
+fn or_off<T>(
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<AtMost<T>, String> {
+    match text.trim().eq_ignore_ascii_case("off") {
+        true => Ok(AtMost(None)),
+        false => read(text)
+            .map(|limit| AtMost(Some(limit)))
+            .map_err(|allowed| format!("off, or {allowed}")),
+    }
+}
+
+pub(super) fn tool_budget(text: &str) -> Result<(String, Rate), String> {
+    let read = || {
+        let (name, rate) = text.split_once('=')?;
+        let name = name.trim();
+        (!name.is_empty()).then_some((name.to_owned(), rate.parse().ok()?))
+    };
+    read().ok_or_else(|| format!("a tool and its rate, such as search=10/min: {BadRate}"))
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_have_an_address_and_a_port() {
+        for (text, address) in [
+            ("127.0.0.1:9464", "127.0.0.1:9464"),
+            ("localhost:0", "127.0.0.1:0"),
+            (" [::1]:80 ", "[::1]:80"),
+            ("0.0.0.0:9464", "0.0.0.0:9464"),
+        ] {
+            assert_eq!(metrics_address(text).unwrap().to_string(), address);
+        }
+        for bad in [
+            "",
+            "9464",
+            ":9464",
+            "localhost",
+            "example.org:9464",
+            "127.0.0.1:99999",
+        ] {
+            assert!(metrics_address(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -1,12 +1,13 @@
-//! The TOML file of `--config`: one key for each flag, in kebab-case or snake_case. Tables are reserved for what no flag
-//! can say; there are none so far.
+//! The TOML file of `--config`: one key for each flag, in kebab-case or snake_case. Tables are for what no flag can say:
+//! `[profiles.NAME]` is in `profiles.rs`, and another table is a line beside it.
 
 use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::unknown;
+use super::{profiles, unknown};
 use crate::program::Program;
+use crate::settings::selection::Profile;
 
 /// A value of the file.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,14 +20,20 @@ pub(super) struct Value {
     pub(super) texts: Vec<String>,
 }
 
-/// The values of a text, by the flags of their settings.
+/// What a file says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Config {
+    /// The values, by the flags of their settings.
+    pub(super) values: BTreeMap<String, Value>,
+    /// The profiles, by name.
+    pub(super) profiles: BTreeMap<String, Profile>,
+}
+
+/// What a text says.
 ///
 /// # Errors
 /// Line and sentence for a text that is no TOML, or for a key that is no setting. No value is in there.
-pub(super) fn parse(
-    text: &str,
-    program: &Program,
-) -> Result<BTreeMap<String, Value>, (usize, String)> {
+pub(super) fn parse(text: &str, program: &Program) -> Result<Config, (usize, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line_of = |at: usize| {
         text.as_bytes()[..at.min(text.len())]
@@ -45,12 +52,16 @@ pub(super) fn parse(
     let mut keys: Vec<_> = table.get_ref().iter().collect();
     // The first mistake of the file is told, not of the alphabet.
     keys.sort_by_key(|(key, _)| key.span().start);
-    let mut values = BTreeMap::new();
+    let mut config = Config::default();
     for (key, value) in keys {
         let line = line_of(key.span().start);
         let key = key.get_ref().as_ref();
         let flag = key.replace('_', "-");
         if program.setting(&flag).is_none() {
+            if let (profiles::TABLE, DeValue::Table(table)) = (key, value.get_ref()) {
+                config.profiles = profiles::read(table, &line_of)?;
+                continue;
+            }
             return Err((line, stranger(program, key, &flag, value.get_ref())));
         }
         let Some(texts) = texts(value.get_ref()) else {
@@ -67,11 +78,11 @@ pub(super) fn parse(
             key: key.to_owned(),
             texts,
         };
-        if values.insert(flag, value).is_some() {
+        if config.values.insert(flag, value).is_some() {
             return Err((line, format!("{key} is given twice.")));
         }
     }
-    Ok(values)
+    Ok(config)
 }
 
 /// The sentence for a key that is no setting.

@@ -7,6 +7,7 @@
 mod config;
 mod env_file;
 mod origin;
+mod profiles;
 mod unknown;
 
 #[cfg(test)]
@@ -25,10 +26,12 @@ use self::env_file::Variable;
 use self::unknown::is_service_link;
 use crate::file;
 use crate::program::{Kind, Program, Setting};
+use crate::settings::selection::Profiles;
 use crate::settings::value::boolean;
 use crate::{Error, Result};
 
 pub(crate) use self::origin::Origins;
+pub(crate) use self::unknown::{nearest, shown};
 
 /// Time that a file may take that was not named.
 const IMPATIENCE: Duration = Duration::from_secs(1);
@@ -78,6 +81,8 @@ pub(crate) struct Sources {
     /// The command line, with flags for what the other sources say.
     pub(crate) arguments: Vec<OsString>,
     pub(crate) origins: Origins,
+    /// The profiles of the configuration file.
+    pub(crate) profiles: Profiles,
     has_env_file: bool,
     warnings: Vec<String>,
 }
@@ -103,6 +108,7 @@ impl Sources {
         let mut sources = Self {
             arguments: verb_first(arguments, &command),
             origins: Origins::default(),
+            profiles: Profiles::default(),
             has_env_file: false,
             warnings: unknown::warnings(program, named),
         };
@@ -137,10 +143,15 @@ impl Sources {
         };
         self.has_env_file = env_file.is_some();
         let config = path(given, CONFIG.1);
-        let mut keys = match &config {
-            Some(path) => read_config(program, path)?,
-            None => BTreeMap::new(),
-        };
+        let mut keys = BTreeMap::new();
+        if let Some(path) = &config {
+            let read = read_config(program, path)?;
+            keys = read.values;
+            self.profiles = Profiles {
+                path: path.clone(),
+                all: read.profiles,
+            };
+        }
         let mut flags = Vec::new();
         for setting in &program.settings {
             let flag = &setting.flag;
@@ -243,9 +254,23 @@ impl Sources {
     }
 }
 
-/// The command line with the verb in front of the files that may be named before it. Everything else before a verb is
-/// refused by clap.
+/// The command line with the verb in front of the files that may be named before it.
 fn verb_first(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let at = verb_at(&arguments);
+    let verb = arguments.get(at).and_then(|verb| verb.to_str());
+    if verb.is_some_and(|verb| command.find_subcommand(verb).is_some()) {
+        arguments[1..=at].rotate_right(1);
+    }
+    arguments
+}
+
+/// The word of a command line that is the verb, if it has one.
+pub(crate) fn verb(arguments: &[OsString]) -> Option<&str> {
+    arguments.get(verb_at(arguments))?.to_str()
+}
+
+/// The place of the verb: behind the files that may be named before it. Everything else before a verb is refused by clap.
+fn verb_at(arguments: &[OsString]) -> usize {
     let mut at = 1;
     while let Some(argument) = arguments
         .get(at)
@@ -259,11 +284,7 @@ fn verb_first(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsString> 
             _ => break,
         };
     }
-    let found = arguments.get(at).and_then(|verb| verb.to_str());
-    if found.is_some_and(|verb| command.find_subcommand(verb).is_some()) {
-        arguments[1..=at].rotate_right(1);
-    }
-    arguments
+    at
 }
 
 /// The command line with any value for any setting: says what is given.
@@ -275,7 +296,11 @@ fn lenient(program: &Program, command: Command, verbs: &[&str]) -> Command {
             .value_parser(clap::value_parser!(OsString)),
         _ => argument,
     };
-    let command = verbs.iter().fold(command, |command, verb| {
+    let there = verbs
+        .iter()
+        .filter(|verb| command.find_subcommand(verb).is_some());
+    let there: Vec<_> = there.collect();
+    let command = there.into_iter().fold(command, |command, verb| {
         command.mut_subcommand(verb, |verb| verb.mut_args(any).ignore_errors(true))
     });
     command.mut_args(any).ignore_errors(true)
@@ -285,7 +310,7 @@ fn path(given: &ArgMatches, id: &str) -> Option<PathBuf> {
     given.try_get_one::<PathBuf>(id).ok().flatten().cloned()
 }
 
-fn read_config(program: &Program, path: &Path) -> Result<BTreeMap<String, config::Value>> {
+fn read_config(program: &Program, path: &Path) -> Result<config::Config> {
     let shown = path.display();
     let text = file::read(path, file::PATIENCE)
         .map_err(|reason| Error::setting(format!("{shown} ({}) {reason}.", CONFIG.0)))?;

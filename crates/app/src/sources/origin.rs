@@ -1,7 +1,7 @@
 //! Which source a setting comes from, and how a sentence says so.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::program::Program;
 
@@ -38,6 +38,11 @@ impl Origins {
         self.0.get(flag)
     }
 
+    /// Whether a setting is given by any source.
+    pub(crate) fn has(&self, flag: &str) -> bool {
+        self.0.contains_key(flag)
+    }
+
     /// What the source calls a setting: its flag, its variable with the flag, or its key.
     pub(crate) fn name(&self, program: &Program, flag: &str) -> String {
         match self.0.get(flag) {
@@ -50,6 +55,31 @@ impl Origins {
                 Some(setting) => format!("{} (--{flag})", setting.variable()),
                 None => format!("--{flag}"),
             },
+        }
+    }
+
+    /// Where a value comes from, for people; none for a default.
+    pub(crate) fn source(&self, flag: &str) -> Option<String> {
+        Some(match self.0.get(flag)? {
+            Origin::Flag => format!("--{flag}"),
+            Origin::Variable { name } => name.clone(),
+            Origin::EnvFile { path, line, .. } | Origin::Config { path, line, .. } => {
+                format!("{}, line {line}", path.display())
+            }
+        })
+    }
+
+    /// Whether the setting of this flag comes from the command line, which others on the machine can see.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_flag(&self, flag: &str) -> bool {
+        matches!(self.0.get(flag), Some(Origin::Flag))
+    }
+
+    /// The file that a value comes from, if it comes from one.
+    pub(crate) fn file(&self, flag: &str) -> Option<&Path> {
+        match self.0.get(flag)? {
+            Origin::EnvFile { path, .. } | Origin::Config { path, .. } => Some(path),
+            _ => None,
         }
     }
 

@@ -129,7 +129,7 @@ fn a_warning_has_no_control_characters_and_comes_once() {
 // ------------------------------------------------------------------------------------ the file of --config
 
 fn parsed(text: &str) -> Result<BTreeMap<String, config::Value>, (usize, String)> {
-    config::parse(text, &program())
+    config::parse(text, &program()).map(|config| config.values)
 }
 
 #[track_caller]

@@ -50,13 +50,13 @@ pub(super) fn warnings(
 }
 
 /// The known name that is most like this one, if it is like any.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let (likeness, nearest) = most_like(name, known)?;
     (likeness >= SIMILAR).then_some(nearest)
 }
 
 /// An unknown name as it can stand in a sentence on a terminal.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     let start = name.chars().take(MAX_NAME);
     start.flat_map(char::escape_debug).collect()
 }

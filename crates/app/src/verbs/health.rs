@@ -1,12 +1,22 @@
 //! `health`: asks a server that listens whether it answers, for containers, which have no other program to ask with.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::{ArgMatches, Args as _, Command, FromArgMatches as _};
+use clap::{ArgMatches, Args as _, Command};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use serde_json::json;
 
+use crate::output::{Output, OutputArgs};
+use crate::verbs::parsed;
 use crate::{Error, Result};
+use pymcp_kit::reason::reason;
 
 pub(crate) const NAME: &str = "health";
 
@@ -16,13 +26,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of an answer that are looked at: its first line.
 const MAX_ANSWER: u64 = 64;
 
-/// Ask a server that listens whether it answers: exit code 0 if it does, else 1
+/// Where a server says that it serves.
+const HEALTH: &str = "/healthz";
+
+/// Ask a server that listens whether it answers
+///
+/// Exit code 0 if it does, 1 if it answers with another status than 200, 3 if it does not answer.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub(crate) struct Args {
-    /// Address of its endpoint.
-    #[arg(value_name = "URL", default_value = "http://localhost:8000/mcp")]
+    /// What to ask: `http://`, `https://` (any certificate will do) or `unix:` and the path of a socket. For the
+    /// address of an endpoint the health check beside it is asked; `/readyz` says whether the server takes traffic.
+    #[arg(value_name = "URL", default_value = "http://localhost:8000/healthz")]
     url: String,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 pub(crate) fn command() -> Command {
@@ -30,86 +48,210 @@ pub(crate) fn command() -> Command {
 }
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
-    let Args { url } =
-        Args::from_arg_matches(matches).map_err(|error| Error::setting(error.to_string()))?;
-    let Some((authority, path)) = parts(&url) else {
+    let Args { url, output } = parsed::<Args>(matches)?;
+    let Some(target) = Target::parse(&url) else {
         return Err(Error::setting(format!(
-            "URL is '{}', but must be an address such as http://localhost:8000/mcp.",
+            "URL is '{}', but must be an address such as http://localhost:8000/healthz.",
             url.escape_debug()
         )));
     };
-    let status = ask(&authority, path)
-        .map_err(|error| Error::other(format!("{url} does not answer: {error}.")))?;
-    match status.as_str() {
-        "200" => Ok(()),
-        _ => Err(Error::other(format!("{url} answers with status {status}."))),
+    let status = target.ask().map_err(|error| {
+        Error::unreached(format!("{url} does not answer: {}.", reason(&error)))
+            .hint("A server listens on HTTP with serve --transport http; it says its address when it does.")
+    })?;
+    let is_ok = status == "200";
+    let output = Output::new(output);
+    if output.is_json() {
+        // Three digits, as `exchange` has them.
+        let status: Option<u16> = status.parse().ok();
+        output.value(&json!({ "url": url, "ok": is_ok, "status": status }))?;
+    }
+    match is_ok {
+        true => Ok(()),
+        false => Err(Error::other(format!("{url} answers with status {status}."))),
     }
 }
 
-/// The host with its port, and the path.
-fn parts(url: &str) -> Option<(String, &str)> {
-    let rest = url.strip_prefix("http://")?;
-    let (authority, path) = match rest.find('/') {
-        Some(slash) => rest.split_at(slash),
-        None => (rest, "/mcp"),
-    };
-    let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
-    let has_port = authority
-        .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
-    let authority = match has_port {
-        true => authority.to_owned(),
-        false if authority.is_empty() => return None,
-        false => format!("{authority}:80"),
-    };
-    (plain(&authority) && plain(path)).then_some((authority, path))
+/// What is asked, and over what.
+#[derive(Debug, PartialEq)]
+struct Target {
+    over: Over,
+    path: String,
 }
 
-/// Sends the smallest request that passes through the whole server, and returns the status of the answer.
-fn ask(authority: &str, path: &str) -> io::Result<String> {
-    let end = Instant::now() + PATIENCE;
-    let left = || {
-        let left = end.saturating_duration_since(Instant::now());
-        left.max(Duration::from_millis(1))
-    };
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in authority.to_socket_addrs()? {
-        let mut stream = match TcpStream::connect_timeout(&address, left()) {
-            Ok(stream) => stream,
-            // A name may have addresses on which nobody listens.
-            Err(error) => {
-                last = error;
-                continue;
-            }
+#[derive(Debug, PartialEq)]
+enum Over {
+    /// A host and its port.
+    Tcp(String),
+    /// The same, and the host alone.
+    Tls(String, String),
+    Unix(PathBuf),
+}
+
+impl Target {
+    fn parse(url: &str) -> Option<Self> {
+        if let Some(socket) = url.strip_prefix("unix:") {
+            let socket = socket.strip_prefix("//").unwrap_or(socket);
+            return socket.starts_with('/').then(|| Self {
+                over: Over::Unix(socket.into()),
+                path: HEALTH.to_owned(),
+            });
+        }
+        let (tls, rest) = match url.strip_prefix("https://") {
+            Some(rest) => (true, rest),
+            None => (false, url.strip_prefix("http://")?),
         };
-        stream.set_write_timeout(Some(left()))?;
-        stream.set_read_timeout(Some(left()))?;
-        stream.write_all(request(authority, path).as_bytes())?;
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        if authority.is_empty() || !plain(authority) || !plain(path) {
+            return None;
+        }
+        let with_port = authority
+            .rsplit_once(':')
+            .filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let (host, authority) = match with_port {
+            Some((host, _)) => (host, authority.to_owned()),
+            None => (
+                authority,
+                format!("{authority}:{}", if tls { 443 } else { 80 }),
+            ),
+        };
+        let host = host.trim_matches(['[', ']']).to_owned();
+        Some(Self {
+            over: match tls {
+                true => Over::Tls(authority, host),
+                false => Over::Tcp(authority),
+            },
+            path: beside(path),
+        })
+    }
+
+    /// Sends the request, and returns the status of the answer.
+    fn ask(&self) -> io::Result<String> {
+        let end = Instant::now() + PATIENCE;
+        match &self.over {
+            Over::Tcp(authority) => self.exchange(authority, connect(authority, end)?),
+            Over::Tls(authority, host) => {
+                let stream = encrypted(host, connect(authority, end)?)?;
+                self.exchange(authority, stream)
+            }
+            #[cfg(unix)]
+            Over::Unix(path) => {
+                let stream = std::os::unix::net::UnixStream::connect(path)?;
+                stream.set_write_timeout(Some(PATIENCE))?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                self.exchange("localhost", stream)
+            }
+            #[cfg(not(unix))]
+            Over::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn exchange(&self, host: &str, mut stream: impl Read + Write) -> io::Result<String> {
+        let request = format!(
+            "GET {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n",
+            self.path
+        );
+        stream.write_all(request.as_bytes())?;
+        stream.flush()?;
         let mut answer = Vec::new();
         stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
         let answer = String::from_utf8_lossy(&answer);
         let status = answer
             .strip_prefix("HTTP/1.1 ")
             .and_then(|rest| rest.get(..3));
-        return status
+        status
             .map(str::to_owned)
-            .ok_or_else(|| io::Error::other("it does not speak HTTP"));
+            .ok_or_else(|| io::Error::other("it does not speak HTTP"))
+    }
+}
+
+/// The path of the health check, for that of an endpoint; each other one as it is.
+fn beside(path: &str) -> String {
+    let ends = ["/mcp", "/sse", "/mcp/", "/sse/"];
+    match ends.iter().find_map(|end| path.strip_suffix(*end)) {
+        Some(prefix) => format!("{prefix}{HEALTH}"),
+        None if path.len() < 2 => HEALTH.to_owned(),
+        None => path.to_owned(),
+    }
+}
+
+fn connect(authority: &str, end: Instant) -> io::Result<TcpStream> {
+    let left = || {
+        let left = end.saturating_duration_since(Instant::now());
+        left.max(Duration::from_millis(1))
+    };
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in authority.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, left()) {
+            Ok(stream) => {
+                stream.set_write_timeout(Some(left()))?;
+                stream.set_read_timeout(Some(left()))?;
+                return Ok(stream);
+            }
+            // A name may have addresses on which nobody listens.
+            Err(error) => last = error,
+        }
     }
     Err(last)
 }
 
-fn request(authority: &str, path: &str) -> String {
-    const VERSION: &str = "2026-07-28";
-    const METHOD: &str = "server/discover";
-    let body = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"{METHOD}","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{VERSION}","io.modelcontextprotocol/clientInfo":{{"name":"{NAME}","version":"1"}},"io.modelcontextprotocol/clientCapabilities":{{}}}}}}}}"#
-    );
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\n\
-         accept: application/json, text/event-stream\r\nmcp-protocol-version: {VERSION}\r\nmcp-method: {METHOD}\r\n\
-         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
+fn encrypted(
+    host: &str,
+    stream: TcpStream,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+        .with_no_client_auth();
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(connection, stream))
+}
+
+/// Takes any certificate: it is asked whether somebody answers, as probes of Kubernetes do, and is told nothing. A
+/// server's own machine seldom has the name that its certificate has.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let known = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 #[cfg(test)]
@@ -117,30 +259,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_a_host_a_port_and_a_path() {
-        let of = |url| parts(url).map(|(authority, path)| (authority, path.to_owned()));
-        for (url, authority, path) in [
-            ("http://localhost:8000/mcp", "localhost:8000", "/mcp"),
-            ("http://localhost:8000", "localhost:8000", "/mcp"),
-            ("http://[::1]:8000/a/mcp", "[::1]:8000", "/a/mcp"),
-            ("http://[::1]/mcp", "[::1]:80", "/mcp"),
-            ("http://host/mcp", "host:80", "/mcp"),
+    fn an_address_has_a_scheme_a_host_a_port_and_a_path() {
+        let tcp = |authority: &str| Over::Tcp(authority.to_owned());
+        let tls = |authority: &str, host: &str| Over::Tls(authority.to_owned(), host.to_owned());
+        for (url, over, path) in [
+            (
+                "http://localhost:8000/healthz",
+                tcp("localhost:8000"),
+                "/healthz",
+            ),
+            (
+                "http://localhost:8000/mcp",
+                tcp("localhost:8000"),
+                "/healthz",
+            ),
+            ("http://localhost:8000", tcp("localhost:8000"), "/healthz"),
+            ("http://localhost:8000/", tcp("localhost:8000"), "/healthz"),
+            ("http://[::1]:8000/a/mcp", tcp("[::1]:8000"), "/a/healthz"),
+            ("http://[::1]/sse", tcp("[::1]:80"), "/healthz"),
+            ("http://host/a/readyz", tcp("host:80"), "/a/readyz"),
+            (
+                "https://localhost:8443",
+                tls("localhost:8443", "localhost"),
+                "/healthz",
+            ),
+            ("https://[::1]/readyz", tls("[::1]:443", "::1"), "/readyz"),
+            (
+                "unix:/run/a.sock",
+                Over::Unix("/run/a.sock".into()),
+                "/healthz",
+            ),
+            (
+                "unix:///run/a.sock",
+                Over::Unix("/run/a.sock".into()),
+                "/healthz",
+            ),
         ] {
-            assert_eq!(
-                of(url),
-                Some((authority.to_owned(), path.to_owned())),
-                "{url}"
-            );
+            let path = path.to_owned();
+            assert_eq!(Target::parse(url), Some(Target { over, path }), "{url}");
         }
         for url in [
             "",
             "localhost:8000",
-            "https://localhost/mcp",
+            "ftp://localhost/mcp",
             "http:///mcp",
             "http://a b/",
             "http://a/\r\nx: y",
+            "unix:run/a.sock",
         ] {
-            assert_eq!(of(url), None, "{url}");
+            assert_eq!(Target::parse(url), None, "{url}");
         }
     }
 }

@@ -1,44 +1,68 @@
 //! `serve`: checks the settings as a whole, then serves until the client leaves or a signal comes.
 
 use std::io::IsTerminal as _;
-use std::time::Duration;
+use std::net::SocketAddr;
 
-use pymcp_kit::transport::http::{Endpoints, HttpConfig};
+use pymcp_kit::audit::Audit;
+use pymcp_kit::metrics::{self, Metrics};
+use pymcp_kit::transport::http::{Check, Endpoints, HttpConfig};
 use pymcp_kit::transport::{http, stdio};
 use pymcp_kit::{Server, ServerBuilder, telemetry};
-use tokio::runtime::Runtime;
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 
-use crate::prepared::{Exit, Prepared};
+use crate::confine::{Confined, Confinement, Needs};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+use crate::memory::Keeper;
+use crate::prepared::{Prepared, Register, end};
 use crate::program::Program;
 use crate::settings::{Shared, Transport};
 use crate::signals::signals;
 use crate::sources::Origins;
-use crate::{Error, Result, listen};
+use crate::{Error, Result, confine, listen, lock, page};
+use pymcp_kit::reason::reason;
 
 pub(crate) const NAME: &str = "serve";
-pub(crate) const ABOUT: &str = "Serve MCP clients (the default)";
+/// After how many polls of tasks a busy thread looks for what has arrived. With tokio's 61, and a request a poll, a new
+/// connection among busy ones waits for as many requests; a look costs a thirtieth of one.
+const EVENT_INTERVAL: u32 = 7;
 
-/// Time that what is to be done at the end may take.
-const EXIT: Duration = Duration::from_secs(10);
+pub(crate) const ABOUT: &str = "Serve MCP clients (the default)";
 
 pub(crate) fn run(
     program: &Program,
     origins: &Origins,
     shared: &Shared,
+    confinement: Confinement,
     prepare: impl Future<Output = Result<Prepared>>,
 ) -> Result<()> {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    crate::memory::give_back();
-    let runtime = Runtime::new()
-        .map_err(|error| Error::other(format!("The runtime cannot start: {error}.")))?;
+    let memory = crate::memory::Keeper::new();
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .event_interval(EVENT_INTERVAL)
+        .build()
+        .map_err(|error| Error::other(format!("The runtime cannot start: {}.", reason(&error))))?;
     let served = runtime.block_on(async {
-        let Prepared { server, http, exit } = prepare.await?;
+        let Prepared {
+            server,
+            http,
+            exit,
+            metrics,
+            needs,
+            ..
+        } = prepare.await?;
         let serve = Serve {
             program,
             origins,
             shared,
+            confinement,
+            needs,
+            #[cfg(all(target_os = "linux", target_env = "gnu"))]
+            memory,
         };
-        let served = serve.run(server, http).await;
+        let served = serve.run(server, http, metrics).await;
         end(exit).await;
         served
     });
@@ -47,57 +71,110 @@ pub(crate) fn run(
     served
 }
 
-async fn end(exit: Vec<Exit>) {
-    let all = async {
-        for exit in exit {
-            exit.await;
-        }
-    };
-    if tokio::time::timeout(EXIT, all).await.is_err() {
-        tracing::warn!("the server does not close within {} s", EXIT.as_secs());
-    }
-}
-
 struct Serve<'a> {
     program: &'a Program,
     origins: &'a Origins,
     shared: &'a Shared,
+    confinement: Confinement,
+    needs: Needs,
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    memory: Keeper,
 }
 
 impl Serve<'_> {
-    async fn run(&self, server: ServerBuilder, http: HttpConfig) -> Result<()> {
-        let server = self.build(server)?;
-        match self.shared.transport {
+    async fn run(
+        &self,
+        mut server: ServerBuilder,
+        http: HttpConfig,
+        registers: Vec<Register>,
+    ) -> Result<()> {
+        self.shared.auth.goes_with(self.shared.transport)?;
+        let audit = self.shared.audit.open(self.program)?;
+        // What is served beside the server ends with it.
+        let mut beside = JoinSet::new();
+        if let Some(address) = self.shared.metrics_address {
+            let metrics = Metrics::new();
+            registers.into_iter().for_each(|add| metrics.register(add));
+            server = server.metrics(&metrics);
+            let listener = self.listen_for_metrics(address)?;
+            beside.spawn(metrics::serve(listener, metrics));
+        }
+        if let Some(audit) = &audit {
+            server = server.audit(audit);
+        }
+        #[cfg(feature = "otlp")]
+        let traces = self.shared.otlp.start(self.program);
+        #[cfg(feature = "otlp")]
+        if let Some(traces) = &traces {
+            server = server.traces(traces);
+        }
+        #[cfg(feature = "redis")]
+        let (server, http) = match self
+            .shared
+            .store
+            .connect(self.program, self.origins)
+            .await?
+        {
+            Some(redis) => {
+                let server = server.redis(&redis);
+                let check = move || crate::settings::store::readiness(&redis);
+                (server, http.readiness_check("store", check))
+            }
+            None => (server, http),
+        };
+        let server = self.shared.build(server, &self.needs)?;
+        lock::hold(self.program, self.origins, &self.shared.lock, &server)?;
+        if self.shared.has_store() && server.keys().is_generated() {
+            let setting = self.origins.name(self.program, "state-keys");
+            tracing::warn!(
+                "{setting} is not set: replicas share a store, and cannot open what clients carry from one to the other."
+            );
+        }
+        let served = match self.shared.transport {
             Transport::Stdio => self.stdio(server).await,
             Transport::Http => self.http(server, http, Endpoints::Streamable).await,
             Transport::Sse => self.http(server, http, Endpoints::LegacySse).await,
+        };
+        #[cfg(feature = "otlp")]
+        crate::settings::otlp::flush(traces).await;
+        if let Some(audit) = audit {
+            let (name, head) = (&self.program.name, audit.close());
+            // At any log level: whoever keeps it can tell later whether the log was rewritten.
+            telemetry::say(&format!("{name}: head of the audit log: {head}"));
         }
+        served
     }
 
-    fn build(&self, server: ServerBuilder) -> Result<Server> {
-        let server = match self.shared.state_keys.ring() {
-            Some(keys) => server.keys(keys),
-            None => server,
-        };
-        let shared = self.shared;
-        server
-            .change_cache(|cache| cache.ttl = shared.response_cache_ttl)
-            .change_call_limits(|limits| {
-                limits.timeout = shared.request_timeout;
-                limits.ask_timeout = shared.ask_timeout;
-            })
-            .build()
-            .map_err(|error| Error::other(error.to_string()))
+    fn listen_for_metrics(&self, address: SocketAddr) -> Result<TcpListener> {
+        let listener =
+            http::bind(address).map_err(|error| listen::refused::metrics(address, &error))?;
+        if !address.ip().is_loopback() {
+            let setting = self.origins.name(self.program, "metrics-address");
+            tracing::warn!(
+                "{setting} is {address}: everybody who reaches it can read the metrics."
+            );
+        }
+        let bound = listener.local_addr()?;
+        let name = &self.program.name;
+        telemetry::say(&format!("{name}: metrics on http://{bound}/metrics"));
+        Ok(listener)
     }
 
     async fn stdio(&self, server: Server) -> Result<()> {
         let mut stopped = signals()?;
+        if let Some(confined) = self.confine(&server)? {
+            // Clients show their users what a server says on stderr; that all is as it should be is no news.
+            match confined.missing().next() {
+                None => tracing::debug!("{}", confined.said()),
+                Some(_) => tracing::info!("{}", confined.said()),
+            }
+        }
         if std::io::stdin().is_terminal() {
             telemetry::say(&hint(&self.program.name));
         }
         tokio::select! {
             served = stdio::serve_process(server) => {
-                served.map_err(|error| Error::other(format!("The connection on stdin and stdout failed: {error}.")))
+                served.map_err(|error| Error::other(format!("The connection on stdin and stdout failed: {}.", reason(&error))))
             }
             () = stopped.next() => Ok(()),
         }
@@ -111,21 +188,37 @@ impl Serve<'_> {
     ) -> Result<()> {
         let shared = self.shared;
         let mut stopped = signals()?;
-        let addresses = listen::addresses(&shared.host).await?;
+        let kept = shared
+            .auth
+            .apply(&shared.jwt, self.program, &mut config.auth)?;
+        let tls = shared.listen.tls()?;
+        let addresses = match &shared.listen.unix_socket {
+            Some(_) => Vec::new(),
+            None => listen::addresses(&shared.host).await?,
+        };
         let beyond = addresses.iter().any(|address| !address.is_loopback());
-        if beyond && !shared.allow_unauthenticated {
+        let authenticated = config.auth.authenticator.is_some();
+        if beyond && !authenticated && !shared.allow_unauthenticated {
             return Err(Error::setting(format!(
                 "--host is '{}', which other machines can reach, and no client has to authenticate; use localhost, \
-                 or allow this with --allow-unauthenticated.",
+                 set --auth, or allow this with --allow-unauthenticated.",
                 shared.host
             )));
         }
+        self.limit_requests(&mut config)?;
         config.endpoints = endpoints;
         config.origins = shared.cors_origins.clone();
         if !shared.path_prefix.as_str().is_empty() {
             config.path_prefix = shared.path_prefix.clone();
         }
         config.hosts.add(shared.allowed_hosts.clone());
+        shared.listen.apply(&mut config);
+        if let Some(tls) = tls {
+            config.tls = Some(tls.clone());
+            stopped.on_hangup(move || {
+                tls.reload();
+            })?;
+        }
         if config.origins.allow_any() {
             let setting = self.origins.name(self.program, "cors-origins");
             tracing::warn!(
@@ -135,26 +228,96 @@ impl Serve<'_> {
         if endpoints == Endpoints::LegacySse {
             tracing::warn!("The transport sse is deprecated; use http if the client supports it.");
         }
-        let listeners = listen::listen(&shared.host, &addresses, shared.port)?;
-        if beyond && shared.state_keys.ring().is_none() {
+        let secure = config.tls.is_some();
+        let (listeners, urls) = match &shared.listen.unix_socket {
+            Some(path) => listen::unix(path)?,
+            None => listen::tcp(&shared.host, &addresses, shared.port, secure)?,
+        };
+        if beyond && server.keys().is_generated() {
             let setting = self.program.setting("state-keys");
             tracing::warn!(
-                "{} is not set: pending elicitations are lost on restart, and other replicas cannot resume them.",
+                "{} is not set: sessions and pending elicitations are lost on restart, and other replicas cannot serve them.",
                 setting.map_or("--state-keys", |setting| setting.variable())
             );
+        } else if beyond {
+            tracing::info!(
+                "state keys with the fingerprint {}",
+                server.keys().fingerprint()
+            );
+        }
+        let fingerprint = server.keys().fingerprint();
+        config = config.readiness_check("keys", move || {
+            Check::ready().fact("fingerprint", fingerprint.clone())
+        });
+        if let Some(audit) = server.audit().cloned() {
+            let renamed = audit.clone();
+            stopped.on_hangup(move || renamed.reopen())?;
+            config = config.readiness_check("audit", move || audit_check(&audit));
+        }
+        if !shared.listen.no_page {
+            config = page::serve(config, &server)?;
+        }
+        if let Some(confined) = self.confine(&server)? {
+            telemetry::say(&format!("{}: {}", self.program.name, confined.said()));
+            let mode = shared.confine;
+            config = config.readiness_check("confinement", move || confined.check(mode));
+        }
+        if let Some(kept) = kept {
+            kept.begin(&mut stopped)?;
         }
         let path = config.endpoint_path();
-        let mut urls = Vec::new();
-        for listener in &listeners {
-            let bound = listener.local_addr()?;
-            urls.push(format!("http://{bound}{path}"));
-        }
+        let urls: Vec<_> = urls.iter().map(|url| format!("{url}{path}")).collect();
         // Not a log message: it has to be there at any log level, for people and for programs.
         let name = &self.program.name;
-        telemetry::say(&format!("{name}: listening on {}", urls.join(" and ")));
-        http::serve(listeners, server, config, stopped.next()).await;
+        let listening = listen::told::listening(&urls, endpoints, shared.auth.auth, authenticated);
+        telemetry::say(&format!("{name}: {listening}"));
+        listen::leaving::serve(name, listeners, server, config, &mut stopped).await;
         Ok(())
     }
+
+    /// Takes from the process what it has no need of, and begins what lasts as long as it does: all is open by now.
+    fn confine(&self, server: &Server) -> Result<Option<Confined>> {
+        let rules = confine::rules(server, self.shared, &self.needs);
+        tracing::debug!(allowed = %rules.to_value(self.shared.confine), "confinement");
+        let confined = self.confinement.confine(&rules, server.audit())?;
+        #[cfg(all(target_os = "linux", target_env = "gnu"))]
+        self.memory.begin();
+        Ok(confined)
+    }
+
+    /// Sets how often requests may come. What one principal may do cannot be counted where nobody says who they are.
+    fn limit_requests(&self, config: &mut HttpConfig) -> Result<()> {
+        let limits = &self.shared.limits;
+        if config.auth.authenticator.is_none()
+            && let Some(flag) = limits.of_principals()
+        {
+            return Err(Error::setting(format!(
+                "--{flag} limits each principal, and no client has to authenticate; switch on authentication, or limit \
+                 each address with --address-rate."
+            )));
+        }
+        limits.of_requests(&mut config.flood);
+        let counting = limits.counting(self.shared.has_store());
+        if !counting.is_empty() {
+            tracing::info!(
+                "limits are counted in this process, and not across replicas: {}",
+                counting.join(", ")
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Whether the audit log can be written, and its head, which replicas and whoever keeps it can compare.
+fn audit_check(audit: &Audit) -> Check {
+    let head = audit.head();
+    let check = match audit.admit() {
+        Ok(()) => Check::ready(),
+        Err(_) => Check::not_ready("The audit log cannot be written."),
+    };
+    check
+        .fact("sequence", head.sequence)
+        .fact("head", head.hash.to_string())
 }
 
 /// What a person reads who starts the program in a terminal.
@@ -164,7 +327,7 @@ fn hint(name: &str) -> String {
 {name} is waiting for an MCP client on stdin; usually a client starts it.
   From a client:  {{\"mcpServers\": {{\"{name}\": {{\"command\": \"{name}\"}}}}}}
   Over HTTP:      {name} serve --transport http
-  By hand:        npx @modelcontextprotocol/inspector {name}
+  By hand:        {name} shell
 Press Ctrl-C to stop."
     )
 }

@@ -23,16 +23,21 @@ fn assert_accepted(output: &Output) {
     assert_ends(output, 0, "zebra-2: closed\n");
 }
 
-/// Refused before anything was served: a single sentence with all of `words`.
+/// Refused before anything was served: a single sentence with all of `words`, and below it what to do, if there is that.
 #[track_caller]
-fn assert_refused(output: &Output, code: i32, words: &[&str]) {
+pub(super) fn assert_refused(output: &Output, code: i32, words: &[&str]) {
     assert_eq!(output.status.code(), Some(code), "{output:?}");
     let stderr = super::text(&output.stderr).replace("zebra-2: closed\n", "");
-    let sentence = stderr
+    let (sentence, hints) = stderr.split_once('\n').unwrap_or_default();
+    let sentence = sentence
         .strip_prefix("zebra-2: ")
-        .and_then(|rest| rest.strip_suffix(".\n"));
+        .and_then(|rest| rest.strip_suffix('.'));
     let sentence = sentence.unwrap_or_else(|| panic!("no sentence: {output:?}"));
-    assert!(!sentence.contains('\n'), "more than a line: {output:?}");
+    let mut hints = hints.lines();
+    assert!(
+        hints.all(|hint| hint.starts_with("  ")),
+        "more than a line: {output:?}"
+    );
     for word in words {
         assert!(sentence.contains(word), "{word:?} is not in: {sentence}");
     }

@@ -7,8 +7,8 @@ use pymcp_egress::{Allow, Egress, Error, Limits, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::loopback::{Loopback, Page, Reply};
 use super::{builder, limits, refused};
+use pymcp_egress::testing::{Loopback, Page, Reply};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Order {

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use pymcp_egress::{Error, Request};
 
-use super::loopback::{Loopback, Page, Reply};
 use super::{builder, get, hurried, limits, send};
+use pymcp_egress::testing::{Loopback, Page, Reply};
 
 /// As much more than a body may have as no buffer on the way explains.
 const FAR_TOO_MUCH: usize = 32 << 20;

@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::loopback::{Loopback, Reply};
 use super::{get, tls};
+use pymcp_egress::testing::{Loopback, Reply};
 
 /// Where the other program finds the address it is to get.
 const URL: &str = "PYMCP_EGRESS_TEST_URL";

@@ -1,10 +1,10 @@
 //! Only hosts that were named, and only by `https:`.
 
 use http::header::{self, HeaderName, HeaderValue};
-use pymcp_egress::{Egress, Request};
+use pymcp_egress::{Allow, Egress, Request};
 
-use super::loopback::{Loopback, Page, Reply};
 use super::{builder, get, limits, refused, send};
+use pymcp_egress::testing::{Loopback, Page, Reply};
 
 #[tokio::test]
 async fn a_host_that_was_named_is_reached() {
@@ -168,4 +168,28 @@ async fn connections_are_used_again() {
             .unwrap();
     }
     assert_eq!((server.counts().opened, server.counts().requests), (1, 3));
+}
+
+#[tokio::test]
+async fn what_becomes_of_requests_is_counted() {
+    let server = Loopback::start(|_| Reply::ok("here")).await;
+    let egress = Egress::builder()
+        .allow(Allow::host("127.0.0.1").private())
+        .allow("10.0.0.1")
+        .limits(limits())
+        .build();
+    let here = format!("http://127.0.0.1:{}/", server.port());
+    for (url, is_answered) in [
+        (&*here, true),
+        (&here, true),
+        ("https://other.example/", false),
+        ("https://10.0.0.1/", false),
+    ] {
+        assert_eq!(egress.clone().get(url).send().await.is_ok(), is_answered);
+    }
+    let counted: Vec<_> = egress.requests().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(
+        counted,
+        [("ok", 2), ("not_allowed", 1), ("private_address", 1)]
+    );
 }

@@ -8,8 +8,6 @@ mod apis;
 mod bodies;
 mod environment;
 mod hosts;
-#[path = "../loopback/mod.rs"]
-mod loopback;
 mod names;
 mod proxies;
 mod redirects;

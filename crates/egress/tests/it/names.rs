@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pymcp_egress::{Allow, Egress, Error, Request};
 
-use super::loopback::{Loopback, Reply};
 use super::{limits, refused};
+use pymcp_egress::testing::{Loopback, Reply};
 
 /// Asks for `https://example.org`, which resolves to these.
 async fn at(addresses: &[&str], port: u16) -> Error {

@@ -6,8 +6,8 @@ use pymcp_egress::{Allow, Builder, Error, Proxy, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::loopback::{Loopback, Page, Reply};
 use super::{builder, refused, send};
+use pymcp_egress::testing::{Loopback, Page, Reply};
 
 /// `user:p@ss` as basic credentials (RFC 7617).
 const CREDENTIALS: &str = "Basic dXNlcjpwQHNz";

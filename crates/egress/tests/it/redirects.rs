@@ -4,8 +4,8 @@ use http::Method;
 use http::header::{self, HeaderName, HeaderValue};
 use pymcp_egress::{Error, Limits, Request};
 
-use super::loopback::{Loopback, Page, Reply};
 use super::{builder, get, limits, refused, send};
+use pymcp_egress::testing::{Loopback, Page, Reply};
 
 const X_KEY: HeaderName = HeaderName::from_static("x-key");
 

@@ -7,8 +7,8 @@ use pymcp_egress::{Egress, Error, Limits, Request};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::loopback::{Loopback, Page, Reply};
 use super::{builder, hurried, limits, refused, send};
+use pymcp_egress::testing::{Loopback, Page, Reply};
 
 /// Far more than a hurried request takes on a busy machine, and far less than one that waits for its server.
 const SOON: Duration = Duration::from_secs(10);

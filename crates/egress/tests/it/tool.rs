@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use pymcp_egress::{Allow, Egress, Secret};
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Connection, Event};
 use pymcp_kit::{Ctx, Principal, Result, Server, Tool};
 use serde_json::{Value, json};
 
-use super::loopback::{Loopback, Page, Reply};
+use pymcp_egress::testing::{Loopback, Page, Reply};
 
 #[derive(Clone)]
 struct Rates {
@@ -52,7 +53,9 @@ async fn ask(server: &Server, connection: &Arc<Connection>, method: &str, params
     let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let text = message.to_string();
     let body = server.parse(text.as_bytes()).unwrap();
-    let exchange = server.receive(connection, body).into_exchange();
+    let exchange = server
+        .receive(connection, &Permit::unrestricted(), body)
+        .into_exchange();
     let Some(Event::Answer(answer)) = exchange.ok().unwrap().next_event().await else {
         panic!("no answer");
     };

@@ -36,18 +36,22 @@ pub use roots::{Root, Roots};
 pub use sample::{Sample, Sampled};
 pub use url::Url;
 
-pub use crate::context::Asked;
+pub use crate::rounds::Asked;
 pub(crate) use sealed::{SealedLimits, SealedStates};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::connection::AskOutcome;
-use crate::context::{Ctx, Given};
+use crate::context::Ctx;
+use crate::effects::Effect;
 use crate::error::{Error, Result};
 use crate::protocol::{Era, PeerInfo};
+use crate::rounds::Given;
 use crate::tasks::TaskHandle;
+use crate::telemetry::TraceContext;
 use crate::wire::{self, Id};
 
 /// Bytes of a question's name.
@@ -147,9 +151,11 @@ impl Ctx {
     /// then runs again from its start, and what was answered is answered at once. Whatever runs
     /// beside a question (in a `join!`) is broken off with the round, unless it is in [`Ctx::once`].
     ///
+    /// The component declares it: [`Effect::UsesModel`] for the client's model, [`Effect::AsksUser`] for all others.
+    ///
     /// # Errors
     /// The client cannot be asked this, does not answer in time, or answers something else; all of
-    /// them are errors that the caller can read.
+    /// them are errors that the caller can read. That the component did not declare it is ours, and logged.
     pub async fn ask<Q: Question>(&self, question: Q) -> Result<Q::Answer> {
         // Before anything else: also what a handler does without an answer is for this client only.
         self.was_asked();
@@ -162,10 +168,14 @@ impl Ctx {
             )));
         }
         let asked = question.asked(self.peer())?;
+        self.require(match asked.method {
+            "sampling/createMessage" => &Effect::UsesModel,
+            _ => &Effect::AsksUser,
+        })?;
         let answer: Box<str> = if let Some(task) = self.task() {
             return self.ask_task(task, question, &asked).await;
         } else if let Some(rounds) = self.rounds() {
-            match rounds.ask(self, question.name(), &asked).await? {
+            match rounds.ask(self.run(), question.name(), &asked).await? {
                 Given::Answer(answer) => answer.into(),
                 Given::Task(task) => return self.ask_task(task, question, &asked).await,
             }
@@ -225,7 +235,7 @@ impl Ctx {
         F: Future<Output = Result<T>>,
     {
         match self.rounds().filter(|_| self.task().is_none()) {
-            Some(rounds) => rounds.once(self, key, work).await,
+            Some(rounds) => rounds.once(self.run(), key, work).await,
             None => work.await,
         }
     }
@@ -276,7 +286,11 @@ impl Ctx {
         })?;
         let (id, answer) = self.connection().open_ask();
         let _open = OpenAsk { ctx: self, id };
-        let request = wire::request(&Id::number(id), asked.method, &asked.params);
+        let id = Id::number(id);
+        let request = match self.trace() {
+            Some(trace) => wire::request(&id, asked.method, &traced(&asked.params, trace)),
+            None => wire::request(&id, asked.method, &asked.params),
+        };
         self.outbox().send(request).await;
         match answer.await {
             Ok(AskOutcome::Result(result)) => Ok(result),
@@ -285,6 +299,23 @@ impl Ctx {
             Err(_) => Err(left()),
         }
     }
+}
+
+/// The params of a question that belongs to a trace (SEP-414).
+fn traced(params: &Value, trace: &TraceContext) -> Value {
+    let mut params = params.clone();
+    if let Some(members) = params.as_object_mut()
+        && let Some(meta) = members
+            .entry("_meta")
+            .or_insert_with(|| json!({}))
+            .as_object_mut()
+    {
+        meta.insert("traceparent".into(), trace.traceparent().into());
+        if let Some(state) = trace.tracestate() {
+            meta.insert("tracestate".into(), state.into());
+        }
+    }
+    params
 }
 
 fn left() -> Error {

@@ -7,10 +7,11 @@ use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
 use crate::canonical;
-use crate::context::{Carried, Ctx};
+use crate::context::Ctx;
 use crate::error::{Error, Result};
 use crate::keys::KeyRing;
-use crate::store::NonceStore;
+use crate::rounds::Carried;
+use crate::store::{NonceStore, StoreError};
 use crate::wire::{Code, RpcError};
 
 /// One message for everything that can be wrong with a state, so that nobody learns which.
@@ -18,6 +19,9 @@ const REFUSED: &str = "\"requestState\" is invalid or has expired; make the call
 
 /// How much longer a used state is remembered than it could be used.
 const CLOCK_MARGIN: Duration = Duration::from_secs(60);
+
+/// When to come back to a store that cannot tell.
+const AWAY: Duration = Duration::from_secs(2);
 
 /// Bounds of asking in rounds.
 #[derive(Debug, Clone, Copy)]
@@ -85,11 +89,15 @@ impl SealedStates {
             // Without knowing that it is unused it is not used.
             Err(error) => {
                 tracing::warn!(%error, "cannot tell whether a request state was used before");
-                return Err(RpcError::new(
-                    Code::BUSY,
-                    "The server remembers too many used request states; make the same call again later.",
-                )
-                .into());
+                let why = match error {
+                    StoreError::Full => {
+                        "The server remembers too many used request states; make the same call again later."
+                    }
+                    StoreError::Unavailable => {
+                        "The store of used request states cannot be reached at the moment; make the same call again later."
+                    }
+                };
+                return Err(RpcError::new(Code::BUSY, why).with_retry_after(AWAY).into());
             }
         }
         rounds.resume(carried);

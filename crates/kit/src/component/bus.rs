@@ -159,6 +159,14 @@ impl Bus {
         legacy.connections.push(Arc::downgrade(connection));
     }
 
+    /// Gives back what is kept of legacy clients that are gone.
+    pub(crate) fn sweep(&self) {
+        let mut legacy = lock(&self.legacy);
+        legacy.sweep();
+        let there = legacy.connections.len();
+        legacy.connections.shrink_to(2 * there);
+    }
+
     /// Tells everybody who wants to know.
     pub(crate) fn publish(&self, news: &News) {
         let listeners: Vec<_> = lock(&self.listeners)

@@ -17,29 +17,6 @@ use super::schema::NAMED;
 use super::template::ResourceTemplate;
 use super::tool::Tool;
 
-/// Characters of a name together with the server's: clients call the tool `mcp__server__tool`, and
-/// model providers take names of 64.
-const MAX_NAMES: usize = 57;
-
-/// Characters of a description; clients cut or refuse longer ones.
-const MAX_DESCRIPTION: usize = 2000;
-
-/// Keywords that model providers refuse at the top of a schema.
-const COMBINATORS: [&str; 6] = ["anyOf", "oneOf", "allOf", "not", "if", "enum"];
-
-/// The formats that strict converters know (OpenAI's structured outputs).
-const FORMATS: [&str; 9] = [
-    "date-time",
-    "time",
-    "date",
-    "duration",
-    "email",
-    "hostname",
-    "ipv4",
-    "ipv6",
-    "uuid",
-];
-
 /// A rule that keeps a definition acceptable to every client. A component that breaks one is not
 /// served ([`BuildError`](crate::BuildError)) unless it allows that, by this name:
 ///
@@ -78,6 +55,33 @@ pub enum Check {
     /// warning is logged.
     MissingDescription,
 }
+
+impl Check {
+    /// Characters of a name together with the server's: clients call the tool `mcp__server__tool`, and model providers
+    /// take names of 64.
+    pub const MAX_NAMES: usize = 57;
+    /// Characters of a description; clients cut or refuse longer ones.
+    pub const MAX_DESCRIPTION: usize = 2000;
+    /// Keywords that model providers refuse at the top of a schema.
+    pub const COMBINATORS: [&str; 6] = ["anyOf", "oneOf", "allOf", "not", "if", "enum"];
+    /// The formats of strings that strict converters know (OpenAI's structured outputs).
+    pub const STRING_FORMATS: [&str; 9] = [
+        "date-time",
+        "time",
+        "date",
+        "duration",
+        "email",
+        "hostname",
+        "ipv4",
+        "ipv6",
+        "uuid",
+    ];
+}
+
+const MAX_NAMES: usize = Check::MAX_NAMES;
+const MAX_DESCRIPTION: usize = Check::MAX_DESCRIPTION;
+const COMBINATORS: [&str; 6] = Check::COMBINATORS;
+const FORMATS: [&str; 9] = Check::STRING_FORMATS;
 
 impl fmt::Display for Check {
     /// As it is written in Rust.
@@ -168,6 +172,9 @@ impl Definition<'_> {
     fn check(&self, settings: &Settings, server: &str) -> Result<(), String> {
         if let Some(why) = &settings.refused {
             return Err(why.clone());
+        }
+        for effect in &settings.effects {
+            effect.check().map_err(|invalid| invalid.to_string())?;
         }
         let allows = |check: Check| settings.allowed.contains(&check);
         let rules = [

@@ -112,9 +112,14 @@ impl Completers {
         self.0.is_empty()
     }
 
+    /// The arguments for which something is suggested, in no order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The first completed argument that the component does not have.
     pub(crate) fn stranger(&self, has: impl Fn(&str) -> bool) -> Option<&str> {
-        self.0.keys().map(String::as_str).find(|name| !has(name))
+        self.names().find(|name| !has(name))
     }
 
     /// `None` when nothing is suggested for this argument.

@@ -5,18 +5,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
+use crate::auth::Permit;
 use crate::build_error::BuildError;
 use crate::context::Ctx;
+use crate::manifest::{self, Digest, Manifest, Projection};
 use crate::protocol::Kind;
 
 use super::bus::{Bus, News};
 use super::pages::{Pages, Paging};
+use super::pinned::Frame;
 use super::prompt::Prompt;
 use super::registry::Registry;
 use super::resource::Resource;
+use super::selection::Selection;
 use super::template::ResourceTemplate;
 use super::tool::Tool;
-use super::uri_template::normalize;
+use super::uri::normalize;
+use super::views::{Seen, Views};
 
 /// A component of any kind, as [`Components::add`] takes it.
 #[allow(clippy::large_enum_variant)] // it lives for one call
@@ -82,6 +87,9 @@ impl Component {
 /// which takes time in proportion to their length.
 pub struct Components {
     paging: Paging,
+    /// What of all that is written there is.
+    selection: Selection,
+    frame: Frame,
     /// The most components.
     most: usize,
     /// What is disabled. Held while a change is made, so that the last one is the one that counts.
@@ -92,10 +100,16 @@ pub struct Components {
 
 /// What is switched on, with its lists.
 pub(crate) struct Snapshot {
+    /// With what is left out.
+    written: Arc<Registry>,
     everything: Arc<Registry>,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) pages: Pages,
     pub(crate) exposed: Exposed,
+    /// The digest of the manifest of everything that is switched on, whoever may see what of it.
+    pub(crate) digest: Digest,
+    paging: Paging,
+    views: Views,
 }
 
 /// What a server has, or had: what it answers to, whether or not there is something right now.
@@ -132,16 +146,50 @@ impl Exposed {
     }
 }
 
+impl Snapshot {
+    /// The part that this permit allows, unless that is everything.
+    fn part_for(&self, permit: &Permit) -> Option<Arc<Self>> {
+        self.views.part(permit, |allowed| {
+            let registry = Arc::new(self.registry.allowed(allowed));
+            // What could be written whole can be written in part.
+            let pages = Pages::write(
+                &registry,
+                &self.everything,
+                self.paging.clone(),
+                self.digest,
+            )
+            .ok()?;
+            Some(Arc::new(Self {
+                written: Arc::clone(&self.written),
+                everything: Arc::clone(&self.everything),
+                registry,
+                pages,
+                // What a server answers to does not depend on who asks.
+                exposed: self.exposed,
+                digest: self.digest,
+                paging: self.paging.clone(),
+                views: Views::default(),
+            }))
+        })
+    }
+}
+
 impl Components {
     pub(crate) fn new(
-        everything: Registry,
+        written: Registry,
+        selection: Selection,
         exposed: Exposed,
         most: usize,
         paging: Paging,
+        frame: Frame,
     ) -> Result<Self, BuildError> {
-        let snapshot = snapshot(everything.into(), &HashSet::new(), exposed, most, &paging)?;
+        let none = HashSet::new();
+        let written = written.into();
+        let snapshot = snapshot(written, &selection, &none, exposed, most, &paging, &frame)?;
         Ok(Self {
             paging,
+            selection,
+            frame,
             most,
             current: ArcSwap::new(snapshot),
             disabled: Mutex::default(),
@@ -149,16 +197,48 @@ impl Components {
         })
     }
 
+    /// Whether this is one of those that are left out.
+    pub(crate) fn leaves_out(&self, kind: Kind, name: &str) -> bool {
+        let (current, name) = (self.current.load(), of_kind(kind, name));
+        current.written.has(kind, &name) && !current.everything.has(kind, &name)
+    }
+
     /// Everything there is at this moment, whether it is switched on or not.
     pub fn everything(&self) -> Arc<Registry> {
         Arc::clone(&self.current.load().everything)
+    }
+
+    /// What is switched on at this moment, whoever may use it. It is another one after each change, and
+    /// the same until then.
+    pub fn enabled(&self) -> Arc<Registry> {
+        Arc::clone(&self.current.load().registry)
+    }
+
+    /// The manifest at this moment: see [`Server::manifest`](crate::Server::manifest).
+    pub(crate) fn manifest(&self, projection: Projection) -> Result<Manifest, manifest::Error> {
+        let snapshot = self.current.load_full();
+        let components = match projection {
+            Projection::Code => &snapshot.written,
+            _ => &snapshot.registry,
+        };
+        self.frame
+            .manifest(components, snapshot.exposed, projection)
     }
 
     pub(crate) fn current(&self) -> Guard<Arc<Snapshot>> {
         self.current.load()
     }
 
-    /// Adds a component behind the others, switched on, and tells the clients that want to know.
+    /// What is there for whoever has this permit.
+    pub(crate) fn seen_with(&self, permit: &Permit) -> Seen {
+        let all = self.current.load();
+        let part = all.part_for(permit);
+        Seen { all, part }
+    }
+
+    /// Adds a component behind the others, switched on, and tells the clients that want to know. One that
+    /// [`ServerBuilder::retain`](crate::ServerBuilder::retain) leaves out is left out here as well, and nobody hears of it;
+    /// its name is taken all the same.
     ///
     /// Clients learn what kinds of components a server has when they introduce themselves: see
     /// [`ServerBuilder::advertise`](crate::ServerBuilder::advertise) for kinds of which there is none
@@ -182,24 +262,24 @@ impl Components {
     /// What [`ServerBuilder::build`](crate::ServerBuilder::build) refuses it for; nothing is changed.
     pub fn add(&self, component: impl Into<Component>) -> Result<(), BuildError> {
         let component = component.into();
-        self.edit(component.kind(), |everything, _| {
-            everything.insert(component)
-        })
+        let (kind, name) = (component.kind(), component.name());
+        self.edit(kind, &name, |written, _| written.insert(component))
     }
 
     /// Puts a component in the place of the one of its kind and name, in one step: no request finds
-    /// neither. Without one it is added. What is switched off stays so.
+    /// neither. Without one it is added. What is switched off stays so. Where the new one is left out, as by
+    /// [`Components::add`], there is none from now on.
     ///
     /// # Errors
     /// As [`Components::add`].
     pub fn replace(&self, component: impl Into<Component>) -> Result<(), BuildError> {
         let component = component.into();
         let (kind, name) = (component.kind(), component.name());
-        self.edit(kind, |everything, _| {
-            let place = everything.remove(kind, &name);
-            everything.insert(component)?;
+        self.edit(kind, &name, |written, _| {
+            let place = written.remove(kind, &name);
+            written.insert(component)?;
             if let Some(place) = place {
-                everything.move_last_to(kind, place);
+                written.move_last_to(kind, place);
             }
             Ok(())
         })
@@ -209,10 +289,10 @@ impl Components {
     /// that name. Calls of it that are under way finish.
     pub fn remove(&self, kind: Kind, name: &str) -> bool {
         let name = of_kind(kind, name);
-        let removed = self.edit(kind, |everything, disabled| {
-            match everything.remove(kind, &name) {
+        let removed = self.edit(kind, &name, |written, disabled| {
+            match written.remove(kind, &name) {
                 Some(_) => {
-                    disabled.remove(&(kind, name));
+                    disabled.remove(&(kind, name.clone()));
                     Ok(())
                 }
                 None => Err(String::new()),
@@ -224,9 +304,10 @@ impl Components {
     /// Switches a component on or off and tells the clients that want to know; `false` when there
     /// is none of that name, or it is as wanted already. All components start switched on.
     pub fn switch(&self, kind: Kind, name: &str, on: bool) -> bool {
-        let key = (kind, of_kind(kind, name));
-        let switched = self.edit(kind, |everything, disabled| {
-            let changed = everything.has(kind, &key.1)
+        let name = of_kind(kind, name);
+        let key = (kind, name.clone());
+        let switched = self.edit(kind, &name, |_, disabled| {
+            let changed = self.everything().has(kind, &name)
                 && match on {
                     true => disabled.remove(&key),
                     false => disabled.insert(key),
@@ -236,28 +317,35 @@ impl Components {
         switched.is_ok()
     }
 
-    /// Makes a change of components of one kind, all of it or nothing, and tells of it.
+    /// Makes a change of the component of this kind and name, all of it or nothing, and tells of it, unless it is of what
+    /// is left out.
     fn edit(
         &self,
         kind: Kind,
+        name: &str,
         change: impl FnOnce(&mut Registry, &mut HashSet<(Kind, String)>) -> Result<(), String>,
     ) -> Result<(), BuildError> {
         let mut disabled = self.disabled.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.current.load_full();
-        let mut everything = Registry::clone(&before.everything);
+        let mut written = Registry::clone(&before.written);
         let mut then_disabled = disabled.clone();
-        change(&mut everything, &mut then_disabled).map_err(BuildError)?;
+        change(&mut written, &mut then_disabled).map_err(BuildError)?;
         let next = snapshot(
-            everything.into(),
+            written.into(),
+            &self.selection,
             &then_disabled,
             before.exposed,
             self.most,
             &self.paging,
+            &self.frame,
         )?;
+        let is_seen = before.everything.has(kind, name) || next.everything.has(kind, name);
         self.current.store(next);
         *disabled = then_disabled;
         drop(disabled);
-        self.changed(kind);
+        if is_seen {
+            self.changed(kind);
+        }
         Ok(())
     }
 
@@ -284,25 +372,40 @@ fn of_kind(kind: Kind, name: &str) -> String {
 }
 
 fn snapshot(
-    everything: Arc<Registry>,
+    written: Arc<Registry>,
+    selection: &Selection,
     disabled: &HashSet<(Kind, String)>,
     exposed: Exposed,
     most: usize,
     paging: &Paging,
+    frame: &Frame,
 ) -> Result<Arc<Snapshot>, BuildError> {
-    if everything.len() > most {
+    if written.len() > most {
         return Err(BuildError(format!(
             "A server can have {most} components; ServerBuilder::max_components sets how many."
         )));
     }
+    let everything = match selection.is_everything() {
+        true => Arc::clone(&written),
+        false => Arc::new(written.selected(selection)),
+    };
     let registry = everything.filtered(|kind, name| !disabled.contains(&(kind, name.to_owned())));
-    let pages = Pages::write(&registry, &everything, paging.clone())
+    let registry = Arc::new(registry);
+    let exposed = exposed.and_of(&everything);
+    let digest = frame
+        .digest(&registry, exposed)
+        .map_err(|error| BuildError(error.to_string()))?;
+    let pages = Pages::write(&registry, &everything, paging.clone(), digest)
         .map_err(|error| BuildError(error.to_string()))?;
     Ok(Arc::new(Snapshot {
+        views: Views::of(&registry),
         registry,
         pages,
-        exposed: exposed.and_of(&everything),
+        exposed,
+        digest,
         everything,
+        written,
+        paging: paging.clone(),
     }))
 }
 

@@ -149,6 +149,18 @@ where
     Box::new(move |ctx, (), args| run(ctx, state.clone(), args))
 }
 
+/// A handler whose state could not be made; no server takes its component.
+pub(crate) fn without_state<S, A, R>(_: Run<S, A, R>) -> Run<(), A, R>
+where
+    R: Send + 'static,
+{
+    Box::new(|_, (), _| {
+        refuse(Error::internal(
+            "the state of a component could not be made",
+        ))
+    })
+}
+
 /// The rest of a handler: its result becomes what the protocol knows.
 pub(crate) fn finish<F, T, E, K, R>(
     work: F,

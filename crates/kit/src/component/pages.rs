@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::complete_modern;
 use crate::keys::KeyRing;
+use crate::manifest::{self, Digest};
 use crate::protocol::{Era, List};
 use crate::wire::RpcError;
 
@@ -35,6 +36,7 @@ pub(crate) struct Paging {
 /// All four lists.
 pub(crate) struct Pages {
     paging: Paging,
+    digest: Digest,
     tools: Listing,
     resources: Listing,
     templates: Listing,
@@ -52,11 +54,12 @@ struct Listing {
 }
 
 impl Pages {
-    /// Writes the lists of what is `on` among `everything`.
+    /// Writes the lists of what is `on` among `everything`, which are of the manifest with this digest.
     pub(crate) fn write(
         on: &Registry,
         everything: &Registry,
         paging: Paging,
+        digest: Digest,
     ) -> Result<Self, serde_json::Error> {
         macro_rules! listing {
             ($list:ident, $components:ident, $name:ident) => {
@@ -65,6 +68,7 @@ impl Pages {
                     everything.$components().map(|one| one.$name().to_owned()),
                     on.$components().map(|one| (one.$name(), one.definition())),
                     &paging,
+                    digest,
                 )?
             };
         }
@@ -74,6 +78,7 @@ impl Pages {
             templates: listing!(Templates, templates, uri_template),
             prompts: listing!(Prompts, prompts, name),
             paging,
+            digest,
         })
     }
 
@@ -113,7 +118,7 @@ impl Pages {
                     ));
                 };
                 let from = listing.items.partition_point(|(other, _)| *other <= place);
-                Ok(listing.write_page(from, era, &self.paging))
+                Ok(listing.write_page(from, era, &self.paging, self.digest))
             }
         }
     }
@@ -125,6 +130,7 @@ impl Listing {
         names: impl Iterator<Item = String>,
         on: impl Iterator<Item = (&'a str, &'a D)>,
         paging: &Paging,
+        digest: Digest,
     ) -> Result<Self, serde_json::Error> {
         let names: Vec<String> = names.collect();
         let mut items = Vec::new();
@@ -144,12 +150,12 @@ impl Listing {
             first_legacy: Bytes::new(),
             first_modern: Bytes::new(),
         };
-        listing.first_legacy = listing.write_page(0, Era::Legacy, paging);
-        listing.first_modern = listing.write_page(0, Era::Modern, paging);
+        listing.first_legacy = listing.write_page(0, Era::Legacy, paging, digest);
+        listing.first_modern = listing.write_page(0, Era::Modern, paging, digest);
         Ok(listing)
     }
 
-    fn write_page(&self, from: usize, era: Era, paging: &Paging) -> Bytes {
+    fn write_page(&self, from: usize, era: Era, paging: &Paging, digest: Digest) -> Bytes {
         let rest = self.items.get(from..).unwrap_or_default();
         let mut bytes = 0;
         let fits = |(_, item): &&(usize, Bytes)| {
@@ -176,6 +182,7 @@ impl Listing {
         if era == Era::Modern {
             around = complete_modern(around, paging.hint, &paging.server);
         }
+        around["_meta"][manifest::META] = json!(digest);
         let around = around.to_string();
         let around = around.strip_prefix('{').unwrap_or(&around);
         let items: Vec<&[u8]> = page.iter().map(|(_, item)| &**item).collect();

@@ -105,6 +105,13 @@ impl<S: 'static> Prompt<S> {
     where
         S: Clone + Send + Sync,
     {
+        self.map_run(|run| with_state(run, state))
+    }
+
+    fn map_run(
+        self,
+        map: impl FnOnce(Run<S, Arguments, GetPromptResult>) -> Run<(), Arguments, GetPromptResult>,
+    ) -> Prompt {
         Prompt {
             definition: self.definition,
             settings: self.settings,
@@ -113,11 +120,11 @@ impl<S: 'static> Prompt<S> {
             schema: self.schema,
             compiled: self.compiled,
             label: self.label,
-            run: with_state(self.run, state),
+            run: map(self.run),
         }
     }
 
-    common_builders!();
+    common_builders!(Prompt);
 
     completion_builders!();
 
@@ -136,6 +143,12 @@ impl<S: 'static> Prompt<S> {
     /// What clients are told of it.
     pub fn definition(&self) -> &Definition {
         &self.definition
+    }
+
+    /// The JSON Schema of its arguments: their types and bounds, of which clients are told no more than
+    /// names and descriptions.
+    pub fn schema(&self) -> &JsonObject {
+        &self.schema
     }
 
     pub(crate) fn prepare(mut self) -> Result<Self, String> {

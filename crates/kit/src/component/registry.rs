@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::Settings;
 use super::arguments::Arguments;
 use super::checks;
 use super::components::Component;
 use super::definition::{Definition, Describe};
+use super::pinned;
 use super::prompt::Prompt;
 use super::resource::Resource;
+use super::selection::Selection;
 use super::template::{PreparedTemplate, ResourceTemplate};
 use super::tool::{PreparedTool, Tool};
-use super::uri_template;
+use super::uri;
+use crate::auth::Scopes;
 use crate::protocol::Kind;
 
 /// The components of a server, in the order they were added: that is the order of every list.
@@ -161,17 +165,19 @@ impl Registry {
             };
             describe(definition, &tool.settings);
         }
+        tool.label.declare(&tool.settings.effects);
         let name = tool.name().to_owned();
         let add = |tools: &mut Index<PreparedTool>| {
             let prepared = PreparedTool::new(tool)?;
             checks::tool(&prepared.tool, &self.server)?;
+            pinned::pin_tool(&prepared.tool)?;
             tools.insert(name.clone(), prepared)
         };
         add(&mut self.tools).map_err(|why| format!("The tool '{name}' cannot be served: {why}."))
     }
 
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<(), String> {
-        let uri = uri_template::normalize(resource.uri()).into_owned();
+        let uri = uri::normalize(resource.uri()).into_owned();
         resource.definition.uri.clone_from(&uri);
         for describe in &self.describe {
             describe(
@@ -179,11 +185,13 @@ impl Registry {
                 &resource.settings,
             );
         }
+        resource.label.declare(&resource.settings.effects);
         // An empty one was set to say that there is nothing to tell.
         let meta = &mut resource.definition.meta;
         meta.take_if(|meta| meta.is_empty());
-        let added = match uri_template::is_uri(&uri) {
+        let added = match uri::is_uri(&uri) {
             true => checks::resource(&resource, &self.server)
+                .and_then(|()| pinned::pin_resource(&resource))
                 .and_then(|()| self.resources.insert(uri.clone(), resource)),
             false => Err("its URI has no scheme, or holds blanks or control characters".into()),
         };
@@ -197,6 +205,7 @@ impl Registry {
                 &template.settings,
             );
         }
+        template.label.declare(&template.settings.effects);
         let uri = template.uri_template().to_owned();
         let refuse =
             |why: String| format!("The resource template '{uri}' cannot be served: {why}.");
@@ -205,6 +214,7 @@ impl Registry {
         }
         let prepared = PreparedTemplate::new(template).map_err(refuse)?;
         checks::template(&prepared.template, &self.server).map_err(refuse)?;
+        pinned::pin_template(&prepared.template).map_err(refuse)?;
         self.templates.push(Arc::new(prepared));
         Ok(())
     }
@@ -213,10 +223,12 @@ impl Registry {
         for describe in &self.describe {
             describe(Definition::Prompt(&mut prompt.definition), &prompt.settings);
         }
+        prompt.label.declare(&prompt.settings.effects);
         let name = prompt.name().to_owned();
         let add = |prompts: &mut Index<Prompt>| {
             let prompt = prompt.prepare()?;
             checks::prompt(&prompt, &self.server)?;
+            pinned::pin_prompt(&prompt)?;
             prompts.insert(name.clone(), prompt)
         };
         add(&mut self.prompts)
@@ -241,6 +253,12 @@ impl Registry {
     /// All resources with a fixed URI.
     pub fn resources(&self) -> impl Iterator<Item = &Resource> {
         self.resources.ordered.iter().map(|resource| &**resource)
+    }
+
+    /// The resource with this fixed URI, in whichever form the URI is written.
+    pub fn resource(&self, uri: &str) -> Option<&Resource> {
+        let found = self.resources.get(&uri::normalize(uri));
+        found.map(|resource| &**resource)
     }
 
     /// All resource templates.
@@ -272,7 +290,7 @@ impl Registry {
             .iter()
             .find(|one| one.template.uri_template() == uri);
         let fits = || {
-            let uri = uri_template::normalize(uri);
+            let uri = uri::normalize(uri);
             self.templates
                 .iter()
                 .find(|one| one.match_uri(&uri).is_some())
@@ -299,6 +317,49 @@ impl Registry {
             Kind::Template => self.templates().any(|one| one.uri_template() == name),
             Kind::Prompt => self.prompts.get(name).is_some(),
         }
+    }
+
+    /// The scopes that components need, each set of them once.
+    pub(crate) fn needs(&self) -> Vec<Scopes> {
+        let tools = self.tools().map(Tool::settings);
+        let resources = self.resources().map(Resource::settings);
+        let templates = self.templates().map(ResourceTemplate::settings);
+        let prompts = self.prompts().map(Prompt::settings);
+        let all = tools.chain(resources).chain(templates).chain(prompts);
+        let mut needs: Vec<Scopes> = Vec::new();
+        for Settings { scopes, .. } in all {
+            if !scopes.is_empty() && !needs.contains(scopes) {
+                needs.push(scopes.clone());
+            }
+        }
+        needs
+    }
+
+    /// The components whose scopes are allowed, in the same order.
+    pub(crate) fn allowed(&self, allowed: impl Fn(&Scopes) -> bool) -> Self {
+        self.settled(|_, _, settings| allowed(&settings.scopes))
+    }
+
+    /// The components that are selected, in the same order.
+    pub(crate) fn selected(&self, selection: &Selection) -> Self {
+        self.settled(|kind, name, settings| selection.keeps(kind, name, settings))
+    }
+
+    /// The components that are wanted for what their author says of them, in the same order.
+    fn settled(&self, wanted: impl Fn(Kind, &str, &Settings) -> bool) -> Self {
+        self.filtered(|kind, name| {
+            let settings = match kind {
+                Kind::Tool => self.tools.get(name).map(|one| one.tool.settings()),
+                Kind::Resource => self.resources.get(name).map(|one| one.settings()),
+                Kind::Prompt => self.prompts.get(name).map(|one| one.settings()),
+                Kind::Template => {
+                    let mut templates = self.templates();
+                    let found = templates.find(|one| one.uri_template() == name);
+                    found.map(ResourceTemplate::settings)
+                }
+            };
+            settings.is_none_or(|settings| wanted(kind, name, settings))
+        })
     }
 
     /// The components that are wanted, in the same order.

@@ -80,15 +80,24 @@ impl<S: 'static> Resource<S> {
     where
         S: Clone + Send + Sync,
     {
+        self.map_run(|run| with_state(run, state))
+    }
+
+    fn map_run(
+        self,
+        map: impl FnOnce(
+            Run<S, ReadTarget, Vec<ResourceContents>>,
+        ) -> Run<(), ReadTarget, Vec<ResourceContents>>,
+    ) -> Resource {
         Resource {
             definition: self.definition,
             settings: self.settings,
             label: self.label,
-            run: with_state(self.run, state),
+            run: map(self.run),
         }
     }
 
-    common_builders!();
+    common_builders!(Resource);
 
     /// The URI it is read at.
     pub fn uri(&self) -> &str {

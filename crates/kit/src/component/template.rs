@@ -92,17 +92,26 @@ impl<S: 'static> ResourceTemplate<S> {
     where
         S: Clone + Send + Sync,
     {
+        self.map_run(|run| with_state(run, state))
+    }
+
+    fn map_run(
+        self,
+        map: impl FnOnce(
+            Run<S, (ReadTarget, Arguments), Vec<ResourceContents>>,
+        ) -> Run<(), (ReadTarget, Arguments), Vec<ResourceContents>>,
+    ) -> ResourceTemplate {
         ResourceTemplate {
             definition: self.definition,
             settings: self.settings,
             variables: self.variables,
             completers: self.completers,
             label: self.label,
-            run: with_state(self.run, state),
+            run: map(self.run),
         }
     }
 
-    common_builders!();
+    common_builders!(ResourceTemplate);
 
     completion_builders!();
 
@@ -114,6 +123,11 @@ impl<S: 'static> ResourceTemplate<S> {
     /// What clients are told of it.
     pub fn definition(&self) -> &Definition {
         &self.definition
+    }
+
+    /// The JSON Schema of its variables: their types and bounds, of which clients are told nothing.
+    pub fn schema(&self) -> &JsonObject {
+        &self.variables
     }
 
     /// Whom it is for, how important it is, and when it was last changed.

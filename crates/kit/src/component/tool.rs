@@ -174,6 +174,13 @@ impl<S: 'static> Tool<S> {
     where
         S: Clone + Send + Sync,
     {
+        self.map_run(|run| with_state(run, state))
+    }
+
+    fn map_run(
+        self,
+        map: impl FnOnce(Run<S, Arguments, ToolResult>) -> Run<(), Arguments, ToolResult>,
+    ) -> Tool {
         Tool {
             definition: self.definition,
             settings: self.settings,
@@ -181,7 +188,7 @@ impl<S: 'static> Tool<S> {
             asks_before_task: self.asks_before_task,
             wraps_result: self.wraps_result,
             label: self.label,
-            run: with_state(self.run, state),
+            run: map(self.run),
         }
     }
 
@@ -217,7 +224,7 @@ impl<S: 'static> Tool<S> {
         self
     }
 
-    common_builders!();
+    common_builders!(Tool);
 
     /// The name clients call it by.
     pub fn name(&self) -> &str {

@@ -1,18 +1,12 @@
-//! URIs in one normal form, and RFC 6570 templates matched against them: the reverse of expansion,
-//! which no library offers.
+//! RFC 6570 templates matched against URIs in normal form: the reverse of expansion, which no library offers.
 //!
 //! Supported: `{name}` (one path segment), `{+name}` and `{name*}` (the rest, slashes included),
 //! `{?a,b}` (query members, each optional). A query that the template does not mention is ignored.
 //! A URI with a fragment matches nothing: fragments are the client's business (RFC 3986 §3.5).
 
-use std::borrow::Cow;
+mod matching;
 
-/// Longest URI that is looked at, in normal form.
-pub(crate) const MAX_URI: usize = 8192;
-
-/// Characters that URIs do not have unless they are percent-encoded, besides white space and controls
-/// (RFC 3986 §2; RFC 6570 §2.1).
-const FOREIGN: &str = "<>\"\\^`{|}";
+use super::uri::{FOREIGN, MAX_URI, escape_of, is_scheme, normal_escapes, normalize};
 
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
@@ -116,49 +110,6 @@ impl UriTemplate {
             .filter_map(Part::name)
             .chain(self.query.iter().map(String::as_str))
     }
-
-    /// The percent-decoded variables of `uri`, which is in normal form; `None` when it does not match.
-    pub(crate) fn match_uri(&self, uri: &str) -> Option<Vec<(String, String)>> {
-        if uri.len() > MAX_URI || !uri.is_ascii() || uri.contains('#') {
-            return None;
-        }
-        let (path, query) = match uri.split_once('?') {
-            Some((path, query)) => (path, query),
-            None => (uri, ""),
-        };
-        let values = self.values(path)?;
-        let mut found = Vec::with_capacity(values.len() + self.query.len());
-        for (name, value) in self.parts.iter().filter_map(Part::name).zip(values) {
-            found.push((name.to_owned(), percent_decode(value)?.into_owned()));
-        }
-        if self.query.is_empty() {
-            return Some(found);
-        }
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let repeated = found.iter().any(|(known, _)| known == name);
-            if self.query.iter().any(|known| known == name) && !repeated {
-                found.push((name.to_owned(), percent_decode(value)?.into_owned()));
-            }
-        }
-        Some(found)
-    }
-
-    /// What stands in the place of each variable of the path.
-    fn values<'u>(&self, path: &'u str) -> Option<Vec<&'u str>> {
-        let (mut path, mut parts) = (path, &*self.parts);
-        if let [Part::Literal(text), rest @ ..] = parts {
-            (path, parts) = (path.strip_prefix(&**text)?, rest);
-        }
-        if let [rest @ .., Part::Literal(text)] = parts {
-            (path, parts) = (path.strip_suffix(&**text)?, rest);
-        }
-        match parts {
-            [] => path.is_empty().then(Vec::new),
-            [only] => only.takes(path).then(|| vec![path]),
-            several => divide(several, path),
-        }
-    }
 }
 
 impl Part {
@@ -169,14 +120,6 @@ impl Part {
         }
     }
 
-    fn takes(&self, text: &str) -> bool {
-        match self {
-            Self::Literal(literal) => text == literal,
-            Self::Segment(_) => !text.is_empty() && !text.contains('/'),
-            Self::Rest(_) => !text.is_empty(),
-        }
-    }
-
     /// Bytes of a URI that it takes at least.
     fn least(&self) -> usize {
         match self {
@@ -184,58 +127,6 @@ impl Part {
             Self::Segment(_) | Self::Rest(_) => 1,
         }
     }
-}
-
-/// Divides a text among variables with literals between them: a segment takes as little as it can,
-/// the rest as much. Takes time in proportion to the text, whatever is in it.
-fn divide<'u>(parts: &[Part], text: &'u str) -> Option<Vec<&'u str>> {
-    let bytes = text.as_bytes();
-    // For each variable, from the last one on: where it may begin so that what follows fits.
-    let mut begins: Vec<Vec<bool>> = Vec::new();
-    let ends_at = |place: usize, literal: &Part, next: &[bool]| {
-        let Part::Literal(literal) = literal else {
-            return false;
-        };
-        // Not inside of an escape.
-        let whole = !bytes[place.saturating_sub(2)..place].contains(&b'%');
-        whole && bytes[place..].starts_with(literal.as_bytes()) && next[place + literal.len()]
-    };
-    for part in parts.chunks(2).rev() {
-        let (variable, literal) = (&part[0], part.get(1));
-        let mut begin = vec![false; bytes.len() + 1];
-        let mut fits = false;
-        for place in (0..bytes.len()).rev() {
-            let end = place + 1;
-            let slash = bytes[place] == b'/' && matches!(variable, Part::Segment(_));
-            fits = !slash
-                && (fits
-                    || match (literal, begins.last()) {
-                        (Some(literal), Some(next)) => ends_at(end, literal, next),
-                        _ => end == bytes.len(),
-                    });
-            begin[place] = fits;
-        }
-        begins.push(begin);
-    }
-    if !begins.pop()?[0] {
-        return None;
-    }
-    let (mut values, mut from) = (Vec::new(), 0);
-    for pair in parts.chunks(2) {
-        let [variable, literal] = pair else {
-            values.push(&text[from..]);
-            break;
-        };
-        let next = begins.pop()?;
-        let mut ends = (from + 1..bytes.len()).filter(|end| ends_at(*end, literal, &next));
-        let end = match variable {
-            Part::Rest(_) => ends.next_back()?,
-            _ => ends.next()?,
-        };
-        values.push(&text[from..end]);
-        from = end + literal.least();
-    }
-    Some(values)
 }
 
 fn variable(name: &str) -> Result<String, String> {
@@ -266,102 +157,6 @@ fn literal(text: &str) -> Result<String, String> {
         return refuse("a '%' without two hexadecimal digits; percent-encode it as %25");
     }
     Ok(normal_escapes(text).into_owned())
-}
-
-/// The normal form of a URI, in which two that mean the same are the same (RFC 3986 §6.2.2): its
-/// scheme is in lower case, nothing is percent-encoded that need not be, everything that must be is,
-/// in upper case. An encoded reserved character stays encoded: `%2F` is not `/`.
-pub(crate) fn normalize(uri: &str) -> Cow<'_, str> {
-    match lower_scheme(uri) {
-        Cow::Borrowed(uri) => normal_escapes(uri),
-        Cow::Owned(uri) => normal_escapes(&uri).into_owned().into(),
-    }
-}
-
-/// Schemes are case-insensitive (RFC 3986 §3.1): lower case everywhere.
-pub(crate) fn lower_scheme(uri: &str) -> Cow<'_, str> {
-    match uri.split_once(':') {
-        Some((scheme, rest)) if scheme.bytes().any(|b| b.is_ascii_uppercase()) => {
-            format!("{}:{rest}", scheme.to_ascii_lowercase()).into()
-        }
-        _ => uri.into(),
-    }
-}
-
-fn normal_escapes(text: &str) -> Cow<'_, str> {
-    use std::fmt::Write as _;
-    let encode = |byte: u8| !byte.is_ascii() || FOREIGN.as_bytes().contains(&byte);
-    if !text.bytes().any(|byte| byte == b'%' || encode(byte)) {
-        return text.into();
-    }
-    let mut normal = String::with_capacity(text.len() + 8);
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let escaped = (byte == b'%').then(|| escape_of(rest)).flatten();
-        if escaped.is_some() {
-            rest = &rest[2..];
-        }
-        // Writing to a string cannot fail.
-        match escaped {
-            Some(byte) if is_unreserved(byte) => normal.push(byte.into()),
-            Some(byte) => drop(write!(normal, "%{byte:02X}")),
-            None if encode(byte) => drop(write!(normal, "%{byte:02X}")),
-            None => normal.push(byte.into()),
-        }
-    }
-    normal.into()
-}
-
-/// RFC 3986 §2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
-}
-
-/// The byte of an escape, read behind its `%`.
-fn escape_of(text: &[u8]) -> Option<u8> {
-    let hex = |digit: &u8| char::from(*digit).to_digit(16);
-    let (high, low) = (hex(text.first()?)?, hex(text.get(1)?)?);
-    u8::try_from(high * 16 + low).ok()
-}
-
-/// Whether it starts with a scheme (RFC 3986 §3.1) and holds none of the characters that no URI and
-/// no IRI has: what a URI has to be here.
-pub(crate) fn is_uri(uri: &str) -> bool {
-    let allowed = |c: char| !c.is_control() && !c.is_whitespace() && !"<>\"\\^`".contains(c);
-    uri.chars().all(allowed) && has_scheme(uri)
-}
-
-fn has_scheme(uri: &str) -> bool {
-    uri.split_once(':')
-        .is_some_and(|(scheme, _)| is_scheme(scheme))
-}
-
-/// RFC 3986 §3.1.
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
-}
-
-/// RFC 3986 §2.1; `None` for a broken escape or bytes that are no UTF-8.
-fn percent_decode(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('%') {
-        return Some(text.into());
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            out.push(byte);
-            continue;
-        }
-        out.push(escape_of(rest)?);
-        rest = &rest[2..];
-    }
-    String::from_utf8(out).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]
@@ -588,27 +383,6 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_normal_form() {
-        for (uri, normal) in [
-            ("DATA://Logo", "data://Logo"),
-            ("x://%7Euser/%41%2d", "x://~user/A-"),
-            ("x://a%2fb%3a", "x://a%2Fb%3A"),
-            ("x://é", "x://%C3%A9"),
-            ("x://{a|b}", "x://%7Ba%7Cb%7D"),
-            ("x://100%", "x://100%"),
-            ("x://%zz%e", "x://%zz%e"),
-            ("x://%2541", "x://%2541"),
-        ] {
-            assert_eq!(normalize(uri), normal);
-            assert_eq!(normalize(normal), normal);
-        }
-        assert!(matches!(
-            normalize("data://modulo10/5?a=b"),
-            Cow::Borrowed(_)
-        ));
-    }
-
-    #[test]
     fn schemes_ignore_case() {
         assert_eq!(normalize("DATA://Logo"), "data://Logo");
         assert_eq!(matched("Data://{a}", "data://x"), one("a", "x"));
@@ -616,8 +390,5 @@ mod tests {
             assert_eq!(matched("DATA{a}://x", uri), one("a", "1"));
         }
         assert_eq!(matched("DATA{+a}", "DATA:x"), one("a", ":x"));
-        assert!(
-            has_scheme("data://x") && !has_scheme("nope") && !has_scheme("1:x") && !has_scheme("")
-        );
     }
 }

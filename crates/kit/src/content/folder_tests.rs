@@ -3,6 +3,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
+use crate::beneath::{MAX_DEPTH, MAX_PATH, names};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
 

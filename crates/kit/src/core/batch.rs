@@ -5,12 +5,14 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use crate::telemetry::Refused;
 use crate::wire::{Malformed, Message, RpcError};
 
 use super::call::{Answer, Call, Event, Reply};
 use super::inbound::Inbound;
 use super::method;
 use super::server::Server;
+use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::protocol::{HttpSignals, Route};
 
@@ -28,6 +30,7 @@ impl Batch {
     pub(super) fn start(
         server: &Server,
         connection: &Arc<Connection>,
+        permit: &Permit,
         members: Vec<Result<Message<'_>, Malformed>>,
         http: Option<HttpSignals<'_>>,
     ) -> Reply {
@@ -48,6 +51,8 @@ impl Batch {
             let inbound = match member {
                 Ok(message) => Inbound::new(message, http),
                 Err(Malformed { id, error }) => {
+                    let refused = Refused::malformed(&error.message);
+                    server.inner().observers.refused(&refused);
                     batch.answers.push(Answer::error(id.as_ref(), &error).body);
                     continue;
                 }
@@ -68,7 +73,7 @@ impl Batch {
                     .push(Answer::error(inbound.request_id(), &error).body);
                 continue;
             }
-            match server.handle(connection, inbound) {
+            match server.handle(connection, permit, inbound) {
                 Reply::Accepted | Reply::Batch(_) => {}
                 Reply::Answer(answer) => batch.answers.push(answer.body),
                 Reply::Call(call) => batch.calls.push(call),
@@ -114,6 +119,7 @@ impl Batch {
             body: body.into(),
             error: None,
             retry_after: None,
+            scopes: None,
         })))
     }
 }

@@ -4,26 +4,41 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::model::{Implementation, ServerCapabilities};
+use rmcp::model::{
+    ExtensionCapabilities, Implementation, JsonObject, ServerCapabilities, TASKS_EXTENSION_ID,
+};
 use serde_json::{Value, json};
 
 use crate::ask::{SealedLimits, SealedStates};
+use crate::audit::Audit;
+use crate::auth::jwt;
 use crate::build_error::BuildError;
 use crate::component::{
     CacheHint, Components, Definition, Exposed, News, Paging, Prompt, Registry, Resource,
-    ResourceTemplate, Settings, Tool,
+    ResourceTemplate, Selection, Settings, Tool, normalize,
 };
-use crate::context::{Facts, HeaderNames, LogData};
+use crate::context::{Buckets, Facts, HeaderNames, LogData};
 use crate::error::{self, Explain, UserError};
 use crate::keys::KeyRing;
-use crate::limits::{CallLimits, Places, Shares};
+use crate::limits::{CallLimits, Limit, Places, Shares};
+use crate::metrics::{Metrics, readings};
 use crate::middleware::{self, CacheConfig, Middleware};
 use crate::protocol::Kind;
 use crate::skills::Skills;
-use crate::store::{MemoryNonces, NonceStore};
+#[cfg(feature = "redis")]
+use crate::store::redis::RedisBuckets;
+use crate::store::{
+    BucketLimits, BucketStore, BudgetStore, EndedSessionStore, MemoryBuckets, MemoryNonces,
+    NonceStore,
+};
+#[cfg(feature = "redis")]
+use crate::tasks::RedisTasks;
 use crate::tasks::{MemoryTaskStore, TaskLimits, TaskStore, Tasks};
+use crate::telemetry::{Observer, Observers};
 use crate::wire::WireLimits;
 
+use super::audited::Denials;
+use super::pinned::{self, Bounds};
 use super::server::{Inner, Server};
 use super::subscriptions::Subscriptions;
 
@@ -48,7 +63,9 @@ pub struct ServerBuilder {
     info: Implementation,
     instructions: Option<String>,
     registry: Registry,
+    selection: Selection,
     disabled: Vec<(Kind, String)>,
+    configuration: Vec<(String, Value)>,
     exposed: Exposed,
     max_components: usize,
     wire: WireLimits,
@@ -60,11 +77,22 @@ pub struct ServerBuilder {
     headers: Vec<String>,
     page_size: usize,
     keys: Option<KeyRing>,
-    nonces: Arc<dyn NonceStore>,
+    nonces: Option<Arc<dyn NonceStore>>,
+    buckets: BucketLimits,
+    bucket_store: Option<Arc<dyn BucketStore>>,
+    budget_store: Option<Arc<dyn BudgetStore>>,
+    ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    #[cfg(feature = "redis")]
+    redis: Option<crate::store::redis::Redis>,
     tasks: TaskLimits,
     task_store: Option<Arc<dyn TaskStore>>,
     skills: Option<Skills>,
     explain: Vec<Explain>,
+    audit: Option<Audit>,
+    observers: Vec<Arc<dyn Observer>>,
+    metrics: Vec<Metrics>,
+    #[cfg(feature = "otlp")]
+    traces: Option<crate::otlp::Traces>,
     refused: Option<String>,
 }
 
@@ -74,7 +102,9 @@ impl ServerBuilder {
             registry: Registry::of(&info.name),
             info,
             instructions: None,
+            selection: Selection::default(),
             disabled: Vec::new(),
+            configuration: Vec::new(),
             exposed: Exposed::default(),
             max_components: MAX_COMPONENTS,
             wire: WireLimits::default(),
@@ -86,11 +116,22 @@ impl ServerBuilder {
             headers: Vec::new(),
             page_size: PAGE_SIZE,
             keys: None,
-            nonces: Arc::new(MemoryNonces::default()),
+            nonces: None,
+            buckets: BucketLimits::default(),
+            bucket_store: None,
+            budget_store: None,
+            ended_sessions: None,
+            #[cfg(feature = "redis")]
+            redis: None,
             tasks: TaskLimits::default(),
             task_store: None,
             skills: None,
             explain: Vec::new(),
+            audit: None,
+            observers: Vec::new(),
+            metrics: Vec::new(),
+            #[cfg(feature = "otlp")]
+            traces: None,
             refused: None,
         }
     }
@@ -119,6 +160,43 @@ impl ServerBuilder {
     pub fn disabled(mut self, kind: Kind, name: impl Into<String>) -> Self {
         self.disabled.push((kind, name.into()));
         self
+    }
+
+    /// Has only components for which `keep` says yes; all that were added so far or will be, also by [`Components::add`]
+    /// while the server runs. `keep` is told the kind, the name (of a resource the normalised URI, of a template the URI
+    /// template) and what the author says: effects, tags, scopes. With several, each has to say yes.
+    ///
+    /// What is left out is as if it had never been written: it is in no list, nothing knows its name, no budget counts it, a
+    /// kind of which nothing is left is not advertised, and [`Components::switch`] finds nothing to switch on. It is asked
+    /// once of each component, not by calls.
+    ///
+    /// ```
+    /// use pymcp_kit::{Ctx, Kind, NoArgs, Result, Server, Tool};
+    ///
+    /// async fn answer(_: Ctx, _: NoArgs) -> Result<u32> {
+    ///     Ok(42)
+    /// }
+    ///
+    /// let server = Server::builder("example", "1.0.0")
+    ///     .tool(Tool::new("answer", answer))
+    ///     .tool(Tool::new("delete", answer).tags(["admin"]))
+    ///     .retain(|_, _, settings| !settings.tags.iter().any(|tag| tag == "admin"))
+    ///     .build()
+    ///     .unwrap();
+    /// assert_eq!(server.registry().tools().count(), 1);
+    /// assert!(!server.components().switch(Kind::Tool, "delete", true));
+    /// ```
+    pub fn retain(
+        mut self,
+        keep: impl Fn(Kind, &str, &Settings) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.selection.and(keep);
+        self
+    }
+
+    /// The components that were added so far, also those that [`ServerBuilder::retain`] leaves out.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     /// Advertises a kind of components of which there may be none at first, so that clients ask for
@@ -188,6 +266,41 @@ impl ServerBuilder {
         self
     }
 
+    /// Has `observer` hear of every request when it is finished, of every message that is refused, and of what opens and
+    /// closes. It is called where that happens, so it must be quick and never wait.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Writes a line for each call and each denial into this log, ahead of the answer: see [`Audit`].
+    pub fn audit(mut self, audit: &Audit) -> Self {
+        self.audit = Some(audit.clone());
+        self
+    }
+
+    /// Counts what happens: see [`Metrics`].
+    pub fn metrics(mut self, metrics: &Metrics) -> Self {
+        self.metrics.push(metrics.clone());
+        self.observe(metrics.clone())
+    }
+
+    /// Sends a span for each request to a collector: see [`Traces`](crate::otlp::Traces).
+    #[cfg(feature = "otlp")]
+    pub fn traces(mut self, traces: &crate::otlp::Traces) -> Self {
+        self.traces = Some(traces.clone());
+        self.observe(traces.clone())
+    }
+
+    /// Adds a part of the configuration, as it was resolved, to the manifest: an item of kind `configuration` called `name`,
+    /// with whatever pins it: no secret, nothing of this machine or moment. Names that the kit has itself are `calls`,
+    /// `messages`, `cache`, `tasks`, `buckets`, `components`, `headers` and `skills`; a server with two of a name is not
+    /// built.
+    pub fn configuration(mut self, name: impl Into<String>, value: Value) -> Self {
+        self.configuration.push((name.into(), value));
+        self
+    }
+
     /// Tells clients how to use the server.
     pub fn instructions(mut self, instructions: impl Into<String>) -> Self {
         self.instructions = Some(instructions.into());
@@ -230,8 +343,9 @@ impl ServerBuilder {
         self
     }
 
-    /// The keys that sign what clients carry. Without them one is generated: then a question that
-    /// is open, and a cursor, end with the process, and are unknown to its replicas.
+    /// The keys that sign what clients carry. Without them one is generated: then a session over HTTP,
+    /// a question that is open, a handle and a cursor end with the process, and are unknown to its
+    /// replicas.
     pub fn keys(mut self, keys: KeyRing) -> Self {
         self.keys = Some(keys);
         self
@@ -239,7 +353,43 @@ impl ServerBuilder {
 
     /// Remembers elsewhere which state of a question was used; replicas need to share that.
     pub fn nonce_store(mut self, store: impl NonceStore) -> Self {
-        self.nonces = Arc::new(store);
+        self.nonces = Some(Arc::new(store));
+        self
+    }
+
+    /// Sets the bounds of what is remembered between calls: see [`Ctx::bucket`](crate::Ctx::bucket).
+    pub fn bucket_limits(mut self, limits: BucketLimits) -> Self {
+        self.buckets = limits;
+        self
+    }
+
+    /// Keeps elsewhere what is remembered between calls; replicas need to share that. Without it each
+    /// process has its own, in memory.
+    pub fn bucket_store(mut self, store: impl BucketStore) -> Self {
+        self.bucket_store = Some(Arc::new(store));
+        self
+    }
+
+    /// Counts budgets elsewhere ([`CallLimits::budget`]), so that those of one principal are the same on all replicas.
+    /// Without it each process counts its own.
+    pub fn budget_store(mut self, store: impl BudgetStore) -> Self {
+        self.budget_store = Some(Arc::new(store));
+        self
+    }
+
+    /// Tells other replicas over HTTP which legacy sessions were ended with `DELETE`, and hears of theirs. Without it an id
+    /// that was ended at one replica is good at the others.
+    pub fn ended_session_store(mut self, store: impl EndedSessionStore) -> Self {
+        self.ended_sessions = Some(Arc::new(store));
+        self
+    }
+
+    /// Shares with the other replicas of the server what outlives a request: used request states, tasks, what is remembered
+    /// between calls, budgets, and which sessions were ended; `docs/scaling.md` says what stays in a process. Replicas also need the same
+    /// [`keys`](Self::keys). A store that is given for one of these alone is used for that.
+    #[cfg(feature = "redis")]
+    pub fn redis(mut self, redis: &crate::store::redis::Redis) -> Self {
+        self.redis = Some(redis.clone());
         self
     }
 
@@ -281,10 +431,32 @@ impl ServerBuilder {
     /// # Errors
     /// The first component that cannot be served, and why.
     pub fn build(self) -> Result<Server, BuildError> {
+        #[cfg(feature = "redis")]
+        let this = self.sharing();
+        #[cfg(not(feature = "redis"))]
+        let this = self;
+        this.finish()
+    }
+
+    fn finish(mut self) -> Result<Server, BuildError> {
         if let Some(why) = self.refused {
             return Err(BuildError(why));
         }
         let headers = HeaderNames::new(&self.headers)?;
+        let mut budgets = self.calls.budget.tools.keys();
+        if let Some(name) = budgets.find(|name| !self.registry.has(Kind::Tool, name)) {
+            return Err(BuildError(format!(
+                "There is a budget for the tool '{name}', and no such tool; name one of the server's tools."
+            )));
+        }
+        // A budget of what is left out has nothing to count.
+        if !self.selection.is_everything() {
+            let left = self.registry.selected(&self.selection);
+            let tools = &mut self.calls.budget.tools;
+            tools.retain(|name, _| left.has(Kind::Tool, name));
+            let is_left = |uri: &str| left.has(Kind::Resource, &normalize(uri));
+            self.skills = self.skills.and_then(|skills| skills.retained(is_left));
+        }
         let largest = self.skills.as_ref().map_or(0, Skills::largest_read);
         if largest > 0 && largest + RESULT_ENVELOPE > self.calls.result_bytes {
             return Err(BuildError(format!(
@@ -292,6 +464,26 @@ impl ServerBuilder {
                 self.calls.result_bytes
             )));
         }
+        let mut configuration = Bounds {
+            calls: &self.calls,
+            wire: &self.wire,
+            cache: &self.cache,
+            tasks: &self.tasks,
+            buckets: &self.buckets,
+            page_size: self.page_size,
+            max_components: self.max_components,
+            headers: &self.headers,
+            skills: self.skills.as_ref(),
+        }
+        .configuration();
+        configuration.extend(self.configuration);
+        let frame = pinned::frame(
+            self.info.clone(),
+            self.instructions.clone(),
+            self.skills.is_some(),
+            configuration,
+        )
+        .map_err(|error| BuildError(error.to_string()))?;
         let keys = Arc::new(match self.keys {
             Some(keys) => keys,
             None => KeyRing::generate()?,
@@ -306,24 +498,35 @@ impl ServerBuilder {
         };
         let components = Arc::new(Components::new(
             self.registry,
+            self.selection,
             self.exposed,
             self.max_components,
             paging,
+            frame,
         )?);
         for (kind, name) in self.disabled {
-            if !components.switch(kind, &name, false) {
+            if !components.leaves_out(kind, &name) && !components.switch(kind, &name, false) {
                 return Err(BuildError(format!(
                     "'{name}' cannot be switched off: there is no such component, or it is off already."
                 )));
             }
         }
-        let store = self
-            .task_store
-            .unwrap_or_else(|| Arc::new(MemoryTaskStore::new(self.tasks)));
+        let store = self.task_store.unwrap_or_else(|| {
+            let store = MemoryTaskStore::new(self.tasks);
+            store.measure("tasks", &self.metrics);
+            Arc::new(store)
+        });
         let told = Arc::clone(&components);
         let tasks = Tasks::with_listener(store, self.tasks, move |task| {
             told.bus.publish(&News::Task(Arc::clone(task)));
         });
+        for metrics in &self.metrics {
+            let components = Arc::downgrade(&components);
+            metrics.manifest(move || {
+                let components = components.upgrade();
+                components.map_or_else(String::new, |all| all.current().digest.to_string())
+            });
+        }
         let facts = Arc::new(Facts {
             server: self.info,
             ask_timeout: self.calls.ask_timeout,
@@ -335,6 +538,13 @@ impl ServerBuilder {
             headers,
             explain: self.explain,
             blocking: Places::new(self.calls.blocking, self.calls.blocking_per_caller),
+            buckets: Buckets {
+                store: self
+                    .bucket_store
+                    .unwrap_or_else(|| Arc::new(MemoryBuckets::new(self.buckets))),
+                limits: self.buckets,
+            },
+            keys: Arc::clone(&keys),
         });
         let stack = middleware::stack(
             &self.calls,
@@ -342,6 +552,8 @@ impl ServerBuilder {
             self.cache,
             self.middleware,
             self.inner_middleware,
+            self.budget_store,
+            &self.metrics,
         );
         let limits = SealedLimits {
             rounds: self.calls.ask_rounds,
@@ -350,13 +562,23 @@ impl ServerBuilder {
         };
         let in_flight = Shares::new(self.calls.in_flight, self.calls.in_flight_per_caller);
         let subscriptions = Subscriptions::new(&self.calls);
+        measure(&self.metrics, &facts, &in_flight, &subscriptions);
+        if let Some(audit) = &self.audit {
+            audit.measure(&self.metrics);
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(traces) = &self.traces {
+            traces.measure(&self.metrics);
+        }
         Ok(Server(Arc::new(Inner {
             facts,
             components,
             instructions: self.instructions,
             sealed: SealedStates {
                 keys,
-                nonces: self.nonces,
+                nonces: self
+                    .nonces
+                    .unwrap_or_else(|| Arc::new(MemoryNonces::default())),
                 limits,
             },
             tasks,
@@ -366,7 +588,32 @@ impl ServerBuilder {
             stack,
             in_flight,
             subscriptions,
+            observers: Observers::new(self.observers),
+            metrics: self.metrics,
+            ended_sessions: self.ended_sessions,
+            audit: self.audit,
+            denials: Denials::default(),
         })))
+    }
+
+    /// Has all that replicas share kept in one store, but for what has a store of its own.
+    #[cfg(feature = "redis")]
+    fn sharing(mut self) -> Self {
+        let Some(redis) = self.redis.take() else {
+            return self;
+        };
+        redis.measure(&self.metrics);
+        let (buckets, tasks) = (self.buckets, self.tasks);
+        self.nonces.get_or_insert_with(|| Arc::new(redis.clone()));
+        self.budget_store
+            .get_or_insert_with(|| Arc::new(redis.clone()));
+        self.ended_sessions
+            .get_or_insert_with(|| Arc::new(redis.clone()));
+        self.bucket_store
+            .get_or_insert_with(|| Arc::new(RedisBuckets::new(&redis, buckets)));
+        self.task_store
+            .get_or_insert_with(|| Arc::new(RedisTasks::new(&redis, tasks)));
+        self
     }
 
     fn add(mut self, add: impl FnOnce(&mut Registry) -> Result<(), String>) -> Self {
@@ -375,6 +622,42 @@ impl ServerBuilder {
         }
         self
     }
+}
+
+/// Has metrics say how much of what is bounded is used up, and what the bounds refused.
+fn measure(metrics: &[Metrics], facts: &Facts, in_flight: &Shares, subscriptions: &Subscriptions) {
+    facts.questions.measure("questions", metrics);
+    facts.blocking.measure("blocking_handlers", metrics);
+    in_flight.measure("requests", metrics);
+    subscriptions.measure("subscriptions", metrics);
+    for metrics in metrics {
+        let in_flight = in_flight.clone();
+        metrics.read(&readings::IN_FLIGHT, "", move || in_flight.taken() as u64);
+        for limit in Limit::ALL {
+            metrics.read(&readings::LIMIT_REFUSALS, limit.as_str(), move || {
+                limit.refused()
+            });
+        }
+        for (result, fetched) in jwt::FETCHES {
+            metrics.read(&readings::KEY_FETCHES, result, fetched);
+        }
+    }
+}
+
+/// [`capabilities`] with the extensions, which are of the modern era.
+pub(super) fn modern_capabilities(exposed: Exposed, has_skills: bool) -> ServerCapabilities {
+    let mut capabilities = capabilities(exposed);
+    let mut extensions = ExtensionCapabilities::new();
+    if exposed.tasks {
+        extensions.insert(TASKS_EXTENSION_ID.into(), JsonObject::new());
+    }
+    if has_skills && let Value::Object(settings) = Skills::settings() {
+        extensions.insert(Skills::EXTENSION.into(), settings);
+    }
+    if !extensions.is_empty() {
+        capabilities.extensions = Some(extensions);
+    }
+    capabilities
 }
 
 /// What clients of both eras are told; nothing is advertised that would not be answered.

@@ -15,6 +15,7 @@ use crate::wire::{self, Code, Id, RpcError};
 use super::batch::Batch;
 use super::heartbeat::Heartbeat;
 use super::slot::Slot;
+use super::watch::Watch;
 
 /// A finished message for the client that ends a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Answer {
     pub error: Option<Code>,
     /// Seconds after which trying again may help, if that is known.
     pub retry_after: Option<NonZeroU32>,
+    /// The scopes that the caller lacks, with spaces between, if that is the error.
+    pub scopes: Option<Box<str>>,
 }
 
 impl Answer {
@@ -33,6 +36,7 @@ impl Answer {
             body: wire::result(id, result),
             error: None,
             retry_after: None,
+            scopes: None,
         }
     }
 
@@ -42,6 +46,7 @@ impl Answer {
             body: wire::error(id, error),
             error: Some(error.code),
             retry_after: error.retry_after,
+            scopes: error.scopes().map(Into::into),
         }
     }
 }
@@ -134,17 +139,26 @@ pub struct Call {
     work: Option<Work>,
     answer: Option<Answer>,
     heartbeat: Option<Heartbeat>,
+    /// Until somebody was told how it ended, if anybody wants to hear.
+    watch: Option<Watch>,
     // Frees the place of this call among those in flight.
     slot: Option<Slot>,
 }
 
 impl Call {
-    pub(crate) fn new(ctx: Ctx, slot: Slot, heartbeat: Option<Heartbeat>, work: Work) -> Self {
+    pub(super) fn new(
+        ctx: Ctx,
+        slot: Slot,
+        heartbeat: Option<Heartbeat>,
+        watch: Option<Watch>,
+        work: Work,
+    ) -> Self {
         Self {
             ctx,
             work: Some(work),
             answer: None,
             heartbeat,
+            watch,
             slot: Some(slot),
         }
     }
@@ -154,6 +168,7 @@ impl Call {
         if self.ctx.is_unwanted() {
             self.work = None;
             self.answer = None;
+            self.unanswered();
             return Poll::Ready(None);
         }
         if let Some(work) = &mut self.work {
@@ -176,6 +191,9 @@ impl Call {
             (Some(answer), _) => {
                 // Before the client can have the answer: it may use the id again at once.
                 self.slot = None;
+                if let Some(watch) = self.watch.take() {
+                    watch.answered(&self.ctx, &answer);
+                }
                 Poll::Ready(Some(Event::Answer(answer)))
             }
             (None, None) => Poll::Ready(None),
@@ -191,8 +209,17 @@ impl Call {
     }
 }
 
+impl Call {
+    fn unanswered(&mut self) {
+        if let Some(watch) = self.watch.take() {
+            watch.unanswered(&self.ctx);
+        }
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
+        self.unanswered();
         // Work that the handler spawned hears of it through its `Ctx`.
         if self.work.is_some() {
             self.ctx.cancel();

@@ -6,8 +6,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use crate::component::BoxFuture;
-use crate::context::{Ctx, Rounds};
+use crate::context::Ctx;
 use crate::label::Label;
+use crate::rounds::Rounds;
 
 /// How a run of a handler ended.
 pub(super) enum Driven<T> {
@@ -22,7 +23,7 @@ pub(super) enum Driven<T> {
 /// Runs `work`, which is the handler of `ctx`, of the component with this label.
 pub(super) async fn drive<T>(ctx: &Ctx, label: &Label, work: BoxFuture<'static, T>) -> Driven<T> {
     // Nearly every request: nobody who could be asked, and no task to become.
-    if ctx.rounds().is_none() && !ctx.can_become_task() {
+    if ctx.rounds().is_none() && !ctx.run().can_become_task() {
         return Driven::Done(label.run(work).await);
     }
     let mut end = EndRounds(Some(ctx));
@@ -35,8 +36,8 @@ pub(super) async fn drive<T>(ctx: &Ctx, label: &Label, work: BoxFuture<'static, 
             return Poll::Ready(Driven::Done(done));
         }
         // Before what it waits for is looked at: what another task says after that must wake us.
-        ctx.register_driver(cx.waker());
-        if ctx.becomes_task()
+        ctx.run().register_driver(cx.waker());
+        if ctx.run().becomes_task()
             && let Some(work) = work.take()
         {
             // Its open questions go on as the task's.

@@ -35,10 +35,11 @@ impl Endpoint for Arc<Inner> {
                 )),
             },
             RequestKind::List(list, cursor) => {
-                let page = self
-                    .components()
-                    .pages
-                    .page(list, ctx.era(), cursor.as_deref());
+                let page = self.components.seen_with(ctx.permit()).pages.page(
+                    list,
+                    ctx.era(),
+                    cursor.as_deref(),
+                );
                 ready(page.map(encoded).map_err(Error::from))
             }
             RequestKind::Protocol(call) => {

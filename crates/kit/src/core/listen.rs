@@ -1,6 +1,8 @@
 //! `subscriptions/listen`: the stream on which modern clients hear of changes
 //! (`basic/patterns/subscriptions`).
 
+use std::pin::pin;
+
 use bytes::Bytes;
 use rmcp::model::TASKS_EXTENSION_ID;
 use serde::{Deserialize, Serialize};
@@ -75,7 +77,13 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
         }),
         tasks: named(&honoured.task_ids, str::to_owned),
     };
-    let bus = &ctx.components().bus;
+    let components = ctx.components();
+    let mut interests = interests;
+    // What is hidden is as what is not there: nothing is heard of it.
+    let seen = components.seen_with(ctx.permit());
+    interests.uris.retain(|uri| !seen.hides(uri));
+    drop(seen);
+    let bus = &components.bus;
     // Before the acknowledgement: nothing that happens after it is missed.
     let mailbox = bus.listen(ctx.principal().clone(), interests);
     // Moved, not borrowed: the subscription keeps its interests only.
@@ -88,7 +96,14 @@ pub(super) async fn serve(inner: &Inner, ctx: Ctx, params: Params) -> Result<Byt
         acknowledged,
     )
     .await;
-    while let Some(news) = next(&mailbox, over).await {
+    let mut ended = pin!(ctx.permit().ended());
+    loop {
+        let news = tokio::select! {
+            biased;
+            () = &mut ended => break,
+            news = next(&mailbox, over) => news,
+        };
+        let Some(news) = news else { break };
         match news {
             News::Changed(kind) => tell(&ctx, over, kind.list_changed(), json!({})).await,
             News::Updated(uri) => {

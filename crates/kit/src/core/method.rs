@@ -14,12 +14,14 @@ mod tasks;
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use rmcp::model::JsonObject;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::auth::Permit;
 use crate::component::{Arguments, is_uri, lower_scheme, normalize};
 use crate::context::Ctx;
 use crate::error;
@@ -27,9 +29,11 @@ use crate::middleware::{PromptGet, RequestKind, ResourceRead, ToolCall, server_i
 use crate::protocol::{Era, Level, List, Members, Route, SERVER_INFO};
 use crate::wire::{Code, Id, Message, Notification, RpcError};
 
+use super::audited::Audited;
 use super::call::Reply;
 use super::inbound::Inbound;
 use super::server::Server;
+use super::watch::{Watch, transport};
 use crate::connection::{Connection, legacy_peer};
 
 use incoming::Incoming;
@@ -110,6 +114,12 @@ const METHODS: &[Method] = &[
     legacy("resources/unsubscribe", false, subscribe::unsubscribe),
 ];
 
+/// The method of this name, if there is one.
+pub(super) fn known(name: &str) -> Option<&'static str> {
+    let mut names = METHODS.iter().map(|method| method.name);
+    names.find(|known| *known == name)
+}
+
 /// Whether this is a method that no legacy revision has.
 pub(super) fn is_modern(name: &str) -> bool {
     METHODS
@@ -121,7 +131,9 @@ pub(super) fn is_modern(name: &str) -> bool {
 pub(super) fn dispatch(
     server: &Server,
     connection: &Arc<Connection>,
+    permit: &Permit,
     inbound: Inbound<'_>,
+    began: Option<Instant>,
 ) -> Result<Reply, RpcError> {
     let Inbound {
         message: Message::Request(request),
@@ -172,6 +184,7 @@ pub(super) fn dispatch(
     }
     let incoming = Incoming {
         connection,
+        permit,
         id: request.id,
         method: method.name,
         params: request.params,
@@ -179,10 +192,18 @@ pub(super) fn dispatch(
         peer,
         http,
         seed: Cell::default(),
+        manifest: Cell::default(),
     };
     let target = (method.run)(server, &incoming)?;
     let seed = incoming.seed.take();
-    server.start(incoming.ctx(server, seed)?, target)
+    let ctx = incoming.ctx(server, seed)?;
+    let transport = transport(http.is_some());
+    let audited = Audited::begin(server.inner(), &ctx, &target, transport)?;
+    let watch = began.map(|began| {
+        let observers = &server.inner().observers;
+        Watch::new(observers, began, &target, transport)
+    });
+    server.start(ctx, target, watch, audited)
 }
 
 /// Also for what this server has nothing of: what is not advertised is not answered.
@@ -246,13 +267,13 @@ struct Located {
 }
 
 fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
-    let components = server.inner().components();
+    let components = incoming.components(server);
     if !components.exposed.tools {
         return Err(no_such_method());
     }
     let params: Named = incoming.typed()?;
     incoming.check_name(&params.name)?;
-    let tool = components.registry.tools.get(&params.name).cloned();
+    let tool = components.tool(&params.name, incoming.permit)?;
     incoming.may_ask(params.request_state.is_some());
     let values = params.arguments.unwrap_or_default();
     if let Some(prepared) = &tool {
@@ -274,14 +295,14 @@ fn call_tool(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, Rp
 }
 
 fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
-    let components = server.inner().components();
+    let components = incoming.components(server);
     if !components.exposed.resources {
         return Err(no_such_method());
     }
     let params: Located = incoming.typed()?;
     incoming.check_name(&params.uri)?;
     let normal = resource_uri(&params.uri)?;
-    let found = components.registry.find(&normal);
+    let found = components.resource(&normal, incoming.permit)?;
     // As the client wrote it: that is what it knows the contents by.
     let uri = lower_scheme(&params.uri).into_owned();
     incoming.may_ask(params.request_state.is_some());
@@ -289,13 +310,13 @@ fn read_resource(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind
 }
 
 fn get_prompt(server: &Server, incoming: &Incoming<'_>) -> Result<RequestKind, RpcError> {
-    let components = server.inner().components();
+    let components = incoming.components(server);
     if !components.exposed.prompts {
         return Err(no_such_method());
     }
     let params: Named = incoming.typed()?;
     incoming.check_name(&params.name)?;
-    let prompt = components.registry.prompts.get(&params.name).cloned();
+    let prompt = components.prompt(&params.name, incoming.permit)?;
     incoming.may_ask(params.request_state.is_some());
     Ok(RequestKind::Prompt(PromptGet {
         name: params.name,

@@ -4,6 +4,7 @@
 //! [`Reply`]: nothing, an answer, or a [`Call`] to poll. stdio, HTTP, SSE, tests and fuzzers drive
 //! the very same code.
 
+mod audited;
 mod batch;
 mod builder;
 mod call;
@@ -13,11 +14,14 @@ mod heartbeat;
 mod inbound;
 mod listen;
 mod method;
+mod pinned;
 mod server;
 mod slot;
 mod subscriptions;
 mod task;
+mod watch;
 
+pub(crate) use audited::refused as audit_refused;
 pub use batch::Batch;
 pub use builder::ServerBuilder;
 pub use call::{Answer, Call, Event, Exchange, Reply};

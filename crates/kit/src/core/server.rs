@@ -6,14 +6,21 @@ use arc_swap::Guard;
 use rmcp::model::Implementation;
 
 use crate::ask::SealedStates;
+use crate::audit::Audit;
+use crate::auth::Permit;
 use crate::component::{Components, Exposed, Registry, Snapshot};
-use crate::context::{Ctx, Facts};
+use crate::context::{Ctx, Facts, Note};
+use crate::keys::KeyRing;
 use crate::limits::{CallLimits, Shares};
-use crate::middleware::{self, Middleware, Next, Request, RequestKind};
+use crate::metrics::Metrics;
+use crate::middleware::{self, Middleware, Next, Request, RequestKind, Response};
 use crate::skills::Skills;
+use crate::store::EndedSessionStore;
 use crate::tasks::Tasks;
+use crate::telemetry::{Observers, Refused};
 use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits};
 
+use super::audited::{self, Audited, Denials};
 use super::batch::Batch;
 use super::builder::ServerBuilder;
 use super::call::{Answer, Call, Reply};
@@ -22,6 +29,7 @@ use super::inbound::Inbound;
 use super::method;
 use super::slot::Slot;
 use super::subscriptions::Subscriptions;
+use super::watch::{Begun, Watch, transport};
 use crate::connection::Connection;
 use crate::protocol::HttpSignals;
 
@@ -43,6 +51,14 @@ pub(crate) struct Inner {
     pub(crate) stack: Vec<Arc<dyn Middleware>>,
     pub(super) in_flight: Shares,
     pub(super) subscriptions: Arc<Subscriptions>,
+    /// Where replicas tell each other which sessions were ended.
+    pub(crate) ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    pub(crate) audit: Option<Audit>,
+    pub(super) denials: Denials,
+    /// Who hears of what happens.
+    pub(crate) observers: Observers,
+    /// Where what it keeps is measured.
+    pub(crate) metrics: Vec<Metrics>,
 }
 
 impl Inner {
@@ -73,6 +89,33 @@ impl Server {
         &self.0.facts.server
     }
 
+    /// The keys that sign what its clients carry.
+    pub fn keys(&self) -> &Arc<KeyRing> {
+        &self.0.sealed.keys
+    }
+
+    /// Tells a legacy client that has introduced itself before, to another replica or before a
+    /// restart, of what changes from now on.
+    pub(crate) fn remember(&self, connection: &Arc<Connection>) {
+        self.0.components.bus.remember(connection);
+    }
+
+    /// Gives back what it keeps of legacy clients that are gone. Whoever serves many of them calls it
+    /// now and then, as the HTTP transport does.
+    pub fn sweep(&self) {
+        self.0.components.bus.sweep();
+    }
+
+    /// What it tells clients of how to use it.
+    pub fn instructions(&self) -> Option<&str> {
+        self.0.instructions.as_deref()
+    }
+
+    /// The bounds of calls.
+    pub fn call_limits(&self) -> &CallLimits {
+        &self.0.calls
+    }
+
     /// The bounds of messages.
     pub fn wire_limits(&self) -> &WireLimits {
         &self.0.wire
@@ -83,7 +126,10 @@ impl Server {
     /// # Errors
     /// What to answer a body that cannot be served.
     pub fn parse<'a>(&self, body: &'a [u8]) -> Result<Body<'a>, Malformed> {
-        wire::parse(body, &self.0.wire)
+        wire::parse(body, &self.0.wire).inspect_err(|malformed| {
+            let refused = Refused::malformed(&malformed.error.message);
+            self.0.observers.refused(&refused);
+        })
     }
 
     /// Finds out where a message goes, without doing anything.
@@ -92,30 +138,56 @@ impl Server {
     }
 
     /// Serves what one body or line holds.
-    pub fn receive(&self, connection: &Arc<Connection>, body: Body<'_>) -> Reply {
-        self.receive_from(connection, body, None)
+    pub fn receive(&self, connection: &Arc<Connection>, permit: &Permit, body: Body<'_>) -> Reply {
+        self.receive_from(connection, permit, body, None)
     }
 
     /// [`Server::receive`], over HTTP with what its headers say.
     pub(crate) fn receive_from(
         &self,
         connection: &Arc<Connection>,
+        permit: &Permit,
         body: Body<'_>,
         http: Option<HttpSignals<'_>>,
     ) -> Reply {
         match body {
-            Body::Single(message) => self.handle(connection, Inbound::new(message, http)),
-            Body::Batch(members) => Batch::start(self, connection, members, http),
+            Body::Single(message) => self.handle(connection, permit, Inbound::new(message, http)),
+            Body::Batch(members) => Batch::start(self, connection, permit, members, http),
         }
     }
 
-    /// Serves one message.
-    pub fn handle(&self, connection: &Arc<Connection>, inbound: Inbound<'_>) -> Reply {
+    /// Serves one message, for whoever has this permit. The connection is one of the same principal: on another's nothing
+    /// is served.
+    pub fn handle(
+        &self,
+        connection: &Arc<Connection>,
+        permit: &Permit,
+        inbound: Inbound<'_>,
+    ) -> Reply {
+        if connection.principal() != permit.principal() {
+            tracing::error!("a message came on the connection of another principal");
+            let error = RpcError::internal();
+            return Reply::Answer(Answer::error(inbound.request_id(), &error));
+        }
         match inbound.message {
             Message::Request(ref request) => {
                 let id = request.id.clone();
-                method::dispatch(self, connection, inbound)
-                    .unwrap_or_else(|error| Reply::Answer(Answer::error(Some(&id), &error)))
+                let begun = self.0.observers.begin().map(|began| {
+                    Begun::new(began, request, inbound.meta, &inbound.route, inbound.http)
+                });
+                let began = begun.as_ref().map(|begun| begun.began);
+                let asked = self.0.audit.is_some().then(|| request.method.to_string());
+                let transport = transport(inbound.http.is_some());
+                method::dispatch(self, connection, permit, inbound, began).unwrap_or_else(|error| {
+                    let answer = Answer::error(Some(&id), &error);
+                    if let Some(begun) = begun {
+                        begun.failed(&self.0, connection, &id, &error, answer.body.len());
+                    }
+                    if let Some(method) = asked {
+                        audited::denied(&self.0, connection, &method, &error, transport);
+                    }
+                    Reply::Answer(answer)
+                })
             }
             Message::Notification(notification) => {
                 method::notified(connection, &notification);
@@ -144,6 +216,11 @@ impl Server {
         &self.0.components
     }
 
+    /// Its audit log, if it has one.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.0.audit.as_ref()
+    }
+
     /// Requests that work, without those that wait for their client and without subscriptions.
     pub fn in_flight(&self) -> usize {
         self.0.in_flight.taken()
@@ -154,7 +231,13 @@ impl Server {
     }
 
     /// Starts a request on its way through the pipeline.
-    pub(crate) fn start(&self, ctx: Ctx, kind: RequestKind) -> Result<Reply, RpcError> {
+    pub(super) fn start(
+        &self,
+        ctx: Ctx,
+        kind: RequestKind,
+        watch: Option<Watch>,
+        audited: Option<Audited>,
+    ) -> Result<Reply, RpcError> {
         let per_connection = self.0.calls.in_flight_per_connection;
         // Subscriptions last for hours; they have places of their own, so that calls find some.
         let slot = match kind.is_lasting() {
@@ -166,6 +249,9 @@ impl Server {
             true => None,
             false => Heartbeat::new(&ctx, self.0.calls.heartbeat),
         };
+        if let Some(label) = kind.label() {
+            ctx.is_for(label);
+        }
         let (inner, request) = (
             Arc::clone(&self.0),
             Request {
@@ -175,8 +261,7 @@ impl Server {
         );
         let work = async move {
             let (ctx, method) = (request.ctx.clone(), request.kind.method());
-            let label = request.kind.label().cloned();
-            let label = label.as_deref();
+            let label = ctx.component().map(|label| &**label);
             let is_tool = matches!(request.kind, RequestKind::Tool(_));
             let outcome = Next::start(&inner.stack, &inner).run(request).await;
             // Whoever it comes from: a step of the author's says to the model what a handler says.
@@ -185,14 +270,22 @@ impl Server {
                 Err(error) => Err(error.explained(&ctx.facts().explain)),
                 outcome => outcome,
             };
-            match outcome.and_then(|outcome| middleware::encode(outcome, &ctx)) {
+            if outcome.as_ref().is_ok_and(Response::is_error) {
+                ctx.note(Note::ToolError);
+            }
+            let answer = match outcome.and_then(|outcome| middleware::encode(outcome, &ctx)) {
                 Ok(result) => Answer::result(ctx.id(), &result),
                 Err(error) => {
                     let error = error.into_rpc(ctx.era(), method, label);
                     Answer::error(Some(ctx.id()), &error)
                 }
+            };
+            match audited {
+                Some(audited) => audited.answered(answer).await,
+                None => answer,
             }
         };
-        Ok(Reply::Call(Call::new(ctx, slot, heartbeat, Box::pin(work))))
+        let call = Call::new(ctx, slot, heartbeat, watch, Box::pin(work));
+        Ok(Reply::Call(call))
     }
 }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::{CallLimits, Caller, Full, Permit, Shares};
+use crate::metrics::Metrics;
 use crate::wire::{Code, RpcError};
 
 use crate::connection::Connection;
@@ -46,6 +47,11 @@ impl Subscriptions {
             turn: limits.subscription_turn,
             state: Mutex::default(),
         })
+    }
+
+    /// [`Shares::measure`] of them.
+    pub(super) fn measure(&self, kind: &'static str, metrics: &[Metrics]) {
+        self.places.measure(kind, metrics);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

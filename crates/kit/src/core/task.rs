@@ -38,7 +38,7 @@ pub(super) fn beginning(ctx: &Ctx, prepared: &PreparedTool) -> Result<Beginning>
     match tool.task {
         None => Ok(Beginning::Call),
         Some(_) if ctx.takes_tasks() && tool.asks_before_task => {
-            ctx.may_become_task();
+            ctx.run().may_become_task();
             Ok(Beginning::Call)
         }
         Some(_) if ctx.takes_tasks() => Ok(Beginning::Task),
@@ -64,7 +64,7 @@ impl Inner {
         // It ends with a word rather than with its time to be kept.
         let kept = Duration::from_millis(task.ttl_ms.unwrap_or(u64::MAX));
         let limit = limit.unwrap_or(kept).min(kept.saturating_sub(kept / 5));
-        ctx.set_task(worker.handle().clone());
+        ctx.run().set_task(worker.handle().clone());
         let inner = Arc::clone(self);
         tokio::spawn(async move { inner.work(ctx, prepared, work, worker, limit).await });
         Ok(Response::Task(CreateTaskResult::new(task)))

@@ -8,9 +8,9 @@ use crate::principal::Principal;
 /// Whom a share belongs to: the key of everything of which one caller may have a part only
 /// (places, queues, stores).
 ///
-/// A caller is a principal at an address. From loopback, where a proxy may call for many, and where
-/// there is no address at all (stdio), it is a principal on one connection: the stdio process, the
-/// legacy session, or the connection that carries a request of the modern era.
+/// Who has authenticated is one caller, wherever it calls from. Anybody else is a caller at an address. From
+/// loopback, where a proxy may call for many, and where there is no address at all (stdio), it is one on a
+/// connection: the stdio process, the legacy session, or the connection that carries a request of the modern era.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller {
     principal: Principal,
@@ -27,9 +27,10 @@ enum Place {
 impl Caller {
     /// The caller of a connection with this number, from this address if it has one.
     pub(crate) fn new(principal: Principal, address: Option<IpAddr>, connection: u64) -> Self {
-        let place = match address.and_then(neighbourhood) {
-            Some(address) => Place::Address(address),
-            None => Place::Connection(connection),
+        let place = match (principal.subject(), address.and_then(neighbourhood)) {
+            (Some(_), _) => Place::Anywhere,
+            (None, Some(address)) => Place::Address(address),
+            (None, None) => Place::Connection(connection),
         };
         Self { principal, place }
     }
@@ -37,20 +38,6 @@ impl Caller {
     /// Who is asking.
     pub fn principal(&self) -> &Principal {
         &self.principal
-    }
-
-    /// Whom it is counted for where things are kept longer than a connection lasts: a principal that
-    /// is known is one, wherever it calls from; an anonymous one is whoever is at its place.
-    #[must_use]
-    pub fn account(&self) -> Self {
-        let place = match self.principal.subject() {
-            Some(_) => Place::Anywhere,
-            None => self.place,
-        };
-        Self {
-            principal: self.principal.clone(),
-            place,
-        }
     }
 
     /// The caller as text, for stores that several processes share. No other caller has the same
@@ -133,17 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_known_principal_is_counted_for_wherever_it_is() {
-        let alice =
-            |address: &str| Caller::new(Principal::authenticated("alice"), address.parse().ok(), 1);
-        assert_eq!(alice("192.0.2.1").account(), alice("192.0.2.2").account());
-        for (one, other) in [("192.0.2.1", "192.0.2.2"), ("192.0.2.1", "127.0.0.1")] {
-            assert_ne!(caller(one, 1).account(), caller(other, 1).account());
-        }
+    fn a_known_principal_is_one_caller_wherever_it_is() {
+        let alice = |address: &str, n| {
+            Caller::new(Principal::authenticated("alice"), address.parse().ok(), n)
+        };
+        assert_eq!(alice("192.0.2.1", 1), alice("127.0.0.1", 2));
         let everybody = [
-            alice("192.0.2.1"),
-            alice("192.0.2.1").account(),
-            alice("127.0.0.1"),
+            alice("192.0.2.1", 1),
             caller("192.0.2.1", 1),
             caller("127.0.0.1", 1),
             caller("127.0.0.1", 2),
@@ -151,6 +134,7 @@ mod tests {
         for (i, one) in everybody.iter().enumerate() {
             for (j, other) in everybody.iter().enumerate() {
                 assert_eq!(one.key() == other.key(), i == j, "{one:?} {other:?}");
+                assert_eq!(one == other, i == j, "{one:?} {other:?}");
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::{BudgetLimits, ConcurrencyLimits};
+
 /// Bounds of calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallLimits {
@@ -56,6 +58,10 @@ pub struct CallLimits {
     /// progress token, and again after each such time: clients that wait for a time without progress
     /// wait on. Zero switches it off. Default 15 s.
     pub heartbeat: Duration,
+    /// What the calls of one principal may cost. Default: no limit.
+    pub budget: BudgetLimits,
+    /// How many calls run at a time, and how many wait in turn. Default: no limit.
+    pub concurrency: ConcurrencyLimits,
 }
 
 impl Default for CallLimits {
@@ -79,6 +85,8 @@ impl Default for CallLimits {
             blocking_per_caller: 32,
             result_bytes: 1 << 20,
             heartbeat: Duration::from_secs(15),
+            budget: BudgetLimits::default(),
+            concurrency: ConcurrencyLimits::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use super::{Caller, Permit, Share, Shares};
+use crate::metrics::Metrics;
 
 /// The places of blocking handlers.
 pub(crate) struct Places {
@@ -31,6 +32,11 @@ impl Places {
             looking: Mutex::default(),
             freed: Notify::new(),
         })
+    }
+
+    /// [`Shares::measure`] of these.
+    pub(crate) fn measure(&self, kind: &'static str, metrics: &[Metrics]) {
+        self.shares.measure(kind, metrics);
     }
 
     fn look(&self, share: &Share) -> Option<Permit> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Caller;
+use crate::metrics::Metrics;
 
 /// Of how many parts of something the last one is for callers that hold next to nothing of it.
 const LAST: usize = 8;
@@ -98,6 +99,19 @@ impl Shares {
     /// Places that are taken.
     pub fn taken(&self) -> usize {
         self.0.taken.load(Ordering::Relaxed)
+    }
+
+    /// Places that there are.
+    pub fn in_all(&self) -> usize {
+        self.0.in_all
+    }
+
+    /// Has metrics say how many there are and how many are taken, as places of this kind.
+    pub(crate) fn measure(&self, kind: &'static str, metrics: &[Metrics]) {
+        for metrics in metrics {
+            let shares = self.clone();
+            metrics.places(kind, self.in_all(), move || shares.taken());
+        }
     }
 }
 

@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 use crate::canonical;
 use crate::component::Arguments;
+use crate::context::Note;
+use crate::metrics::{Metrics, readings};
 use crate::protocol::Era;
 
 use self::ring::Ring;
@@ -95,6 +97,19 @@ impl ResponseCache {
         })
     }
 
+    /// Has metrics say how much is in it.
+    pub(super) fn measure(&self, metrics: &[Metrics]) {
+        for metrics in metrics {
+            let entries = self.answers.read().entries();
+            let answers = Arc::clone(&self.answers);
+            metrics.places("cached_responses", entries, move || answers.read().len());
+            let answers = Arc::clone(&self.answers);
+            metrics.read(&readings::CACHE_BYTES, "", move || {
+                answers.read().bytes() as u64
+            });
+        }
+    }
+
     fn get(&self, hash: u64, question: &[u8]) -> Option<Bytes> {
         self.answers.read().get(hash, question, Instant::now())
     }
@@ -127,11 +142,13 @@ impl ResponseCache {
         };
         let hash = self.hasher.hash_one(&question);
         if let Some(json) = self.get(hash, &question) {
+            request.ctx.note(Note::CacheHit);
             return Box::pin(std::future::ready(Ok(Response::Encoded {
                 json,
                 is_error: false,
             })));
         }
+        request.ctx.note(Note::CacheMiss);
         let ctx = request.ctx.clone();
         let work = next.run(request);
         Box::pin(async move {
@@ -211,11 +228,12 @@ impl Middleware for ResponseCache {
     }
 }
 
-/// Principal, era, method, the headers that the server sees, component, name and canonical arguments. Each part ends with a byte that JSON text
+/// Manifest, principal, era, method, the headers that the server sees, component, name and canonical arguments. Each part ends with a byte that JSON text
 /// and the parts themselves cannot hold, so no two questions are the same.
 fn question(request: &Request) -> Option<Vec<u8>> {
     const END: u8 = 0xff;
-    let mut key = Vec::with_capacity(128);
+    let mut key = Vec::with_capacity(160);
+    key.extend_from_slice(request.ctx.manifest().as_bytes());
     match request.ctx.principal().subject() {
         Some(subject) => key.extend_from_slice(subject.as_bytes()),
         None => key.push(0xfe),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::component::CacheHint;
-use crate::context::{Ctx, Facts};
+use crate::context::{Ctx, Facts, Note};
 use crate::error::{Error, Result};
 use crate::protocol::{Era, SERVER_INFO};
 use crate::wire;
@@ -40,6 +40,11 @@ pub(crate) fn within(
     tool: Option<&str>,
 ) -> Result<Response> {
     let is_error = outcome.is_error();
+    match &outcome {
+        Response::InputRequired(_) => ctx.note(Note::InputRequired),
+        Response::Task(_) => ctx.note(Note::BecameTask),
+        _ => {}
+    }
     let json = encode(outcome, ctx)?;
     if json.len() <= max_bytes {
         return Ok(Response::Encoded { json, is_error });

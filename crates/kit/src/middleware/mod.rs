@@ -18,10 +18,12 @@
 //! ```
 
 mod arguments;
+mod budget;
 mod cache;
 mod encode;
 mod panic_guard;
 mod timeout;
+mod turns;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,6 +40,8 @@ use crate::context::Ctx;
 use crate::error::{Error, Result};
 use crate::label::Label;
 use crate::limits::CallLimits;
+use crate::metrics::Metrics;
+use crate::store::BudgetStore;
 use crate::wire::WireLimits;
 
 pub use crate::protocol::List;
@@ -177,6 +181,15 @@ impl RequestKind {
         }
     }
 
+    /// The name that it asks for, when there is no such component; none of a URI, which may hold anything.
+    pub(crate) fn unknown(&self) -> Option<&str> {
+        match self {
+            Self::Tool(call) if call.tool.is_none() => Some(&call.name),
+            Self::Prompt(get) if get.prompt.is_none() => Some(&get.name),
+            _ => None,
+        }
+    }
+
     /// The settings of the component it is for, when there is such a component.
     pub fn settings(&self) -> Option<&Settings> {
         match self {
@@ -228,27 +241,39 @@ impl Response {
 ///
 /// 1. the panic guard is outermost, so that nothing at all can leave a request unanswered;
 /// 2. the timeout counts everything behind it;
-/// 3. the author's steps (authorisation, limits, audit) see a request before any cache could
+/// 3. what the caller's budget has no more of is refused before anything is done for it, and what the
+///    cache answers costs as well: it is not the work that is counted but the use;
+/// 4. what is left waits for its turn, within its time;
+/// 5. the author's steps (authorisation, limits, audit) see a request before any cache could
 ///    answer it, and as the client sent it;
-/// 4. arguments are put right and checked before the cache looks at them, so that `5` and `"5"`
+/// 6. arguments are put right and checked before the cache looks at them, so that `5` and `"5"`
 ///    are one entry and a wrong call is never one;
-/// 5. the cache keeps results as they go out;
-/// 6. encoding bounds their size;
-/// 7. the author's inner steps stand next to the handler: what they add is kept with the result.
+/// 7. the cache keeps results as they go out;
+/// 8. encoding bounds their size;
+/// 9. the author's inner steps stand next to the handler: what they add is kept with the result.
 pub(crate) fn stack(
     config: &CallLimits,
     wire: WireLimits,
     cache: CacheConfig,
     author: Vec<Arc<dyn Middleware>>,
     inner: Vec<Arc<dyn Middleware>>,
+    budgets: Option<Arc<dyn BudgetStore>>,
+    metrics: &[Metrics],
 ) -> Vec<Arc<dyn Middleware>> {
     let mut stack: Vec<Arc<dyn Middleware>> = vec![
         Arc::new(panic_guard::PanicGuard),
         Arc::new(timeout::Timeout(config.timeout)),
     ];
+    if let Some(budget) = budget::SpendBudget::new(&config.budget, budgets, metrics) {
+        stack.push(Arc::new(budget));
+    }
+    if let Some(turns) = turns::TakeTurns::new(config.concurrency, metrics) {
+        stack.push(Arc::new(turns));
+    }
     stack.extend(author);
     stack.push(Arc::new(arguments::ArgumentCheck::new(wire)));
     if let Some(cache) = cache::ResponseCache::new(cache) {
+        cache.measure(metrics);
         stack.push(Arc::new(cache));
     }
     stack.push(Arc::new(encode::Encode {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::core::{Event, Server, ServerBuilder};
 use crate::limits::CallLimits;
@@ -65,7 +66,11 @@ impl Client {
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let text = request.to_string();
         let body = self.server.parse(text.as_bytes()).unwrap();
-        let mut exchange = match self.server.receive(&self.connection, body).into_exchange() {
+        let mut exchange = match self
+            .server
+            .receive(&self.connection, &Permit::unrestricted(), body)
+            .into_exchange()
+        {
             Ok(exchange) => exchange,
             Err(answer) => return serde_json::from_slice(&answer.unwrap().body).unwrap(),
         };
@@ -86,7 +91,7 @@ impl Client {
                     let body = self.server.parse(text.as_bytes()).unwrap();
                     assert!(
                         self.server
-                            .receive(&self.connection, body)
+                            .receive(&self.connection, &Permit::unrestricted(), body)
                             .into_exchange()
                             .is_err()
                     );
@@ -237,7 +242,11 @@ async fn time_is_bounded_and_the_clients_own_does_not_count() {
     };
     let builder = Server::builder("test", "0.0.0")
         .tool(Tool::new("never", never))
-        .tool(Tool::new("patient", patient).cached())
+        .tool(
+            Tool::new("patient", patient)
+                .effects([crate::component::Effect::AsksUser])
+                .cached(),
+        )
         .call_limits(limits);
     let client = Client::new(builder).await;
     let late = client.call("never", json!({})).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use tokio::time::{Instant, sleep_until};
 
-use crate::context::Ctx;
+use crate::context::{Ctx, Note};
 use crate::error::Error;
 
 use super::{Middleware, Next, Request, RequestKind, ResponseFuture, tool_error};
@@ -71,6 +71,7 @@ where
             Some(asked_for) => {
                 let deadline = begun + limit + asked_for.saturating_sub(before);
                 if deadline <= timer {
+                    ctx.note(Note::TimedOut);
                     ctx.time_is_up();
                     return None;
                 }

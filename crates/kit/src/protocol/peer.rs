@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::telemetry::TraceContext;
 use crate::wire::{Code, Id, RpcError, WireLimits};
 
 use super::Level;
@@ -46,7 +48,7 @@ impl PeerInfo {
 }
 
 /// The members of `params._meta` that the core reads; everything else there is the tool's business.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(crate) struct RequestMeta<'a> {
     #[serde(borrow, default, rename = "io.modelcontextprotocol/protocolVersion")]
     version: Option<&'a RawValue>,
@@ -58,6 +60,10 @@ pub(crate) struct RequestMeta<'a> {
     log_level: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "progressToken")]
     progress_token: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    traceparent: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tracestate: Option<&'a RawValue>,
 }
 
 impl<'a> RequestMeta<'a> {
@@ -98,6 +104,27 @@ impl<'a> RequestMeta<'a> {
                 ))
             }),
         }
+    }
+
+    /// The trace that the request is part of (SEP-414: `traceparent` and `tracestate`, as W3C has them), or else that of
+    /// its HTTP request.
+    pub(crate) fn trace(&self, headers: Option<&HeaderMap>) -> Option<TraceContext> {
+        let text = |json: &RawValue| serde_json::from_str::<String>(json.get()).ok();
+        let said = self.traceparent.and_then(text).and_then(|parent| {
+            TraceContext::parse(&parent, self.tracestate.and_then(text).as_deref())
+        });
+        said.or_else(|| {
+            let headers = headers?;
+            let mut parents = headers.get_all("traceparent").iter();
+            let parent = parents.next()?.to_str().ok()?;
+            // Of two, neither is to be trusted.
+            if parents.next().is_some() {
+                return None;
+            }
+            let states = headers.get_all("tracestate").iter();
+            let states: Vec<_> = states.filter_map(|state| state.to_str().ok()).collect();
+            TraceContext::parse(parent, Some(&*states.join(",")))
+        })
     }
 
     /// The level from which on this request wants log messages (modern era).

@@ -1,237 +1,293 @@
-//! All sessions of one endpoint, and which of them goes when there are too many.
+//! All sessions of one endpoint.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
+use std::collections::{HashSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
 use crate::connection::Connection;
-use crate::limits::{Caller, Shares, may_have_another};
+use crate::keys::KeyRing;
+use crate::limits::{Caller, Shares};
+use crate::metrics::Metrics;
 use crate::principal::Principal;
-
+use crate::protocol::PeerInfo;
+use crate::store::EndedSession;
 use crate::streams::{EventId, Resumed, StreamReader, StreamWriter};
 
+use super::sealed::{self, Claimed, Seal};
+use super::table::{Class, Session, Table};
 use super::{Refused, SessionId, SessionLimits};
 
-/// Sessions that are looked at for one to end; what is busy is passed over.
-const LOOKS: usize = 16;
-
-/// Milliseconds for which it is taken for granted that no session has ended by itself.
-const PAUSE: u64 = 1000;
-
 /// All sessions of one endpoint.
+///
+/// A session over streamable HTTP has a sealed id (`sealed`): what is here of it is a copy that may
+/// go when it idles, and is made anew when its client comes back. One of HTTP+SSE lives in its
+/// stream and has a random id.
 pub struct Sessions {
     limits: SessionLimits,
+    keys: Arc<KeyRing>,
     started: Instant,
+    /// The time of day at that moment. Not asked again: ids end by one clock that only goes forward.
+    started_at: Duration,
     /// One for each stream that can be resumed, in all sessions.
     places: Shares,
-    state: RwLock<State>,
+    state: RwLock<Table>,
+    /// Those that were ended here and that other replicas have not been told of, where they are told.
+    untold: Option<Mutex<VecDeque<EndedSession>>>,
 }
 
-#[derive(Default)]
-struct State {
-    sessions: HashMap<SessionId, Session>,
-    /// Those that may be ended for a new one, the first first.
-    spare: BTreeMap<Rank, SessionId>,
-    /// Ranks that were given.
-    ranks: u64,
-    /// The others, by who opened them.
-    kept: HashMap<Caller, usize>,
-    kept_in_all: usize,
-    /// When a session may expire, if nothing may be ended; before that there is no need to look.
-    soonest: u64,
-}
-
-struct Session {
-    connection: Arc<Connection>,
-    /// Whose share it is part of. Not its own caller: that is, on loopback, nobody but itself.
-    opener: Caller,
-    /// Milliseconds since the store was made.
-    last_used: AtomicU64,
-    /// `None` when it may not be ended for a new one.
-    rank: Option<Rank>,
-}
-
-/// In which order sessions are ended for new ones: first those that were never used.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    used: bool,
-    number: u64,
-}
-
-impl State {
-    fn rank(&mut self, used: bool) -> Rank {
-        self.ranks += 1;
-        Rank {
-            used,
-            number: self.ranks,
-        }
-    }
-
-    /// Takes note that a session was used which may be ended: from now on it may not, if its opener
-    /// has room in its share; if not, all other such sessions go before it.
-    fn used(&mut self, id: SessionId, limits: &SessionLimits) {
-        let later = self.rank(true);
-        let Some(session) = self.sessions.get_mut(&id) else {
-            return;
-        };
-        let Some(rank) = session.rank.take() else {
-            return;
-        };
-        self.spare.remove(&rank);
-        let kept = self.kept.get(&session.opener).copied().unwrap_or_default();
-        if may_have_another(kept, limits.per_caller, limits.max, self.kept_in_all) {
-            self.kept.insert(session.opener.clone(), kept + 1);
-            self.kept_in_all += 1;
-        } else {
-            session.rank = Some(later);
-            self.spare.insert(later, id);
-        }
-    }
-
-    fn remove(&mut self, id: SessionId) -> Option<Session> {
-        let session = self.sessions.remove(&id)?;
-        if let Some(rank) = session.rank {
-            self.spare.remove(&rank);
-        } else if let Some(kept) = self.kept.get_mut(&session.opener) {
-            *kept -= 1;
-            self.kept_in_all -= 1;
-            if *kept == 0 {
-                self.kept.remove(&session.opener);
-            }
-        }
-        Some(session)
-    }
-
-    /// Takes out a session that may be ended for a new one.
-    fn make_room(&mut self) -> Option<Session> {
-        for _ in 0..LOOKS {
-            let (rank, id) = self.spare.pop_first()?;
-            let session = self.sessions.get_mut(&id)?;
-            if rank.used && session.connection.is_busy() {
-                let later = self.rank(true);
-                self.sessions.get_mut(&id)?.rank = Some(later);
-                self.spare.insert(later, id);
-                continue;
-            }
-            return self.remove(id);
-        }
-        None
-    }
-
-    /// Takes out a session that has idled for too long, or says when there may be one.
-    fn expired(&mut self, now: u64, idle: u64) -> Result<Session, Duration> {
-        if self.soonest > now {
-            return Err(Duration::from_millis(self.soonest - now));
-        }
-        let idles = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| !session.connection.is_busy());
-        let due = |session: &Session| {
-            session
-                .last_used
-                .load(Ordering::Relaxed)
-                .saturating_add(idle)
-        };
-        let first = idles
-            .map(|(id, session)| (due(session), *id))
-            .min_by_key(|first| first.0);
-        let (due, id) = first.map_or((now.saturating_add(idle), None), |(due, id)| {
-            (due, Some(id))
-        });
-        let gone = id.filter(|_| due <= now).and_then(|id| self.remove(id));
-        gone.ok_or_else(|| {
-            self.soonest = due.max(now + PAUSE);
-            Duration::from_millis(self.soonest - now)
-        })
-    }
+/// A session that goes on.
+pub struct Found {
+    /// Its connection.
+    pub connection: Arc<Connection>,
+    /// Whether it was made anew from the id: the first request of the session here, or the first
+    /// after it was forgotten.
+    pub restored: bool,
 }
 
 impl Sessions {
-    /// An empty store.
-    pub fn new(limits: SessionLimits) -> Self {
+    /// An empty store, whose ids are sealed with these keys.
+    pub fn new(limits: SessionLimits, keys: Arc<KeyRing>) -> Self {
         Self {
             limits,
+            keys,
             started: Instant::now(),
+            // Before 1970 it is nothing but a clock that was never set.
+            started_at: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
             places: Shares::new(limits.streams.in_all, limits.streams.per_caller),
             state: RwLock::default(),
+            untold: None,
         }
     }
 
+    /// Keeps those that are ended here for [`Sessions::untold`].
+    pub(crate) fn telling(mut self) -> Self {
+        self.untold = Some(Mutex::default());
+        self
+    }
+
+    /// Those that were ended here and that others have not been told of, the first first, and how many are to be remembered.
+    pub(crate) fn untold(&self) -> (Vec<EndedSession>, usize) {
+        let untold = self.untold.as_ref().map(|untold| {
+            let untold = untold.lock().unwrap_or_else(PoisonError::into_inner);
+            untold.iter().copied().collect()
+        });
+        (untold.unwrap_or_default(), self.limits.ended)
+    }
+
+    /// Others have been told of the first of them.
+    pub(crate) fn told(&self, count: usize) {
+        if let Some(untold) = &self.untold {
+            let mut untold = untold.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = count.min(untold.len());
+            untold.drain(..count);
+        }
+    }
+
+    fn tell(&self, seal: Seal) {
+        if let Some(untold) = &self.untold {
+            let Seal { nonce, expires } = seal;
+            let mut untold = untold.lock().unwrap_or_else(PoisonError::into_inner);
+            untold.push_back(EndedSession { nonce, expires });
+            if untold.len() > self.limits.ended {
+                untold.pop_front();
+            }
+        }
+    }
+
+    /// Ends sessions that were ended at another replica.
+    pub(crate) fn ended_elsewhere(&self, ended: &[EndedSession]) {
+        let (time, mut state) = (self.time(), self.write());
+        let mut new = HashSet::new();
+        for EndedSession { nonce, expires } in ended.iter().copied() {
+            let seal = Seal { nonce, expires };
+            if expires > time && !state.revoked.has(seal) {
+                state.revoked.add(seal, self.limits.ended, time);
+                new.insert(nonce);
+            }
+        }
+        if new.is_empty() {
+            return;
+        }
+        let is_over =
+            |session: &Session| session.seal.is_some_and(|seal| new.contains(&seal.nonce));
+        let over = state
+            .sessions
+            .iter()
+            .filter(|(_, session)| is_over(session));
+        let over: Vec<_> = over.map(|(id, _)| id.clone()).collect();
+        let over: Vec<_> = over
+            .iter()
+            .filter_map(|id| state.remove(id.as_str()))
+            .collect();
+        drop(state);
+        over.iter().for_each(|session| session.connection.close());
+    }
+
     // Nothing that is done under these locks can panic half-way.
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens a session for a client that has just initialized. `opener` is whose share it is part
-    /// of: who sent that request.
+    /// Opens a session that ends with this process, under a random id. `opener` is whose share it is
+    /// part of: who sent that request.
     ///
     /// # Errors
     /// When there are too many.
     pub fn open(&self, connection: Arc<Connection>, opener: &Caller) -> Result<SessionId, Refused> {
         let id = SessionId::random().map_err(|_| Refused::NoRandomness)?;
+        self.add(id, connection, None, opener)
+    }
+
+    /// Opens a session for a client that has just initialized, under a sealed id.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn open_sealed(
+        &self,
+        connection: Arc<Connection>,
+        peer: &PeerInfo,
+        opener: &Caller,
+    ) -> Result<SessionId, Refused> {
+        let lifetime = self.limits.lifetime.as_secs();
+        let lifetime = lifetime.try_into().unwrap_or(u32::MAX);
+        let principal = connection.principal();
+        let (id, seal) = sealed::seal(&self.keys, principal, peer, self.time(), lifetime)
+            .map_err(|_| Refused::NoRandomness)?;
+        self.add(SessionId(id.into()), connection, Some(seal), opener)
+    }
+
+    fn add(
+        &self,
+        id: SessionId,
+        connection: Arc<Connection>,
+        seal: Option<Seal>,
+        opener: &Caller,
+    ) -> Result<SessionId, Refused> {
         let now = self.now();
         let mut state = self.write();
-        let mut ended = None;
-        if state.sessions.len() >= self.limits.max {
-            let room = state
-                .make_room()
-                .map_or_else(|| state.expired(now, millis(self.limits.idle)), Ok);
-            ended = Some(room.map_err(|retry_after| Refused::Full { retry_after })?);
-        }
-        let rank = state.rank(false);
-        let session = Session {
-            connection,
-            opener: opener.clone(),
-            last_used: AtomicU64::new(now),
-            rank: Some(rank),
-        };
-        state.sessions.insert(id, session);
-        state.spare.insert(rank, id);
+        let gone = state.admit(&self.limits, now)?;
+        state.insert(id.clone(), connection, seal, opener, now);
         drop(state);
-        if let Some(session) = ended {
+        if let Some(session) = gone {
             session.connection.close();
         }
         Ok(id)
     }
 
-    /// The connection of a session, which is used by that. Somebody else's session does not exist.
-    pub fn get(&self, id: SessionId, principal: &Principal) -> Option<Arc<Connection>> {
+    /// The connection of a session that is in memory, which is used by that. Somebody else's session
+    /// does not exist.
+    pub fn find(&self, id: &str, principal: &Principal) -> Option<Arc<Connection>> {
         let state = self.read();
-        let session = state
-            .sessions
-            .get(&id)
-            .filter(|session| session.connection.principal() == principal)?;
+        let (key, session) = state.sessions.get_key_value(id)?;
+        let good = |seal: Seal| self.time() < seal.expires;
+        if session.connection.principal() != principal || !session.seal.is_none_or(good) {
+            return None;
+        }
         session.last_used.store(self.now(), Ordering::Relaxed);
         let connection = Arc::clone(&session.connection);
-        let may_be_ended = session.rank.is_some();
+        let moves = (session.rank.class != Class::Kept).then(|| key.clone());
         drop(state);
-        if may_be_ended {
-            self.write().used(id, &self.limits);
+        if let Some(key) = moves {
+            self.write().used(&key, &self.limits);
         }
         Some(connection)
     }
 
-    /// Ends a session and everything in flight in it; `false` when it does not exist.
-    pub fn close(&self, id: SessionId, principal: &Principal) -> bool {
+    /// The connection of a session: as [`Sessions::find`], and one that is not in memory is made anew
+    /// from its id. `None` for an id of others, of other keys, of a session that is over, and for
+    /// anything else: which of these it is takes no time to tell apart. One that is made anew counts
+    /// as part of the share of `opener`, who sent that request from `address`.
+    ///
+    /// # Errors
+    /// It would have to be made anew, and there are too many.
+    pub fn get(
+        &self,
+        id: &str,
+        principal: &Principal,
+        opener: &Caller,
+        address: IpAddr,
+    ) -> Result<Option<Found>, Refused> {
+        if let Some(connection) = self.find(id, principal) {
+            let restored = false;
+            return Ok(Some(Found {
+                connection,
+                restored,
+            }));
+        }
+        let Some(claimed) = self.valid(id, principal) else {
+            return Ok(None);
+        };
+        let now = self.now();
         let mut state = self.write();
-        let ours = state
-            .sessions
-            .get(&id)
-            .is_some_and(|session| session.connection.principal() == principal);
-        let closed = ours.then(|| state.remove(id)).flatten();
+        // It may have been taken up, or ended, a moment ago.
+        if let Some(session) = state.sessions.get(id) {
+            let connection = Arc::clone(&session.connection);
+            let restored = false;
+            return Ok(Some(Found {
+                connection,
+                restored,
+            }));
+        }
+        let seal = claimed.seal;
+        if state.revoked.has(seal) {
+            return Ok(None);
+        }
+        let gone = state.admit(&self.limits, now)?;
+        let connection = Connection::from_address(principal.clone(), address);
+        connection.set_peer(Arc::new(claimed.peer));
+        let key = SessionId(id.into());
+        let added = Arc::clone(&connection);
+        state.insert(key.clone(), added, Some(seal), opener, now);
+        state.used(&key, &self.limits);
         drop(state);
+        if let Some(session) = gone {
+            session.connection.close();
+        }
+        let restored = true;
+        Ok(Some(Found {
+            connection,
+            restored,
+        }))
+    }
+
+    /// What a sealed id says, if it is this principal's and good. All is looked at, whatever is wrong.
+    fn valid(&self, id: &str, principal: &Principal) -> Option<Claimed> {
+        let claimed = sealed::read(id)?;
+        let signed = claimed.is_signed(&self.keys, principal);
+        let lasts = self.time() < claimed.seal.expires;
+        let revoked = self.read().revoked.has(claimed.seal);
+        (signed & lasts & !revoked).then_some(claimed)
+    }
+
+    /// Ends a session and everything in flight in it; `false` when it does not exist. A sealed one is
+    /// not made anew after that.
+    pub fn close(&self, id: &str, principal: &Principal) -> bool {
+        let valid = self.valid(id, principal).map(|claimed| claimed.seal);
+        let mut state = self.write();
+        let ours = |session: &Session| session.connection.principal() == principal;
+        let there = state.sessions.get(id).is_some_and(ours);
+        let closed = there.then(|| state.remove(id)).flatten();
+        if let Some(seal) = valid {
+            state.revoked.add(seal, self.limits.ended, self.time());
+        }
+        drop(state);
+        if let Some(seal) = valid {
+            self.tell(seal);
+        }
         if let Some(session) = &closed {
             session.connection.close();
         }
-        closed.is_some()
+        closed.is_some() || valid.is_some()
     }
 
     /// Ends all waiting for clients: the server is leaving, and nobody can answer any more.
@@ -259,33 +315,48 @@ impl Sessions {
         connection.streams().resume(id, self.limits.streams.keep)
     }
 
-    /// Ends the sessions that have idled for too long, or were never used.
+    /// Ends the sessions that have idled for too long, were never used, or are over; of those that
+    /// are sealed only memory is freed.
     pub fn sweep(&self) {
-        let (now, instant) = (self.now(), std::time::Instant::now());
+        let (now, time, instant) = (self.now(), self.time(), std::time::Instant::now());
         let (idle, unused) = (millis(self.limits.idle), millis(self.limits.unused));
         let mut state = self.write();
+        state.revoked.forget(time);
         let expired: Vec<SessionId> = state
             .sessions
             .iter()
             .filter(|(_, session)| {
                 let streams = session.connection.streams();
                 streams.sweep(self.limits.streams.keep, instant);
-                let never_used = session.rank.is_some_and(|rank| !rank.used);
+                let never_used = session.rank.class == Class::Unused;
                 let busy = !never_used && session.connection.is_busy();
                 if busy {
                     session.last_used.store(now, Ordering::Relaxed);
                 }
                 let life = if never_used { idle.min(unused) } else { idle };
                 let last_used = session.last_used.load(Ordering::Relaxed);
-                !busy && now.saturating_sub(last_used) >= life
+                let over = session.seal.is_some_and(|seal| seal.expires <= time);
+                over || (!busy && now.saturating_sub(last_used) >= life)
             })
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id.clone())
             .collect();
-        let expired: Vec<Session> = expired.iter().filter_map(|id| state.remove(*id)).collect();
-        drop(state);
-        expired
+        let mut gone: Vec<Session> = expired
             .iter()
-            .for_each(|session| session.connection.close());
+            .filter_map(|id| state.remove(id.as_str()))
+            .collect();
+        while state.sessions.len() > self.limits.remembered
+            && let Some(session) = state.make_room(false, now)
+        {
+            gone.push(session);
+        }
+        // What a crowd took is given back.
+        let there = state.sessions.len();
+        if state.sessions.capacity() > 4 * there + 64 {
+            state.sessions.shrink_to(2 * there);
+            state.kept.shrink_to(2 * there);
+        }
+        drop(state);
+        gone.iter().for_each(|session| session.connection.close());
     }
 
     /// How often [`Sessions::sweep`] should run.
@@ -295,22 +366,33 @@ impl Sessions {
         (shortest / 4).clamp(Duration::from_millis(100), Duration::from_secs(60))
     }
 
-    /// Sessions that are open.
+    /// Has metrics say how many streams that can be resumed there can be and how many there are.
+    pub(crate) fn measure_streams(&self, kind: &'static str, metrics: &[Metrics]) {
+        self.places.measure(kind, metrics);
+    }
+
+    /// Sessions that are in memory.
     pub fn len(&self) -> usize {
         self.read().sessions.len()
     }
 
-    /// Whether none is open.
+    /// Whether none is in memory.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
+    /// Milliseconds since it was made.
     fn now(&self) -> u64 {
         millis(self.started.elapsed())
     }
+
+    /// Seconds since 1970.
+    fn time(&self) -> u64 {
+        (self.started_at + self.started.elapsed()).as_secs()
+    }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     duration.as_millis().try_into().unwrap_or(u64::MAX)
 }
 

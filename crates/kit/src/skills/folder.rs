@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rmcp::model::SKILL_MD;
 
+use crate::reason::reason;
+
 /// Folders below the one that is read.
 const MAX_DEPTH: usize = 8;
 
@@ -121,7 +123,7 @@ impl Tree {
         let mut bytes = Vec::new();
         fs::File::open(file)
             .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes))
-            .map_err(|error| format!("'{path}' cannot be read ({error})"))?;
+            .map_err(|error| format!("'{path}' cannot be read ({})", reason(&error)))?;
         if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE) {
             return Err(format!(
                 "'{path}' has more than {MAX_FILE} bytes; make it smaller or leave it out"
@@ -138,8 +140,8 @@ impl Tree {
 /// What a folder holds, by name, without what is hidden.
 fn list(dir: &Path, path: &str) -> Result<BTreeMap<String, Kind>, String> {
     let unreadable = |error: std::io::Error| match path {
-        "" => format!("it cannot be read ({error})"),
-        path => format!("'{path}' cannot be read ({error})"),
+        "" => format!("it cannot be read ({})", reason(&error)),
+        path => format!("'{path}' cannot be read ({})", reason(&error)),
     };
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).map_err(unreadable)? {

@@ -158,6 +158,30 @@ impl Skills {
         Ok(())
     }
 
+    /// The same without the files of whose URIs `keeps` says no, and without what needs them: a skill its `SKILL.md`, a
+    /// folder a file below it. `None` when no skill is left.
+    pub(crate) fn retained(mut self, keeps: impl Fn(&str) -> bool) -> Option<Self> {
+        self.files.retain(|file| keeps(&file.definition.uri));
+        self.entries.retain(|skill| keeps(&skill.uri));
+        for skill in &mut self.entries {
+            if let SkillResources::Files(files) = &mut skill.resources {
+                files.retain(|file| keeps(&file.uri));
+            }
+        }
+        let skills = self.entries.iter().enumerate();
+        self.by_uri = skills.map(|(at, one)| (one.uri.clone(), at)).collect();
+        let holds = |folder: &str| {
+            let inside = format!("{folder}/");
+            let mut files = self.files.iter();
+            files.any(|file| file.definition.uri.starts_with(&inside))
+        };
+        self.directories.retain(|folder, _| holds(folder));
+        for children in self.directories.values_mut() {
+            children.retain(|child| keeps(&child.uri) || holds(&child.uri));
+        }
+        (!self.entries.is_empty()).then_some(self)
+    }
+
     /// The settings of the extension, for the server's capabilities.
     pub fn settings() -> Value {
         json!({ "directoryRead": true })

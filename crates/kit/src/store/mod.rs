@@ -1,10 +1,18 @@
 //! What outlives a request, behind traits, so that several machines can share it.
 //!
-//! The forms in memory here are for one machine. A shared one implements the same traits; every
-//! method is told whose entry it is about, and that belongs in its key.
+//! The forms in memory here are for one machine. A shared one implements the same traits, as `redis` does with the feature
+//! of that name; every method is told whose entry it is about, and that belongs in its key.
 
+mod buckets;
+mod budgets;
+mod ended;
 mod nonces;
+#[cfg(feature = "redis")]
+pub mod redis;
 
+pub use buckets::{BucketLimits, BucketStore, MemoryBuckets};
+pub use budgets::{BudgetStore, Overspent, Spending};
+pub use ended::{EndedSession, EndedSessionStore};
 pub use nonces::{MemoryNonces, NonceStore};
 
 use std::pin::Pin;

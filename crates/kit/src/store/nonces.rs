@@ -15,9 +15,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Remembers what was used, until it would have expired anyway.
 ///
 /// A nonce is its principal's: the same number of somebody else is another one. What a caller makes a
-/// store remember should be bounded, so that nobody fills it for all others; [`Caller::account`] is
-/// whom it is counted for, and [`Caller::key`] is the name of that in a store that several processes
-/// share.
+/// store remember should be bounded, so that nobody fills it for all others: it is
+/// counted for the caller, whose [`Caller::key`] is its name in a store that several processes share.
 pub trait NonceStore: Send + Sync + 'static {
     /// Uses `nonce` up for the principal of `caller`: `true` the first time, `false` ever after,
     /// atomically. It may be forgotten after `ttl`.
@@ -84,7 +83,7 @@ impl MemoryNonces {
         if used.nonces.contains(&key) {
             return Ok(false);
         }
-        let account = caller.account();
+        let account = caller.clone();
         let held = used.held.get(&account).map_or(0, |held| held.nonces);
         if !may_have_another(held, Self::MAX / 4, Self::MAX, used.nonces.len()) {
             return Err(StoreError::Full);

@@ -181,6 +181,11 @@ impl Streams {
         self.state().logs.iter().any(|log| log.is_busy())
     }
 
+    /// Whether a response is kept, over or not.
+    pub(crate) fn keeps_any(&self) -> bool {
+        !self.state().logs.is_empty()
+    }
+
     /// Drops what ended too long ago.
     pub(crate) fn sweep(&self, keep: Duration, now: Instant) {
         self.state().let_go(keep, now);

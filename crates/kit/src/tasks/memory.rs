@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::limits::{Caller, may_have_another};
+use crate::metrics::Metrics;
 use crate::principal::Principal;
 use crate::store::{StoreError, StoreFuture};
 
@@ -23,7 +24,7 @@ use super::store::{Changed, TaskStore};
 /// The longest life of a task here; more would not fit every clock.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Keeps tasks in memory, bounded for all callers and for each ([`Caller::account`]), who can never
+/// Keeps tasks in memory, bounded for all callers and for each ([`Caller`]), who can never
 /// have more than are left for others. Where there is no room, the oldest of the caller's own tasks that
 /// have ended goes; if there is none, the new one is refused. Nobody's task goes for somebody else's.
 /// It knows nothing after a restart, and nothing of other processes.
@@ -77,6 +78,18 @@ impl MemoryTaskStore {
         self.0.current().tasks.len()
     }
 
+    /// Has metrics say how many tasks there can be and how many there are.
+    pub(crate) fn measure(&self, kind: &'static str, metrics: &[Metrics]) {
+        for metrics in metrics {
+            let store = Arc::downgrade(&self.0);
+            metrics.places(kind, self.0.limits.tasks, move || {
+                store
+                    .upgrade()
+                    .map_or(0, |store| store.current().tasks.len())
+            });
+        }
+    }
+
     /// Whether none is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -86,7 +99,7 @@ impl MemoryTaskStore {
 impl TaskStore for MemoryTaskStore {
     fn create<'a>(&'a self, caller: &'a Caller, record: TaskRecord) -> StoreFuture<'a, ()> {
         // Not before it is awaited: the sweeper needs a runtime.
-        Box::pin(async move { self.0.create(caller.account(), record) })
+        Box::pin(async move { self.0.create(caller.clone(), record) })
     }
 
     fn get<'a>(

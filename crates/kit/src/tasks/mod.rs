@@ -6,12 +6,14 @@
 //! | [`Tasks`] | begins tasks; `tasks/get`, `tasks/update`, `tasks/cancel` |
 //! | [`Worker`], [`TaskHandle`] | a task as the work behind it sees it |
 //! | [`TaskRecord`], [`Change`] | what is kept of a task, and all that can happen to it |
-//! | [`TaskStore`], [`MemoryTaskStore`] | where it is kept |
+//! | [`TaskStore`], [`MemoryTaskStore`] | where it is kept; `RedisTasks` with the feature `redis` |
 //!
 //! Every look-up names its caller: somebody else's task does not exist.
 
 mod memory;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 mod store;
 mod worker;
 
@@ -29,13 +31,18 @@ use crate::wire::{Code, RpcError};
 
 pub use memory::MemoryTaskStore;
 pub use record::{Change, Detailed, Ending, TaskRecord};
+#[cfg(feature = "redis")]
+pub use redis::RedisTasks;
 pub use store::{Changed, TaskStore};
 pub use worker::{AskError, TaskHandle, Worker};
 
 /// The shortest life of a task: it must be there to be found.
 const MIN_TTL: Duration = Duration::from_secs(1);
 
-/// Bounds of tasks. Those on numbers and bytes are for [`MemoryTaskStore`].
+/// When to come back to a store that cannot be reached.
+const AWAY: Duration = Duration::from_secs(2);
+
+/// Bounds of tasks. Those on numbers and bytes are for [`MemoryTaskStore`]; those of one caller also for `RedisTasks`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskLimits {
     /// Tasks in all, with those that have ended; those that run count here, and not among the calls in
@@ -119,8 +126,8 @@ impl Tasks {
     /// kept, at most [`TaskLimits::max_ttl`]; `None` is the default.
     ///
     /// # Errors
-    /// [`Code::BUSY`] when there are too many, [`Code::INTERNAL`] when the store cannot be reached
-    /// or the operating system has no randomness.
+    /// [`Code::BUSY`] when there are too many or the store cannot be reached, [`Code::INTERNAL`] when the operating system
+    /// has no randomness.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -202,7 +209,11 @@ fn refusal(error: StoreError) -> RpcError {
             "There is no room for this among the tasks that are kept; try again when some have \
              expired (\"ttlMs\").",
         ),
-        StoreError::Unavailable => RpcError::internal(),
+        StoreError::Unavailable => RpcError::new(
+            Code::BUSY,
+            "The store of tasks cannot be reached at the moment; make the same request again later.",
+        )
+        .with_retry_after(AWAY),
     }
 }
 

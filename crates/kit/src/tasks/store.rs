@@ -18,8 +18,8 @@ pub trait TaskStore: Send + Sync + 'static {
     /// method finds it.
     ///
     /// What a caller makes a store keep should be bounded, so that nobody fills it for all others;
-    /// [`Caller::account`] is whom the task is counted for, for as long as it is kept, and
-    /// [`Caller::key`] is the name of that in a store that several processes share.
+    /// the task is counted for the caller for as long as it is kept, and [`Caller::key`] is its name
+    /// in a store that several processes share.
     fn create<'a>(&'a self, caller: &'a Caller, record: TaskRecord) -> StoreFuture<'a, ()>;
 
     /// Looks a task up.

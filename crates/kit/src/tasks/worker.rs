@@ -25,6 +25,9 @@ const ERROR_BYTES: usize = 4096;
 /// Pause between attempts to reach a store.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Attempts to tell it how a task ended: it may be away for minutes.
+const ATTEMPTS: u32 = 300;
+
 /// The one who ends a task. Dropped before that, as in a panic, the task has failed: none is
 /// "working" for ever.
 pub struct Worker {
@@ -95,14 +98,14 @@ impl Worker {
             Ok(result) => Change::Complete(result),
             Err(error) => failure(error),
         };
-        let mut ended = self.handle.change(change).await;
+        let mut ended = self.handle.change_surely(change).await;
         if ended == Err(StoreError::Full) {
             let error = RpcError::new(
                 Code::INTERNAL,
                 "There is no room for the result among those that are kept; try again when some \
                  have expired (\"ttlMs\").",
             );
-            ended = self.handle.change(failure(error)).await;
+            ended = self.handle.change_surely(failure(error)).await;
         }
         self.done = true;
         if let Err(error) = ended {
@@ -198,11 +201,23 @@ impl TaskHandle {
         changed.map(drop)
     }
 
+    /// Goes on trying while the store cannot be reached. A change that was made although nobody heard of it is made once:
+    /// what has ended stays as it is.
+    async fn change_surely(&self, change: Change) -> Result<(), StoreError> {
+        for _ in 1..ATTEMPTS {
+            match self.change(change.clone()).await {
+                Err(StoreError::Unavailable) => tokio::time::sleep(RETRY).await,
+                done => return done,
+            }
+        }
+        self.change(change).await
+    }
+
     /// For `drop`: at once where the store can, as the one in memory does, else in the background.
     fn change_later(&self, change: Change) {
         let task = self.clone();
         let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
-            if let Err(error) = task.change(change).await {
+            if let Err(error) = task.change_surely(change).await {
                 tracing::error!(%error, "the end of a task is lost");
             }
         });

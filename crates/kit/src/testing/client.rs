@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use crate::auth::Permit;
 use crate::core::Server;
 use crate::protocol::{Era, LATEST_LEGACY, MODERN_VERSION};
 use crate::wire::Code;
 
+use super::PATIENCE;
 use super::heard::{self, Progress};
 use super::link::{Link, Silence};
 use super::program::Pipes;
 use super::reply::Reply;
 use super::script::{Asked, ELICITATION, ROOTS, SAMPLING, Script, accepted, sampled};
-
-/// Time that anything may take, unless [`Client::patience`] says otherwise; generous, because test machines
-/// are busy.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Pages of a list that are asked for.
 const PAGES: usize = 1000;
@@ -43,7 +41,7 @@ const PAGES: usize = 1000;
 ///
 /// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 /// # runtime.block_on(async {
-/// let order = Tool::new("order", order).description("Orders some.");
+/// let order = Tool::new("order", order).description("Orders some.").asks::<u8>();
 /// let server = Server::builder("shop", "1.0.0").tool(order).build().unwrap();
 /// for client in [Client::legacy(&server), Client::modern(&server)] {
 ///     let mut client = client.answer("How many", json!(3));
@@ -81,6 +79,20 @@ impl Client {
     /// A client of this era and a server in memory.
     pub fn new(server: &Server, era: Era) -> Self {
         Self::over(Link::memory(super::connect(server)), era)
+    }
+
+    /// A client of this era that may do what this permit allows, and a server in memory: for what scopes hide.
+    ///
+    /// ```
+    /// use pymcp_kit::auth::{Identity, Permit, Scopes};
+    ///
+    /// let mut ada = Identity::new("ada");
+    /// ada.scopes = Scopes::parse("stock:read").unwrap();
+    /// let permit = Permit::of(ada);
+    /// # drop(permit);
+    /// ```
+    pub fn with_permit(server: &Server, era: Era, permit: Permit) -> Self {
+        Self::over(Link::memory(super::connect_as(server, permit)), era)
     }
 
     /// A client of this era and a server that listens for streamable HTTP at this address, below `path`

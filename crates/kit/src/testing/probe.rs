@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::auth::Permit;
 use crate::component::{NoArgs, Tool};
 use crate::connection::Connection;
 use crate::context::{Ctx, CtxFields, Queued};
 use crate::core::Server;
+use crate::effects::{Effect, Effects};
 use crate::error::Error;
+use crate::label::Label;
 use crate::limits::CallLimits;
 use crate::principal::Principal;
-use crate::protocol::{ClientCapabilities, Era, LATEST_LEGACY, PeerInfo};
+use crate::protocol::{ClientCapabilities, Era, Kind, LATEST_LEGACY, PeerInfo};
 use crate::wire::{Id, Outcome};
 
 use super::client::Client;
@@ -28,6 +31,8 @@ type Answer = Arc<Mutex<dyn FnMut(&str, &Value) -> Value + Send>>;
 pub struct Probe {
     ctx: Ctx,
     capabilities: Value,
+    /// Everything unless it was said.
+    effects: Option<Effects>,
     answer: Answer,
     messages: Vec<Value>,
     runs: usize,
@@ -71,6 +76,7 @@ impl Probe {
         let ctx = Ctx::new(CtxFields {
             facts: Arc::clone(&server.inner().facts),
             connection: Connection::new(Principal::ANONYMOUS),
+            permit: Permit::unrestricted(),
             peer: Arc::new(PeerInfo {
                 era: Era::Legacy,
                 version: LATEST_LEGACY,
@@ -78,21 +84,35 @@ impl Probe {
                 client: None,
             }),
             id: Id::number(1),
+            manifest: server.manifest_digest(),
             progress_token: Some(Id::number(1)),
             log_level: None,
+            trace: None,
             seed: None,
         });
+        ctx.is_for(&Label::new(Kind::Tool, "probe"));
         Self {
             ctx,
             capabilities: declared,
+            effects: None,
             answer: Arc::new(Mutex::new(answer)),
             messages: Vec::new(),
             runs: 0,
         }
     }
 
+    /// Has the handler do no more than these. A probe knows no component, so unless this is said before it is used,
+    /// all doors are open but those to files in hidden folders.
+    pub fn effects(mut self, effects: impl IntoIterator<Item = Effect>) -> Self {
+        self.effects = Some(effects.into_iter().collect());
+        self
+    }
+
     /// The context to call a handler with.
     pub fn ctx(&self) -> Ctx {
+        if let Some(label) = self.ctx.component() {
+            self.declare(label);
+        }
         self.ctx.clone()
     }
 
@@ -172,11 +192,10 @@ impl Probe {
                 Ok::<_, Error>("")
             }
         };
+        let tool = Tool::new(NAME, run).description("Runs the handler.");
+        self.declare(&tool.label);
         #[allow(clippy::unwrap_used)] // there is nothing in it that could be wrong
-        let server = Server::builder("test", "0.0.0")
-            .tool(Tool::new(NAME, run).description("Runs the handler."))
-            .build()
-            .unwrap();
+        let server = Server::builder("test", "0.0.0").tool(tool).build().unwrap();
         let answer = Arc::clone(&self.answer);
         let mut client = Client::modern(&server)
             .capabilities(self.capabilities.clone())
@@ -191,6 +210,13 @@ impl Probe {
     /// How often the last run or replay started the handler.
     pub fn runs(&self) -> usize {
         self.runs
+    }
+
+    fn declare(&self, label: &Label) {
+        match &self.effects {
+            Some(effects) => label.declare(effects),
+            None => label.declare_anything(),
+        }
     }
 
     fn hear(&mut self, message: Value) {

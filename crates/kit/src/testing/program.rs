@@ -14,7 +14,9 @@ use tokio::time::timeout;
 
 use crate::protocol::Era;
 
-use super::client::{Client, PATIENCE};
+use super::PATIENCE;
+use super::client::Client;
+use super::raw::{self, Finished, HttpServer, StdioServer};
 
 /// Bytes of stderr that are kept, the first ones.
 const MAX_STDERR: usize = 1 << 20;
@@ -68,13 +70,13 @@ impl Program {
         }
     }
 
-    /// Adds an argument, behind `serve` and the transport.
+    /// Adds an argument, behind `serve` and the transport where it is served.
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// Adds arguments, behind `serve` and the transport.
+    /// Adds arguments, behind `serve` and the transport where it is served.
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -104,9 +106,41 @@ impl Program {
         self
     }
 
-    /// The command that starts it: `serve --transport` and these.
-    fn command(&self, transport: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
+    /// The command that starts it with its arguments alone, for what nothing here starts: with other pipes, say.
+    pub fn command(&self) -> std::process::Command {
+        self.started_with(&[])
+    }
+
+    /// Runs it with its arguments alone (`keys new`, say) and without input, blocking, to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not end in time.
+    pub fn run(&self) -> Finished {
+        raw::run(self.command(), self.patience)
+    }
+
+    /// Starts it as [`Program::stdio`] does, for bare lines. Blocking, and needs no runtime.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn raw_stdio(&self) -> StdioServer {
+        let command = self.started_with(&["serve", "--transport", "stdio"]);
+        StdioServer::start(command, self.patience)
+    }
+
+    /// Starts it as [`Program::http`] does, for bare requests, with this transport: `http`, or `sse`. Blocking, and
+    /// needs no runtime.
+    ///
+    /// # Panics
+    /// When it cannot be started, or does not listen in time.
+    pub fn raw_http(&self, transport: &str) -> HttpServer {
+        let command = self.started_with(&["serve", "--transport", transport, "--port", "0"]);
+        HttpServer::start(command, self.patience)
+    }
+
+    /// The command that starts it: these arguments, and its own.
+    fn started_with(&self, first: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.binary);
         for (name, _) in std::env::vars_os() {
             let known = name.to_string_lossy();
             if self.foreign.iter().any(|prefix| known.starts_with(prefix)) {
@@ -114,12 +148,9 @@ impl Program {
             }
         }
         command
-            .args(["serve", "--transport"])
-            .args(transport)
+            .args(first)
             .args(&self.args)
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
@@ -128,6 +159,8 @@ impl Program {
 
     fn spawn(&self, mut command: Command) -> Child {
         command
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
             .unwrap_or_else(|error| panic!("{} cannot be started: {error}", self.binary.display()))
     }
@@ -137,7 +170,7 @@ impl Program {
     /// # Panics
     /// When it cannot be started.
     pub fn stdio(&self) -> Running {
-        let mut command = self.command(&["stdio"]);
+        let mut command = Command::from(self.started_with(&["serve", "--transport", "stdio"]));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = self.spawn(command);
         let pipes = child.stdin.take().zip(child.stdout.take());
@@ -157,7 +190,8 @@ impl Program {
     /// # Panics
     /// When it cannot be started, or does not listen in time.
     pub async fn http(&self) -> Running {
-        let mut command = self.command(&["http", "--port", "0"]);
+        let serve = ["serve", "--transport", "http", "--port", "0"];
+        let mut command = Command::from(self.started_with(&serve));
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = self.spawn(command);
         let (stderr, listening) = watch(child.stderr.take());
@@ -258,10 +292,7 @@ impl Running {
     /// When there is no such process any more.
     #[cfg(unix)]
     pub fn terminate(&self) {
-        let pid = self.id().and_then(|id| i32::try_from(id).ok());
-        let pid = pid.and_then(rustix::process::Pid::from_raw);
-        let sent = pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::TERM));
-        assert!(matches!(sent, Some(Ok(()))), "it has ended: {sent:?}");
+        raw::signal(self.id().expect("it has ended"), "TERM");
     }
 }
 
@@ -300,7 +331,7 @@ fn watch(
 }
 
 /// The address and path in a line that says `listening on http://127.0.0.1:8000/mcp`.
-fn address(line: &str) -> Option<(SocketAddr, String)> {
+pub(super) fn address(line: &str) -> Option<(SocketAddr, String)> {
     let (_, url) = line.split_once("listening on http://")?;
     let url = url.split_whitespace().next()?;
     let (address, path) = url.split_at(url.find('/').unwrap_or(url.len()));

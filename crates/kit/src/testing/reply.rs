@@ -39,11 +39,7 @@ impl Reply {
     /// When it is a result, one that says `isError` included.
     #[track_caller]
     pub fn error(&self) -> (i64, &str) {
-        let error = &self.0["error"];
-        match (error["code"].as_i64(), error["message"].as_str()) {
-            (Some(code), Some(message)) => (code, message),
-            _ => panic!("a result instead of an error: {}", self.0),
-        }
+        super::message::error(&self.0)
     }
 
     /// The first text in it: of a tool's content, a resource's contents or a prompt's messages.

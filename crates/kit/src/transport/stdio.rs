@@ -16,9 +16,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::core::{Answer, Event, Exchange, Server};
-use crate::principal::Principal;
+use crate::telemetry::Refused;
 use crate::wire::{Malformed, RpcError};
 
 use super::lines::{Line, Lines};
@@ -37,7 +38,8 @@ const OUTGOING: usize = 64;
 /// Time that calls in flight have after the end of the input.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// Serves one client until its input ends and what is in flight is answered.
+/// Serves one client until its input ends and what is in flight is answered. Whoever has the other end started the
+/// process, which is theirs: everything is allowed.
 ///
 /// # Errors
 /// When a stream fails; a client that closes our output is no error.
@@ -46,8 +48,20 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let connection = Connection::new(Principal::ANONYMOUS);
-    let served = Session::new(server, Arc::clone(&connection), reader, writer)
+    serve_as(server, Permit::unrestricted(), reader, writer).await
+}
+
+/// [`serve`], for a client that may do what this permit allows.
+///
+/// # Errors
+/// As of [`serve`].
+pub async fn serve_as<R, W>(server: Server, permit: Permit, reader: R, writer: W) -> io::Result<()>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let connection = Connection::new(permit.principal().clone());
+    let served = Session::new(server, Arc::clone(&connection), permit, reader, writer)
         .run()
         .await;
     connection.close();
@@ -71,6 +85,7 @@ pub async fn serve_process(server: Server) -> io::Result<()> {
 struct Session<R, W> {
     server: Server,
     connection: Arc<Connection>,
+    permit: Permit,
     lines: Lines<BufReader<R>>,
     writer: BufWriter<W>,
     waiting: JoinSet<()>,
@@ -78,11 +93,18 @@ struct Session<R, W> {
 }
 
 impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
-    fn new(server: Server, connection: Arc<Connection>, reader: R, writer: W) -> Self {
+    fn new(
+        server: Server,
+        connection: Arc<Connection>,
+        permit: Permit,
+        reader: R,
+        writer: W,
+    ) -> Self {
         let limit = server.wire_limits().message_bytes;
         Self {
             server,
             connection,
+            permit,
             lines: Lines::new(BufReader::with_capacity(64 << 10, reader), limit),
             writer: BufWriter::with_capacity(64 << 10, writer),
             waiting: JoinSet::new(),
@@ -122,7 +144,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
             Line::Text(text) => self
                 .server
                 .parse(text)
-                .map(|body| self.server.receive(&self.connection, body)),
+                .map(|body| self.server.receive(&self.connection, &self.permit, body)),
             Line::TooLong => Err(Malformed {
                 id: None,
                 error: RpcError::invalid_request(format!(
@@ -134,6 +156,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
         let reply = match reply {
             Ok(reply) => reply,
             Err(Malformed { id, error }) => {
+                if matches!(line, Line::TooLong) {
+                    let refused = Refused::malformed(&error.message);
+                    self.server.inner().observers.refused(&refused);
+                }
                 return self.write(&Answer::error(id.as_ref(), &error).body).await;
             }
         };

@@ -10,8 +10,8 @@ use serde_json::Value;
 /// The error codes this server answers with.
 ///
 /// JSON-RPC 2.0 §5.1 for the first five; MCP 2026-07-28 `basic/index#error-codes` for the `-3202x`
-/// ones; `-32002` is for legacy peers only; [`Code::BUSY`] lies outside the reserved range, as the
-/// specification asks of a server's own codes.
+/// ones; `-32002` is for legacy peers only; [`Code::BUSY`], [`Code::RATE_LIMITED`] and [`Code::FORBIDDEN`] lie outside the
+/// reserved range, as the specification asks of a server's own codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Code(pub i32);
@@ -37,6 +37,10 @@ impl Code {
     pub const UNSUPPORTED_VERSION: Self = Self(-32022);
     /// Too much is in flight; nothing was run.
     pub const BUSY: Self = Self(-31001);
+    /// The caller may not, and can ask for a token with which it may; nothing was run.
+    pub const FORBIDDEN: Self = Self(-31003);
+    /// More than a rate allows; nothing was run. `data.retryAfterSeconds` says when to come back.
+    pub const RATE_LIMITED: Self = Self(-31002);
 }
 
 /// A JSON-RPC error object.
@@ -66,6 +70,17 @@ impl RpcError {
         }
     }
 
+    /// The same error, which a token with these scopes mends: `data.scopes` has them, with spaces between.
+    pub fn with_scopes(self, needed: impl Into<String>) -> Self {
+        self.with_data(serde_json::json!({ "scopes": needed.into() }))
+    }
+
+    /// The scopes that the caller lacks, if that is the error.
+    pub(crate) fn scopes(&self) -> Option<&str> {
+        let lacks = self.code == Code::FORBIDDEN;
+        self.data.as_ref().filter(|_| lacks)?["scopes"].as_str()
+    }
+
     /// The same error, which may be mended by trying again after this time.
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         let seconds = after.as_millis().div_ceil(1000).try_into();
@@ -77,6 +92,12 @@ impl RpcError {
     pub fn with_data(mut self, data: Value) -> Self {
         self.data = Some(data);
         self
+    }
+
+    /// [`Code::RATE_LIMITED`], with when to come back for programs.
+    pub fn rate_limited(message: impl Into<Cow<'static, str>>, retry_after_seconds: u64) -> Self {
+        Self::new(Code::RATE_LIMITED, message)
+            .with_data(serde_json::json!({ "retryAfterSeconds": retry_after_seconds }))
     }
 
     /// [`Code::INVALID_REQUEST`].

@@ -18,4 +18,4 @@ pub use error::{Code, RpcError};
 pub use id::Id;
 pub use limits::WireLimits;
 pub use message::{Body, Malformed, Message, Notification, Outcome, Request, Response, parse};
-pub(crate) use scan::tree;
+pub(crate) use scan::{check, tree};

@@ -108,6 +108,35 @@ pub(crate) fn tree(text: &str, depth: usize, nodes: &mut usize) -> Option<serde_
     serde_json::from_str(text).ok()
 }
 
+/// Looks at a text that is no message, such as a file: one JSON value, nested no deeper than `depth`, with no more than
+/// `nodes` values in it, and no object that names a member twice.
+///
+/// # Errors
+/// What else it is, and in which line.
+pub(crate) fn check(text: &str, depth: usize, nodes: usize) -> Result<(), String> {
+    let mut budget = Budget {
+        limit: depth,
+        depth,
+        nodes,
+        flaw: None,
+        keys: Vec::new(),
+    };
+    let mut json = serde_json::Deserializer::from_str(text);
+    let walked = Node(&mut budget).deserialize(&mut json);
+    let Err(error) = walked.and_then(|()| json.end()) else {
+        return Ok(());
+    };
+    let what = match budget.flaw.take() {
+        // Its words have the line.
+        None | Some(Flaw::Syntax(_)) => return Err(format!("is not JSON: {error}")),
+        Some(Flaw::TooDeep) => format!("is nested deeper than {depth} levels"),
+        Some(Flaw::TooManyNodes) => format!("has more than {nodes} values"),
+        Some(Flaw::DuplicateKey) => "names a member twice".to_owned(),
+        Some(Flaw::ReservedKey) => format!("has the member {REPARSED}, which is reserved"),
+    };
+    Err(format!("{what} (line {})", error.line()))
+}
+
 /// Any JSON value, counted and dropped.
 struct Node<'b, 'de>(&'b mut Budget<'de>);
 

@@ -2,7 +2,10 @@
 //! loopback, with few places and short times.
 #![allow(clippy::unwrap_used)]
 
+mod http2;
 mod leaving;
 mod places;
+mod reached;
 mod stage;
 mod time;
+mod tls;

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pymcp_kit::metrics::Metrics;
 use pymcp_kit::transport::http::{HttpConfig, bind, serve};
-use pymcp_kit::{CallLimits, Ctx, Elicited, Error, NoArgs, Server, Tool};
+use pymcp_kit::{CallLimits, Ctx, Effect, Elicited, Error, NoArgs, Server, Tool};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -23,12 +24,23 @@ pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
     timeout(PATIENCE, what).await.expect("in time")
 }
 
+/// Says that a call is over when it is dropped.
+struct Over(Arc<Semaphore>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
 pub(crate) struct Stage {
     pub(crate) address: SocketAddr,
     /// Lets calls of `wait` end.
     pub(crate) gate: Arc<Semaphore>,
     /// How many of these have begun.
     pub(crate) begun: Arc<Semaphore>,
+    /// How many of these are over, answered or not.
+    pub(crate) over: Arc<Semaphore>,
     /// How many calls of `ask` were told an answer.
     pub(crate) told: Arc<Semaphore>,
     stop: Option<oneshot::Sender<()>>,
@@ -37,13 +49,19 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn new(config: HttpConfig) -> Self {
+        Self::measured(config, &Metrics::new()).await
+    }
+
+    pub(crate) async fn measured(config: HttpConfig, metrics: &Metrics) -> Self {
         let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-        let told = Arc::new(Semaphore::new(0));
+        let (told, over) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let wait = {
-            let (gate, begun) = (Arc::clone(&gate), Arc::clone(&begun));
+            let (gate, begun, over) = (Arc::clone(&gate), Arc::clone(&begun), Arc::clone(&over));
             move |_: Ctx, _: NoArgs| {
                 let (gate, begun) = (Arc::clone(&gate), Arc::clone(&begun));
+                let over = Over(Arc::clone(&over));
                 async move {
+                    let _over = over;
                     begun.add_permits(1);
                     gate.acquire().await?.forget();
                     Ok::<_, Error>("through")
@@ -66,11 +84,17 @@ impl Stage {
         };
         let server = Server::builder("test", "1.0.0")
             .tool(Tool::new("wait", wait))
-            .tool(Tool::new("ask", ask))
-            .tool(Tool::new("persist", async |ctx: Ctx, _: NoArgs| {
-                ctx.elicit::<u8>("How many?").await.ok();
-                ctx.elicit::<u8>("How many?").await?;
-                Ok::<_, Error>("through")
+            .tool(Tool::new("ask", ask).effects([Effect::AsksUser]))
+            .tool(
+                Tool::new("persist", async |ctx: Ctx, _: NoArgs| {
+                    ctx.elicit::<u8>("How many?").await.ok();
+                    ctx.elicit::<u8>("How many?").await?;
+                    Ok::<_, Error>("through")
+                })
+                .effects([Effect::AsksUser]),
+            )
+            .tool(Tool::new("caller", async |ctx: Ctx, _: NoArgs| {
+                Ok::<_, Error>(format!("{:?}", ctx.caller()))
             }))
             .tool(Tool::new("large", async |_: Ctx, _: NoArgs| {
                 Ok::<_, Error>("x".repeat(LARGE / 2))
@@ -79,6 +103,7 @@ impl Stage {
                 result_bytes: 4 * LARGE,
                 ..CallLimits::default()
             })
+            .metrics(metrics)
             .build()
             .unwrap();
         let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -89,6 +114,7 @@ impl Stage {
             address,
             gate,
             begun,
+            over,
             told,
             stop: Some(stop),
             served,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use pymcp_kit::middleware::{Middleware, Next, Request, ResponseFuture};
 use pymcp_kit::transport::http::{Endpoints, HttpConfig};
 use pymcp_kit::{
-    Ctx, Elicited, Error, NoArgs, Prompt, Resource, Result, Server, TaskSupport, Tool, testing,
+    Ctx, Effect, Elicited, Error, NoArgs, Prompt, Resource, Result, Server, TaskSupport, Tool,
+    testing,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -57,7 +58,7 @@ fn server() -> (Server, Tenants, Arc<AtomicUsize>) {
         .headers(["X-Tenant", "x-region"])
         .middleware(tenants.clone())
         .tool(Tool::new("whose", whose).cached())
-        .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
+        .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)).effects([Effect::AsksUser]))
         .tool(Tool::new("task", kept).task(TaskSupport::Required))
         .resource(
             Resource::new("data://whose", "whose", async |ctx: Ctx| {

@@ -3,7 +3,9 @@
 use std::future::pending;
 use std::time::Duration;
 
-use pymcp_kit::transport::http::{Bytes, Endpoints, HttpConfig, Method, Request, Response};
+use pymcp_kit::transport::http::{
+    Bytes, ConnectionInfo, Endpoints, HttpConfig, Method, Request, Response,
+};
 use pymcp_kit::{Server, wire::WireLimits};
 use serde_json::json;
 
@@ -15,7 +17,9 @@ async fn health(_: Request<Bytes>) -> Response<&'static str> {
 
 /// Sends back what came, and says that it is of another length.
 async fn echo(request: Request<Bytes>) -> Response<Bytes> {
-    assert!(request.extensions().is_empty());
+    // Who sends it, and nothing of what serves it.
+    assert_eq!(request.extensions().len(), 1);
+    assert!(request.extensions().get::<ConnectionInfo>().is_some());
     let response = Response::builder()
         .status(201)
         .header("x-method", request.method().as_str())

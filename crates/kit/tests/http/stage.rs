@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use pymcp_kit::transport::http::{Endpoints, HttpConfig, serve};
-use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Effect, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,7 +58,7 @@ impl Stage {
     pub(crate) async fn over(endpoints: Endpoints) -> Self {
         let server = Server::builder("test", "1.0.0")
             .tool(Tool::new("talk", |ctx: Ctx, _: NoArgs| talk(ctx)))
-            .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
+            .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)).effects([Effect::AsksUser]))
             .resource(Resource::new("data://x", "x", async |_: Ctx| {
                 Ok::<_, Error>("x")
             }))
@@ -186,6 +186,12 @@ impl Response {
         let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
         let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value)
+    }
+
+    /// Whether it has a header of this value, maybe among others of its name.
+    pub(crate) fn has(&self, name: &str, value: &str) -> bool {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers.any(|(known, found)| known.eq_ignore_ascii_case(name) && found == value)
     }
 
     /// The messages in it, in the form that it has.

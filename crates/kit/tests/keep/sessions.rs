@@ -1,11 +1,15 @@
 //! For as long as a session or a subscription lasts.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use pymcp_kit::Principal;
 use pymcp_kit::core::Connection;
+use pymcp_kit::session::{SessionLimits, Sessions};
+use pymcp_kit::{Caller, Principal};
 use serde_json::{Value, json};
 
+use super::MEMORY;
 use super::hostile::{members, objects};
 use super::stage::{Stage, able, is_short, modern, request};
 
@@ -160,4 +164,45 @@ fn of_other_messages_in_a_session() {
             stage.assert_bounded(&format!("{shape} in {method}"), &connection, [message]);
         }
     }
+}
+
+/// Sessions over HTTP are in their ids: of ten thousand that idle next to nothing is kept.
+#[test]
+fn of_many_sealed_sessions() {
+    const MANY: usize = 10_000;
+    let stage = Stage::new();
+    let clock = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    let _clock = clock.enter();
+    let later = || clock.block_on(tokio::time::advance(Duration::from_secs(2)));
+    let sessions = Sessions::new(SessionLimits::default(), Arc::clone(stage.server.keys()));
+    let address = IpAddr::from([192, 0, 2, 1]);
+    let serve = |id: &str, opener: &Caller| {
+        let found = sessions.get(id, &Principal::ANONYMOUS, opener, address);
+        found.unwrap().unwrap().restored
+    };
+    // Each of somebody else, and used, as clients do.
+    let open = || {
+        let connection = stage.legacy();
+        let (peer, opener) = (connection.peer().unwrap(), connection.caller().clone());
+        let id = sessions.open_sealed(connection, &peer, &opener).unwrap();
+        assert!(!serve(id.as_str(), &opener));
+        (id.to_string(), opener)
+    };
+    let (first, opener) = open();
+    let before = MEMORY.allocated();
+    for _ in 1..MANY {
+        open();
+    }
+    assert_eq!(sessions.len(), MANY, "all of them were used a moment ago");
+    later();
+    sessions.sweep();
+    stage.server.sweep();
+    let kept = MEMORY.allocated().saturating_sub(before);
+    assert_eq!(sessions.len(), SessionLimits::default().remembered);
+    assert!(kept <= 2 << 20, "{kept} bytes");
+    assert!(serve(&first, &opener), "forgotten, and served all the same");
 }

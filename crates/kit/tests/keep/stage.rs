@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Connection, Event, Exchange};
 use pymcp_kit::{
-    Completion, CompletionRequest, Ctx, Error, NoArgs, Principal, Prompt, Resource,
+    Completion, CompletionRequest, Ctx, Effect, Error, NoArgs, Principal, Prompt, Resource,
     ResourceTemplate, Result, Server, TaskSupport, Tool,
 };
 use schemars::JsonSchema;
@@ -46,7 +47,7 @@ fn server() -> Server {
     Server::builder("test", "1.0.0")
         .tool(Tool::new("wait", |_: Ctx, work: Work| wait(work)))
         .tool(Tool::new("cached", |_: Ctx, work: Work| wait(work)).cached())
-        .tool(Tool::new("ask", ask))
+        .tool(Tool::new("ask", ask).effects([Effect::AsksUser]))
         .tool(Tool::new("task", |_: Ctx, work: Work| wait(work)).task(TaskSupport::Optional))
         .prompt(
             Prompt::new("wait", async |_: Ctx, text: Text| {
@@ -78,14 +79,14 @@ fn server() -> Server {
 }
 
 /// One at a time: what another test allocates would be on the scales as well.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A server that has answered before, so that what it makes ready once is there.
 pub(crate) struct Stage {
-    server: Server,
+    pub(crate) server: Server,
     runtime: tokio::runtime::Runtime,
     _alone: MutexGuard<'static, ()>,
 }
@@ -143,7 +144,9 @@ impl Stage {
         let before = MEMORY.allocated();
         for message in &messages {
             let reply = match self.server.parse(message.as_bytes()) {
-                Ok(body) => self.server.receive(connection, body),
+                Ok(body) => self
+                    .server
+                    .receive(connection, &Permit::unrestricted(), body),
                 Err(refused) => panic!("{refused:?}"),
             };
             match reply.into_exchange() {
@@ -188,7 +191,7 @@ impl Stage {
 }
 
 /// The answer, if it is there; what is said before it is taken off.
-fn answer(exchange: &mut Exchange) -> Option<bytes::Bytes> {
+pub(crate) fn answer(exchange: &mut Exchange) -> Option<bytes::Bytes> {
     loop {
         match exchange.next_event().now_or_never()?? {
             Event::Answer(answer) => return Some(answer.body),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pymcp_kit::core::CallLimits;
 use pymcp_kit::session::{SessionLimits, StreamLimits};
 use pymcp_kit::transport::http::{HttpConfig, serve};
-use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Effect, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ impl Stage {
         };
         let server = Server::builder("test", "1.0.0")
             .tool(tool)
-            .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
+            .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)).effects([Effect::AsksUser]))
             .call_limits(limits)
             .resource(Resource::new("data://x", "x", async |_: Ctx| {
                 Ok::<_, Error>("x")

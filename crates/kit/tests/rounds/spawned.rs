@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use futures_util::{FutureExt, poll};
-use pymcp_kit::{Ctx, Elicited, Error, Form, NoArgs, Question, Result, Tool};
+use pymcp_kit::{Ctx, Effect, Elicited, Error, Form, NoArgs, Question, Result, Tool};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::yield_now;
@@ -18,7 +18,9 @@ use super::stage::{Stage, accept, again, answer, asked, soon, state, text};
 
 /// A server with this tool as well.
 fn with(tool: Tool) -> Stage {
-    Stage::of("test", |builder| builder.tool(tool))
+    Stage::of("test", |builder| {
+        builder.tool(tool.effects([Effect::AsksUser]))
+    })
 }
 
 fn question(name: &str) -> impl Question<Answer = Elicited<bool>> + use<> {

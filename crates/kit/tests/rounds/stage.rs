@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::try_join_all;
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Connection, Event, Exchange, ServerBuilder};
 use pymcp_kit::{
-    Ctx, Elicited, Error, Form, NoArgs, Principal, Prompt, Question, Resource, Result, Server, Tool,
+    Ctx, Effect, Elicited, Error, Form, NoArgs, Principal, Prompt, Question, Resource, Result,
+    Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -95,23 +97,29 @@ pub(crate) fn builder(name: &str) -> (ServerBuilder, Arc<Counts>) {
     };
     let (reading, asking_anew, silent) = (ordering(), Arc::clone(&counts), Arc::clone(&counts));
     let builder = Server::builder(name, "1.0.0")
-        .tool(Tool::new("order", ordering()))
-        .tool(Tool::new("reorder", ordering()))
-        .tool(Tool::new("wide", wide))
-        .tool(Tool::new("deep", deep))
-        .tool(Tool::new("heavy", heavy))
-        .tool(Tool::new("fickle", move |ctx: Ctx, _: NoArgs| {
-            fickle(ctx, Arc::clone(&asking_anew))
-        }))
+        .tool(Tool::new("order", ordering()).effects([Effect::AsksUser]))
+        .tool(Tool::new("reorder", ordering()).effects([Effect::AsksUser]))
+        .tool(Tool::new("wide", wide).effects([Effect::AsksUser]))
+        .tool(Tool::new("deep", deep).effects([Effect::AsksUser]))
+        .tool(Tool::new("heavy", heavy).effects([Effect::AsksUser]))
+        .tool(
+            Tool::new("fickle", move |ctx: Ctx, _: NoArgs| {
+                fickle(ctx, Arc::clone(&asking_anew))
+            })
+            .effects([Effect::AsksUser]),
+        )
         .tool(Tool::new("silent", move |_: Ctx, _: NoArgs| {
             silent.runs.fetch_add(1, Ordering::SeqCst);
             std::future::ready(Ok::<_, Error>("done"))
         }))
-        .prompt(Prompt::new("order", ordering()))
-        .resource(Resource::new("data://order", "order", move |ctx: Ctx| {
-            let item = "tea".to_owned();
-            reading(ctx, Order { item })
-        }));
+        .prompt(Prompt::new("order", ordering()).effects([Effect::AsksUser]))
+        .resource(
+            Resource::new("data://order", "order", move |ctx: Ctx| {
+                let item = "tea".to_owned();
+                reading(ctx, Order { item })
+            })
+            .effects([Effect::AsksUser]),
+        );
     (builder, counts)
 }
 
@@ -176,7 +184,11 @@ impl Stage {
         match self.server.parse(message.as_bytes()) {
             Ok(body) => self
                 .server
-                .receive(&self.connection, body)
+                .receive(
+                    &self.connection,
+                    &Permit::unrestricted_as(self.connection.principal().clone()),
+                    body,
+                )
                 .into_exchange()
                 .map_err(|answer| serde_json::from_slice(&answer.unwrap().body).unwrap()),
             Err(malformed) => Err(json!({ "error": { "code": malformed.error.code.0 } })),

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Connection, Event, Exchange, Reply};
-use pymcp_kit::{Ctx, Elicited, NoArgs, Principal, Result, Server, Tool, testing};
+use pymcp_kit::{Ctx, Effect, Elicited, NoArgs, Principal, Result, Server, Tool, testing};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
@@ -60,7 +61,7 @@ fn server() -> Server {
         })
     };
     Server::builder("test", "1.0.0")
-        .tool(Tool::new("sure", sure))
+        .tool(Tool::new("sure", sure).effects([Effect::AsksUser]))
         .build()
         .unwrap()
 }
@@ -92,7 +93,7 @@ impl Asking {
             let text = message.to_string();
             let body = server.parse(text.as_bytes()).unwrap();
             server
-                .receive(&connection, body)
+                .receive(&connection, &Permit::unrestricted(), body)
                 .into_exchange()
                 .ok()
                 .unwrap()
@@ -116,7 +117,10 @@ impl Asking {
     async fn answer(mut self, envelope: &str) -> (Option<Value>, Value) {
         let text = written(envelope, &self.question);
         let back = match self.server.parse(text.as_bytes()) {
-            Ok(body) => match self.server.receive(&self.connection, body) {
+            Ok(body) => match self
+                .server
+                .receive(&self.connection, &Permit::unrestricted(), body)
+            {
                 Reply::Accepted => None,
                 Reply::Answer(answer) => Some(serde_json::from_slice(&answer.body).unwrap()),
                 _ => panic!("a call: {text}"),
@@ -176,7 +180,7 @@ async fn a_malformed_answer_in_a_batch_ends_its_call() {
         let body = asking.server.parse(batch.as_bytes()).unwrap();
         match asking
             .server
-            .receive(&asking.connection, body)
+            .receive(&asking.connection, &Permit::unrestricted(), body)
             .into_exchange()
         {
             Ok(mut batch) => {
@@ -204,7 +208,7 @@ async fn what_answers_nothing_is_ignored_and_never_answered_under_an_id_of_ours(
         for id in [json!(7), json!("0"), json!(0.5), json!(null)] {
             let text = written(envelope, &id);
             let back = match server.parse(text.as_bytes()) {
-                Ok(body) => match server.receive(connection, body) {
+                Ok(body) => match server.receive(connection, &Permit::unrestricted(), body) {
                     Reply::Accepted => continue,
                     Reply::Answer(answer) => answer.body,
                     _ => panic!("a call: {text}"),
@@ -229,8 +233,11 @@ async fn what_answers_nothing_is_ignored_and_never_answered_under_an_id_of_ours(
     let (_, result) = asking.answer(GOOD[0]).await;
     assert_eq!(result["content"][0]["text"], "yes");
     let late = written(r#"{"jsonrpc":"2.0","id":ID}"#, &question);
-    let Reply::Answer(late) = server.receive(&connection, server.parse(late.as_bytes()).unwrap())
-    else {
+    let Reply::Answer(late) = server.receive(
+        &connection,
+        &Permit::unrestricted(),
+        server.parse(late.as_bytes()).unwrap(),
+    ) else {
         panic!("no answer");
     };
     assert!(serde_json::from_slice::<Value>(&late.body).unwrap()["id"].is_null());

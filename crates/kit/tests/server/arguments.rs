@@ -1,7 +1,9 @@
 //! What arguments may look like on the wire, in both eras: `null`, JSON in strings, texts of
 //! prompts; and what is said of those that do not fit.
 
-use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Prompt, ResourceTemplate, Result, Server, Tool};
+use pymcp_kit::{
+    Ctx, Effect, Elicited, Error, NoArgs, Prompt, ResourceTemplate, Result, Server, Tool,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -103,7 +105,11 @@ fn server() -> Server {
     let order = async |_: Ctx, order: Order| Ok::<_, Error>(order);
     Server::builder("test", "1.0.0")
         .tool(Tool::new("order", order).description("Orders."))
-        .tool(Tool::new("nested", nested).description("Asks."))
+        .tool(
+            Tool::new("nested", nested)
+                .description("Asks.")
+                .effects([Effect::AsksUser]),
+        )
         .prompt(Prompt::new("letter", letter).description("Writes."))
         .prompt(Prompt::new("toned", toned).description("Sounds."))
         .build()

@@ -1,8 +1,8 @@
 //! What is made of questions is of one moment and for one client, and not everybody may ask.
 
 use pymcp_kit::{
-    CacheHint, Completion, CompletionRequest, Ctx, Error, NoArgs, Prompt, Resource, Result, Server,
-    Tool,
+    CacheHint, Completion, CompletionRequest, Ctx, Effect, Error, NoArgs, Prompt, Resource, Result,
+    Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,7 +30,9 @@ fn yes(mut call: Value, round: &Value) -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_done_without_an_answer_is_not_kept_for_those_who_can_be_asked() {
-    let tool = Tool::new("guess", |ctx: Ctx, _: NoArgs| guess(ctx)).cached();
+    let tool = Tool::new("guess", |ctx: Ctx, _: NoArgs| guess(ctx))
+        .effects([Effect::AsksUser])
+        .cached();
     let server = Server::builder("test", "1.0.0").tool(tool).build().unwrap();
     let (mute, able) = (
         Client::modern(&server, json!({})),
@@ -49,7 +51,11 @@ async fn what_was_done_without_an_answer_is_not_kept_for_those_who_can_be_asked(
 #[tokio::test(start_paused = true)]
 async fn what_was_made_of_questions_is_fresh_for_nobody() {
     let server = Server::builder("test", "1.0.0")
-        .resource(Resource::new("data://guess", "guess", guess).cache_hint(CacheHint::FIXED))
+        .resource(
+            Resource::new("data://guess", "guess", guess)
+                .effects([Effect::AsksUser])
+                .cache_hint(CacheHint::FIXED),
+        )
         .resource(
             Resource::new("data://known", "known", async |_: Ctx| {
                 Ok::<_, Error>("known")
@@ -99,7 +105,8 @@ async fn a_completion_cannot_ask_a_modern_client() {
     .complete("topic", async |ctx: Ctx, typed: CompletionRequest| {
         ctx.elicit::<bool>("Sure?").await?;
         Ok::<_, Error>(Completion::of([typed.value]))
-    });
+    })
+    .effects([Effect::AsksUser]);
     let server = Server::builder("test", "1.0.0")
         .prompt(prompt)
         .build()

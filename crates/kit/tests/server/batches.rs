@@ -2,6 +2,7 @@
 //! member.
 
 use futures_util::FutureExt;
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Connection, Event};
 use pymcp_kit::{Ctx, Error, NoArgs, Principal, Resource, Result, Server, TaskSupport, Tool};
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ async fn what_is_modern_is_refused_in_a_batch() {
         let text = message.to_string();
         let body = server.parse(text.as_bytes()).unwrap();
         server
-            .receive(&connection, body)
+            .receive(&connection, &Permit::unrestricted(), body)
             .into_exchange()
             .ok()
             .unwrap()

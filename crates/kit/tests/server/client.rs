@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Connection, Event, Exchange, HttpSignals, Unsolicited};
 use pymcp_kit::wire::Body;
 use pymcp_kit::{Principal, Server};
@@ -45,6 +46,19 @@ impl Client {
                 "io.modelcontextprotocol/clientCapabilities": capabilities,
             })),
         }
+    }
+
+    /// The same client, as somebody who was authenticated.
+    pub(crate) fn known_as(self, name: &str) -> Self {
+        Self {
+            connection: Connection::stateless(Principal::authenticated(name)),
+            ..self
+        }
+    }
+
+    /// What it may: everything, as whoever it is.
+    fn permit(&self) -> Permit {
+        Permit::unrestricted_as(self.connection.principal().clone())
     }
 
     /// A legacy client that has not introduced itself.
@@ -118,7 +132,7 @@ impl Client {
     pub(crate) fn answer(&self, id: u64, result: Value) {
         let message = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();
         let body = self.server.parse(message.as_bytes()).unwrap();
-        self.server.receive(&self.connection, body);
+        self.server.receive(&self.connection, &self.permit(), body);
     }
 
     fn message(&self, id: u64, method: &str, mut params: Value) -> String {
@@ -141,7 +155,9 @@ impl Client {
             panic!("no message: {message}");
         };
         let inbound = self.server.inspect(message, http);
-        let reply = self.server.handle(&self.connection, inbound);
+        let reply = self
+            .server
+            .handle(&self.connection, &self.permit(), inbound);
         reply
             .into_exchange()
             .map_err(|answer| serde_json::from_slice(&answer.unwrap().body).unwrap())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pymcp_kit::core::{Event, Exchange};
-use pymcp_kit::{CallLimits, Ctx, Elicited, Error, NoArgs, Server, TaskSupport, Tool};
+use pymcp_kit::{CallLimits, Ctx, Effect, Elicited, Error, NoArgs, Server, TaskSupport, Tool};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -44,7 +44,7 @@ fn server(heartbeat: Duration) -> Server {
     Server::builder("test", "1.0.0")
         .tool(Tool::new("silent", silent))
         .tool(Tool::new("reports", reports))
-        .tool(Tool::new("asks", asks))
+        .tool(Tool::new("asks", asks).effects([Effect::AsksUser]))
         .tool(Tool::new("at_once", async |_: Ctx, _: NoArgs| {
             Ok::<_, Error>("done")
         }))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pymcp_kit::core::{CallLimits, Event, Exchange};
-use pymcp_kit::{Ctx, Elicited, Error, Form, NoArgs, Result, Server, Tool};
+use pymcp_kit::{Ctx, Effect, Elicited, Error, Form, NoArgs, Result, Server, Tool};
 use serde_json::{Value, json};
 
 use super::client::{Client, accept, soon};
@@ -46,15 +46,24 @@ async fn ask_aside(ctx: Ctx) -> Result<String> {
 
 fn server_with(limits: CallLimits) -> Server {
     Server::builder("test", "1.0.0")
-        .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)))
-        .tool(Tool::new("ask_much", |ctx: Ctx, _: NoArgs| ask_much(ctx)))
-        .tool(Tool::new("ask_33", async |ctx: Ctx, _: NoArgs| {
-            Ok::<_, Error>(ask_all(&ctx, 33).await)
-        }))
-        .tool(Tool::new("ask_and_hang", |ctx: Ctx, _: NoArgs| {
-            ask_and_hang(ctx)
-        }))
-        .tool(Tool::new("ask_aside", |ctx: Ctx, _: NoArgs| ask_aside(ctx)))
+        .tool(Tool::new("ask", |ctx: Ctx, _: NoArgs| ask(ctx)).effects([Effect::AsksUser]))
+        .tool(
+            Tool::new("ask_much", |ctx: Ctx, _: NoArgs| ask_much(ctx)).effects([Effect::AsksUser]),
+        )
+        .tool(
+            Tool::new("ask_33", async |ctx: Ctx, _: NoArgs| {
+                Ok::<_, Error>(ask_all(&ctx, 33).await)
+            })
+            .effects([Effect::AsksUser]),
+        )
+        .tool(
+            Tool::new("ask_and_hang", |ctx: Ctx, _: NoArgs| ask_and_hang(ctx))
+                .effects([Effect::AsksUser]),
+        )
+        .tool(
+            Tool::new("ask_aside", |ctx: Ctx, _: NoArgs| ask_aside(ctx))
+                .effects([Effect::AsksUser]),
+        )
         .tool(Tool::new("work", async |_: Ctx, _: NoArgs| {
             Ok::<_, Error>("done")
         }))

@@ -3,7 +3,9 @@
 use std::future::pending;
 use std::time::Duration;
 
-use pymcp_kit::{Ctx, Elicited, Error, Form, NoArgs, Question, Result, Server, TaskSupport, Tool};
+use pymcp_kit::{
+    Ctx, Effect, Elicited, Error, Form, NoArgs, Question, Result, Server, TaskSupport, Tool,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -124,7 +126,9 @@ fn asking(while_it_begins: bool) -> Tool {
             _ => Err(Error::user("not sure")),
         }
     });
-    tool.task(TaskSupport::Required).asks_before_task()
+    tool.effects([Effect::AsksUser])
+        .task(TaskSupport::Required)
+        .asks_before_task()
 }
 
 const WAYS: [bool; 2] = [false, true];
@@ -192,4 +196,16 @@ async fn a_second_start_waits_for_the_task_like_the_first() {
     let client = client(tool.task(TaskSupport::Required).asks_before_task());
     let mut task = Task::begin(&client).await;
     task.until(|task| task["statusMessage"] == "second").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_has_the_doors_of_its_tool() {
+    let tool = Tool::new("work", async |ctx: Ctx, _: NoArgs| {
+        match (ctx.now().is_ok(), ctx.random(&mut [0]).is_ok()) {
+            (true, false) => Ok("right"),
+            other => Err(Error::user(format!("{other:?}"))),
+        }
+    });
+    let client = client(tool.effects([Effect::Clock]).task(TaskSupport::Required));
+    assert_eq!(text(&Task::begin(&client).await.ended().await), "right");
 }

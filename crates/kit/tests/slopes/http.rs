@@ -1,6 +1,7 @@
 //! Everything that the head of an HTTP request can hold, up to the size of a head. Server and client
 //! share a thread, so the time of that thread is all that a request takes.
 
+use pymcp_kit::testing::slopes::{Slopes, TEXTS, repeated};
 use pymcp_kit::transport::http::{Endpoints, HttpConfig, serve};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -8,7 +9,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use super::slope::{Slopes, TEXTS, repeated};
 use super::stage::server;
 
 /// Bytes of a head, and a little more.

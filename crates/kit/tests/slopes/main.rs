@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod client;
 mod http;
 mod messages;
-mod slope;
 mod stage;

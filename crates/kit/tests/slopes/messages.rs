@@ -1,13 +1,14 @@
 //! Everything that a message can hold.
 
-use super::client::{Client, MOST, place, request};
-use super::slope::{Slopes, TEXTS};
+use pymcp_kit::testing::Era;
+use pymcp_kit::testing::slopes::{Client, MOST, Slopes, TEXTS, place, request};
+
 use super::stage::{ARGUMENTS, server};
 
 #[test]
 fn texts_of_the_protocol() {
     let mut slopes = Slopes::default();
-    let client = Client::new(&server(), false);
+    let client = Client::new(&server(), Era::Legacy);
     for place in [
         place("id", r#""id":"@","method":"ping""#),
         place("method", r#""id":1,"method":"@""#),
@@ -78,7 +79,7 @@ fn texts_of_the_protocol() {
 #[test]
 fn texts_of_the_modern_era() {
     let mut slopes = Slopes::default();
-    let client = Client::new(&server(), true);
+    let client = Client::new(&server(), Era::Modern);
     for place in [
         request(
             "a version",
@@ -115,7 +116,7 @@ fn texts_of_the_modern_era() {
 #[test]
 fn uris() {
     let mut slopes = Slopes::default();
-    let client = Client::new(&server(), false);
+    let client = Client::new(&server(), Era::Legacy);
     for prefix in [
         "x://one/",
         "x://rest/",
@@ -134,7 +135,7 @@ fn uris() {
 #[test]
 fn texts_as_arguments() {
     let mut slopes = Slopes::default();
-    let client = Client::new(&server(), false);
+    let client = Client::new(&server(), Era::Legacy);
     for argument in ARGUMENTS {
         let params = format!(r#""name":"take","arguments":{{"{argument}":"@"}}"#);
         request(argument, "tools/call", &params).text(&mut slopes, &client);
@@ -145,7 +146,7 @@ fn texts_as_arguments() {
 #[test]
 fn trees_as_arguments() {
     let mut slopes = Slopes::default();
-    let client = Client::new(&server(), false);
+    let client = Client::new(&server(), Era::Legacy);
     for argument in ARGUMENTS {
         let params = format!(r#""name":"take","arguments":{{"{argument}":@}}"#);
         request(argument, "tools/call", &params).tree(&mut slopes, &client);
@@ -156,9 +157,9 @@ fn trees_as_arguments() {
 #[test]
 fn trees_elsewhere() {
     let mut slopes = Slopes::default();
-    for (modern, places) in [
+    for (era, places) in [
         (
-            false,
+            Era::Legacy,
             vec![
                 place("everything", r#""id":1,"method":"ping","params":@"#),
                 place("another member", r#""id":1,"method":"ping","x":@"#),
@@ -179,7 +180,7 @@ fn trees_elsewhere() {
             ],
         ),
         (
-            true,
+            Era::Modern,
             vec![
                 request(
                     "capabilities",
@@ -204,7 +205,7 @@ fn trees_elsewhere() {
             ],
         ),
     ] {
-        let client = Client::new(&server(), modern);
+        let client = Client::new(&server(), era);
         for place in places {
             place.tree(&mut slopes, &client);
         }
@@ -215,7 +216,7 @@ fn trees_elsewhere() {
 #[test]
 fn what_is_no_message() {
     let mut slopes = Slopes::default();
-    let client = Client::new(&server(), false);
+    let client = Client::new(&server(), Era::Legacy);
     for unit in TEXTS
         .into_iter()
         .chain(["\u{0}", "[{\"a\":", "\"a\":1,", "[]", "1,", "\n"])

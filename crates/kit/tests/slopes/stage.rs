@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pymcp_kit::{
-    Check, Completion, CompletionRequest, Ctx, Elicited, Error, Integer, Prompt, Resource,
+    Check, Completion, CompletionRequest, Ctx, Effect, Elicited, Error, Integer, Prompt, Resource,
     ResourceTemplate, Result, Server, Tool,
 };
 use schemars::JsonSchema;
@@ -136,7 +136,7 @@ pub(crate) fn server() -> Server {
                 .mirrored("text", "Text")
                 .cached(),
         )
-        .tool(Tool::new("ask", ask))
+        .tool(Tool::new("ask", ask).effects([Effect::AsksUser]))
         .prompt(
             Prompt::new("wish", wish)
                 .complete("text", complete)

@@ -1,14 +1,15 @@
 //! One component, clients of every revision over every transport, one test body: a component does not see how it asks.
 
+mod sdk;
 mod server;
 
 use std::sync::atomic::Ordering;
 
+use pymcp_kit::testing::message::{error, error_text, text};
 use serde_json::{Value, json};
 
 use self::server::{able, accept, traveller, trips};
 use crate::support::link::{Transport, Way};
-use crate::support::message::{error, error_text, text};
 use crate::support::peer::{Asked, Peer};
 
 /// What was asked, in an order that does not depend on the era.

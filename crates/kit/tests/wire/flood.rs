@@ -8,18 +8,19 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::message::{call, request};
 use serde_json::{Value, json};
 
-use crate::support::message::{call, request};
-use crate::support::stdio::{PATIENCE, command};
+use crate::support::fixture;
 
 /// A server whose pipes are the test's own; killed when dropped.
 struct Raw(Child);
 
 impl Raw {
     fn start() -> Self {
-        let mut command = command(&std::env::temp_dir(), &[], &[]);
-        let child = command
+        let child = fixture(&[])
+            .command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -49,7 +50,7 @@ fn hello() -> Value {
 #[cfg(target_os = "linux")]
 #[test]
 fn twenty_thousand_pipelined_calls_are_answered_once_each_in_bounded_memory() {
-    use crate::support::process::peak_memory;
+    use crate::support::memory::peak_memory;
 
     const CALLS: usize = 20_000;
     const WARM_UP: usize = 500;

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::message::{answer, asks_user, call, modern, notification, request};
+use pymcp_kit::testing::raw::{Client, Events, HttpServer, Request, Response, initialize};
 use serde_json::{Value, json};
 
-use crate::support::http::{Client, Events, HttpServer, Request, Response, initialize};
-use crate::support::message::{answer, asks_user, call, modern, notification, request};
-use crate::support::stdio::PATIENCE;
+use crate::support::over_sse;
 
 /// A session: its stream, and where to post.
 struct OldClient<'a> {
@@ -68,7 +69,7 @@ impl<'a> OldClient<'a> {
 
 #[test]
 fn a_session_is_a_stream_and_an_endpoint() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let mut client = OldClient::open(&server, json!({}));
     assert_eq!(
         client.ask(&request(1, "ping", json!({}))),
@@ -94,7 +95,7 @@ fn a_session_is_a_stream_and_an_endpoint() {
 #[test]
 fn clients_that_ask_for_less_than_a_post_elsewhere_are_served() {
     // Clients of this transport say `Accept: */*` or nothing when they post.
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let mut client = OldClient::open(&server, json!({}));
     for (id, accept) in [(1, Some("*/*")), (2, Some("application/json")), (3, None)] {
         let posted = client
@@ -108,7 +109,7 @@ fn clients_that_ask_for_less_than_a_post_elsewhere_are_served() {
 
 #[test]
 fn what_is_no_message_is_refused_where_it_was_posted() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let mut client = OldClient::open(&server, json!({}));
     for (body, code) in [
         ("", -32700),
@@ -132,7 +133,7 @@ fn what_is_no_message_is_refused_where_it_was_posted() {
 
 #[test]
 fn requests_of_other_revisions_are_told_which_are_served() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let mut client = OldClient::open(&server, json!({}));
     for message in [
         modern(request(1, "tools/list", json!({})), json!({})),
@@ -156,7 +157,7 @@ fn requests_of_other_revisions_are_told_which_are_served() {
 
 #[test]
 fn posting_needs_a_session_that_is_open() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let client = OldClient::open(&server, json!({}));
     let ping = request(1, "ping", json!({})).to_string();
     for target in [
@@ -175,7 +176,7 @@ fn posting_needs_a_session_that_is_open() {
 
 #[test]
 fn only_its_own_paths_and_methods_are_served() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     for (request, expected) in [
         (Request::post("{}").at("/sse"), (405, -32600)),
         (Request::new("GET", "/messages/"), (405, -32600)),
@@ -200,7 +201,7 @@ fn only_its_own_paths_and_methods_are_served() {
 
 #[test]
 fn a_question_goes_over_the_stream_and_its_answer_is_posted() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let mut client = OldClient::open(&server, asks_user());
     client.tell(&call("v", "measure", json!({"at": 1.0})));
     let question = client.stream.until("elicitation/create");
@@ -224,7 +225,7 @@ fn a_question_goes_over_the_stream_and_its_answer_is_posted() {
 
 #[test]
 fn sessions_do_not_hear_each_other() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let (mut ours, mut theirs) = (
         OldClient::open(&server, json!({})),
         OldClient::open(&server, json!({})),
@@ -237,7 +238,7 @@ fn sessions_do_not_hear_each_other() {
 
 #[test]
 fn the_session_ends_with_its_stream() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let client = OldClient::open(&server, json!({}));
     // A notification needs no answer: nothing but the session decides whether it is accepted.
     let note = notification("notifications/initialized", json!({}));
@@ -253,7 +254,7 @@ fn the_session_ends_with_its_stream() {
 
 #[test]
 fn a_client_that_does_not_read_is_refused_and_loses_nothing() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let mut client = OldClient::open(&server, json!({}));
     let mut posting = server.connect();
     let mut read_logo = |id: u32| {
@@ -279,7 +280,7 @@ fn a_client_that_does_not_read_is_refused_and_loses_nothing() {
 
 #[test]
 fn batches_are_for_those_who_speak_the_revision_that_has_them() {
-    let server = HttpServer::over("sse", &[], &[]);
+    let server = over_sse();
     let mut client = OldClient::connect(&server);
     client.ask(&initialize("2025-03-26", json!({})));
     let answers = client.ask(&json!([
@@ -296,7 +297,7 @@ fn batches_are_for_those_who_speak_the_revision_that_has_them() {
 
 #[test]
 fn streams_end_when_the_server_does() {
-    let mut server = HttpServer::over("sse", &[], &[]);
+    let mut server = over_sse();
     let client = OldClient::open(&server, json!({}));
     let stream = client.stream;
     server.terminate();
@@ -306,7 +307,7 @@ fn streams_end_when_the_server_does() {
 
 #[test]
 fn calls_in_flight_are_answered_before_the_stream_ends() {
-    let mut server = HttpServer::over("sse", &[], &[]);
+    let mut server = over_sse();
     let mut client = OldClient::open(&server, asks_user());
     client.tell(&call(2, "measure", json!({"at": 1.0})));
     let question = client.stream.until("elicitation/create");

@@ -6,24 +6,19 @@ mod eras;
 #[cfg(unix)]
 mod nonblocking;
 
+use std::time::Instant;
+
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::message::{asks_user, call, error, error_text, request, text};
+use pymcp_kit::testing::raw::{Silence, StdioServer};
 use serde_json::{Value, json};
 
-use crate::support::message::{asks_user, call, error, error_text, request, text};
-use crate::support::stdio::{PATIENCE, Silence, StdioServer};
+use crate::support::over_stdio;
 
 fn connected(version: &str, capabilities: Value) -> StdioServer {
-    let mut server = StdioServer::start(&[], &[]);
+    let mut server = over_stdio();
     server.initialize(version, &capabilities).unwrap();
     server
-}
-
-/// Shows that nothing is owed: the next message is the answer to this ping.
-fn assert_silent(server: &mut StdioServer) {
-    server.send(&json!({ "jsonrpc": "2.0", "id": "fence", "method": "ping" }));
-    assert_eq!(
-        server.recv().value,
-        json!({ "jsonrpc": "2.0", "id": "fence", "result": {} })
-    );
 }
 
 fn assert_ends(mut server: StdioServer) {
@@ -45,12 +40,12 @@ fn ask_user(server: &mut StdioServer, id: Value) -> Value {
 
 #[test]
 fn no_input_at_all_is_a_clean_end() {
-    assert_ends(StdioServer::start(&[], &[]));
+    assert_ends(over_stdio());
 }
 
 #[test]
 fn the_last_line_needs_no_newline() {
-    let mut server = StdioServer::start(&[], &[]);
+    let mut server = over_stdio();
     server.send_bytes(br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
     server.close_stdin();
     assert_eq!(
@@ -77,7 +72,7 @@ fn what_is_in_flight_at_the_end_is_answered() {
 fn blank_lines_are_no_messages() {
     let mut server = connected("2025-11-25", json!({}));
     server.send_bytes(b"\n  \n\r\n\t \n\n");
-    assert_silent(&mut server);
+    server.assert_silent();
     assert_ends(server);
 }
 
@@ -100,7 +95,66 @@ fn a_line_beyond_the_limit_is_refused_and_the_next_one_served() {
                 "{length}"
             ),
         }
-        assert_silent(&mut server);
+        server.assert_silent();
+    }
+    assert_ends(server);
+}
+
+/// What is in it twice makes a result larger than results may be.
+#[test]
+fn a_huge_argument_holds_up_nobody() {
+    let mut server = connected("2025-11-25", json!({}));
+    let started = Instant::now();
+    for (length, fits) in [(3_000, true), (400_000, true), (1_000_000, false)] {
+        server.send(&call(length, "hail", json!({ "name": "x".repeat(length) })));
+        server.send(&request("meanwhile", "ping", json!({})));
+        assert_eq!(server.recv().value["method"], "notifications/message");
+        let reply = server.recv().value;
+        match fits {
+            true => assert!(text(&reply).len() > length),
+            false => assert!(error_text(&reply).contains("larger than"), "{reply}"),
+        }
+        assert_eq!(server.recv().value["id"], "meanwhile");
+    }
+    assert!(started.elapsed() < PATIENCE / 2, "{:?}", started.elapsed());
+    assert_ends(server);
+}
+
+#[test]
+fn errors_have_the_codes_of_the_protocol_and_name_no_internals() {
+    let mut server = connected("2025-11-25", json!({}));
+    for (request, code) in [
+        (request(1, "no/such", json!({})), -32601),
+        (call(2, "no_such", json!({})), -32602),
+        (
+            request(3, "prompts/get", json!({ "name": "no_such" })),
+            -32602,
+        ),
+        (
+            request(4, "prompts/get", json!({ "name": "review" })),
+            -32602,
+        ),
+        (
+            request(5, "resources/read", json!({ "uri": "data://no_such" })),
+            -32002,
+        ),
+        (
+            request(6, "resources/read", json!({ "uri": "data://square/0" })),
+            -32602,
+        ),
+        (
+            request(7, "resources/read", json!({ "uri": "data://square/x" })),
+            -32602,
+        ),
+        (request(8, "resources/read", json!({})), -32602),
+    ] {
+        server.send(&request);
+        let reply = server.recv().value;
+        assert_eq!(error(&reply).0, code, "{reply}");
+        let said = error(&reply).1.to_lowercase();
+        for internal in ["rust", "serde", "pymcp", "::", "src/", "panic", "http"] {
+            assert!(!said.contains(internal), "{said}");
+        }
     }
     assert_ends(server);
 }
@@ -124,7 +178,7 @@ fn lines_that_are_no_json_are_answered_and_the_next_one_served() {
         assert_eq!(error(&reply).0, -32700, "{reply}");
         assert!(reply["id"].is_null(), "{reply}");
     }
-    assert_silent(&mut server);
+    server.assert_silent();
     assert_ends(server);
 }
 
@@ -132,8 +186,8 @@ fn lines_that_are_no_json_are_answered_and_the_next_one_served() {
 
 #[test]
 fn before_initialize_only_ping_is_served() {
-    let mut server = StdioServer::start(&[], &[]);
-    assert_silent(&mut server);
+    let mut server = over_stdio();
+    server.assert_silent();
     for (id, method) in [
         (1, "tools/list"),
         (2, "tools/call"),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use pymcp_kit::testing::{self, ANY, Client, Era, Probe, Program};
+use pymcp_kit::testing::{self, ANY, Client, Era, Probe};
 use pymcp_kit::transport::http::{HttpConfig, serve};
-use pymcp_kit::{Ctx, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
+use pymcp_kit::{Ctx, Effect, Elicited, Error, NoArgs, Resource, Result, Server, Tool};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -92,7 +92,7 @@ async fn over_http_in_both_eras() {
 
 #[tokio::test]
 async fn a_program_over_stdio_in_both_eras() {
-    let program = Program::new(crate::program());
+    let program = crate::support::fixture(&[]);
     for era in ERAS {
         let mut running = program.stdio();
         // The client leaves, and with it the server's input ends.
@@ -103,7 +103,7 @@ async fn a_program_over_stdio_in_both_eras() {
 
 #[tokio::test]
 async fn a_program_over_http_in_both_eras() {
-    let mut running = Program::new(crate::program())
+    let mut running = crate::support::fixture(&[])
         .args(["--cache-ttl", "0"])
         .http()
         .await;
@@ -121,7 +121,7 @@ async fn a_program_over_http_in_both_eras() {
 
 #[tokio::test]
 async fn a_program_dies_with_what_started_it() {
-    let running = Program::new(crate::program()).http().await;
+    let running = crate::support::fixture(&[]).http().await;
     let address = running.address();
     assert!(tokio::net::TcpStream::connect(address).await.is_ok());
     drop(running);
@@ -139,7 +139,7 @@ async fn a_program_dies_with_what_started_it() {
 #[tokio::test]
 #[should_panic(expected = "there is no --nonsense")]
 async fn a_program_that_does_not_listen_says_why() {
-    Program::new(crate::program())
+    crate::support::fixture(&[])
         .args(["--nonsense", "1"])
         .http()
         .await;
@@ -189,7 +189,7 @@ async fn changes_progress_and_roots_are_heard_of() {
     }
     let build = || {
         Server::builder("test", "1.0.0")
-            .tool(Tool::new("work", work))
+            .tool(Tool::new("work", work).effects([Effect::AsksUser]))
             .resource(Resource::new("data://x", "x", async |_: Ctx| {
                 Ok::<_, Error>("x")
             }))

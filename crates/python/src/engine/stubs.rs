@@ -1,88 +1,89 @@
 //! What the type checker is told of names that the source does not define: inputs and host functions.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use monty_types::MontyObject;
+use serde_json::value::RawValue;
 
+use crate::host::is_python_keyword;
 use crate::wire::Run;
 
-/// Code with longer lines, or more inputs, is not searched for what it does to each of them.
-const MAX_LINE: usize = 1_000;
-const MAX_INPUTS: usize = 100;
-
-/// The declarations for one run: the caller's own, those of the host's functions, and one for every
-/// input that the caller declares nothing for.
-pub(super) fn of(run: &Run, names: &[String], values: &[MontyObject]) -> String {
-    let declared = run.stubs.as_deref().unwrap_or_default();
-    let declared_names: Vec<&str> = declared.lines().filter_map(declared_name).collect();
-    let inputs: Vec<(&String, &MontyObject)> = names
-        .iter()
-        .zip(values)
-        .filter(|(name, _)| is_plain(name) && !declared_names.contains(&name.as_str()))
-        .collect();
-    let mut stubs = String::new();
-    if !run.host.is_empty() || !inputs.is_empty() {
-        stubs.push_str("from typing import Any, Literal\n");
-    }
-    // A star import leaves out names with an underscore unless all are listed.
-    if inputs.iter().any(|(name, _)| name.starts_with('_')) {
-        let names = inputs.iter().map(|(name, _)| name.as_str());
-        let functions = run.host.iter().map(|(name, _)| name.as_str());
-        let listed: Vec<_> = names.chain(functions).chain(declared_names).collect();
-        let _ = writeln!(stubs, "__all__ = {listed:?}");
-    }
-    for (_, stub) in &run.host {
-        let _ = writeln!(stubs, "{stub}");
-    }
-    let unclear = inputs.len() > MAX_INPUTS || run.code.lines().any(|line| line.len() > MAX_LINE);
-    for (name, value) in inputs {
-        // The checker holds a name to its declaration, but code may reuse it for something else.
-        let kind = match unclear || may_bind(&run.code, name) {
-            true => "Any",
-            false => annotation(value),
-        };
-        let _ = writeln!(stubs, "{name}: {kind}");
-    }
-    stubs.push_str(declared);
-    stubs
+/// Declarations for one run, as the texts of two modules, and what the source imports of them.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Declared {
+    /// Of the inputs that the caller declares nothing for, and of the host's functions.
+    pub(super) given: String,
+    /// The names that `given` declares.
+    pub(super) given_names: Vec<String>,
+    /// The caller's own.
+    pub(super) declared: String,
+    /// Names that `declared` declares and `import *` leaves out.
+    pub(super) declared_hidden: Vec<String>,
 }
 
-/// Whether the code may give `name` another value: assign to it, loop over it, define it. May say yes
-/// where it does not.
-fn may_bind(code: &str, name: &str) -> bool {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    code.lines().any(|line| {
-        line.match_indices(name).any(|(at, _)| {
-            let (before, after) = (&line[..at], &line[at + name.len()..]);
-            if before.ends_with(is_word) || after.starts_with(is_word) || before.ends_with('.') {
-                return false;
-            }
-            let introduced = before.split_whitespace().next_back().is_some_and(|word| {
-                ["as", "def", "class", "import", "global", "del"].contains(&word)
-            });
-            let looped = before
-                .rsplit_once("for ")
-                .is_some_and(|(_, targets)| !targets.contains(" in "));
-            // In a call, `name, key=…` is no assignment.
-            let in_call = before.matches('(').count() > before.matches(')').count()
-                && before
-                    .rfind('(')
-                    .is_some_and(|open| before[..open].ends_with(is_word));
-            let target = |c: char| is_word(c) || " ,*()[]".contains(c);
-            let rest = match in_call {
-                true => after.trim_start(),
-                false => after.trim_start_matches(target),
-            };
-            let operator =
-                rest.trim_start_matches(['+', '-', '*', '/', '%', '@', '&', '|', '^', ':']);
-            let shifted = operator.strip_prefix(">>").or(operator.strip_prefix("<<"));
-            let operator = shifted.unwrap_or(operator);
-            let assigned = operator.starts_with('=') && !operator.starts_with("==") && !in_call
-                || rest.starts_with(":=")
-                || !in_call && before.trim().is_empty() && rest.starts_with(':');
-            introduced || looped || assigned
-        })
-    })
+impl Declared {
+    /// A line of Python to put in front of the source, which imports the declarations by the names of
+    /// these modules, and how many statements it has. Nothing where
+    /// nothing is declared.
+    ///
+    /// What is given is assigned and not imported: a name that is imported is held to its declaration,
+    /// and the source may use it for something else.
+    pub(super) fn line(&self, given_module: &str, declared_module: &str) -> (String, usize) {
+        let mut statements = Vec::new();
+        if !self.given_names.is_empty() {
+            statements.push(format!("import {given_module}"));
+            let given = self.given_names.iter();
+            statements.extend(given.map(|name| format!("{name}={given_module}.{name}")));
+        }
+        if !self.declared.is_empty() {
+            statements.push(format!("from {declared_module} import *"));
+        }
+        if !self.declared_hidden.is_empty() {
+            let names = self.declared_hidden.join(",");
+            statements.push(format!("from {declared_module} import {names}"));
+        }
+        match statements.len() {
+            0 => (String::new(), 0),
+            count => (statements.join(";") + "\n", count),
+        }
+    }
+}
+
+/// The declarations for one run.
+pub(super) fn of(run: &Run) -> Declared {
+    let declared = run.stubs.as_deref().unwrap_or_default();
+    let declared_names: Vec<&str> = declared.lines().filter_map(declared_name).collect();
+    let mut given = String::from("from typing import Any, Literal\n");
+    let mut given_names = Vec::new();
+    for (name, stub) in &run.host {
+        let _ = writeln!(given, "{stub}");
+        given_names.push(name.clone());
+    }
+    // What is no object was refused before.
+    let inputs: BTreeMap<String, &RawValue> = run
+        .inputs
+        .as_deref()
+        .and_then(|inputs| serde_json::from_str(inputs.get()).ok())
+        .unwrap_or_default();
+    for (name, value) in inputs {
+        if is_plain(&name)
+            && !declared_names.contains(&name.as_str())
+            && !given_names.contains(&name)
+        {
+            let _ = writeln!(given, "{name}: {}", annotation(value.get()));
+            given_names.push(name);
+        }
+    }
+    let hidden = declared_names.iter().filter(|name| name.starts_with('_'));
+    Declared {
+        declared_hidden: hidden.map(|name| (*name).to_owned()).collect(),
+        given: match given_names.is_empty() {
+            true => String::new(),
+            false => given,
+        },
+        given_names,
+        declared: declared.to_owned(),
+    }
 }
 
 /// Whether a name can be written into a declaration as it is.
@@ -92,6 +93,7 @@ fn is_plain(name: &str) -> bool {
         .next()
         .is_some_and(|c| c.is_alphabetic() || c == '_')
         && characters.all(|c| c.is_alphanumeric() || c == '_')
+        && !is_python_keyword(name)
 }
 
 /// The name that a line declares, if it does so at top level.
@@ -106,19 +108,18 @@ fn declared_name(line: &str) -> Option<&str> {
     (declares && is_plain(name)).then_some(name)
 }
 
-/// A type that the value has, and that never says more than is sure: code may put anything into a
-/// list or dict.
-fn annotation(value: &MontyObject) -> &'static str {
-    use MontyObject as M;
-    match value {
-        M::None => "None",
-        M::Bool(_) => "bool",
-        M::Int(_) | M::BigInt(_) => "int",
-        M::Float(_) => "float",
-        M::String(_) => "str",
-        M::List(_) => "list[Any]",
-        M::Dict(_) => "dict[str, Any]",
-        _ => "Any",
+/// A type that the JSON value has in Python, and that never says more than is sure: code may put
+/// anything into a list or dict.
+fn annotation(json: &str) -> &'static str {
+    match json.trim_start().as_bytes().first() {
+        Some(b'n') => "None",
+        Some(b't' | b'f') => "bool",
+        Some(b'"') => "str",
+        Some(b'[') => "list[Any]",
+        Some(b'{') => "dict[str, Any]",
+        Some(_) if json.contains(['.', 'e', 'E']) => "float",
+        Some(_) => "int",
+        None => "Any",
     }
 }
 
@@ -126,10 +127,10 @@ fn annotation(value: &MontyObject) -> &'static str {
 mod tests {
     use super::*;
 
-    fn run(code: &str, stubs: Option<&str>) -> Run {
+    fn run(inputs: &str, stubs: Option<&str>) -> Run {
         Run {
-            code: code.into(),
-            inputs: None,
+            code: String::new(),
+            inputs: Some(RawValue::from_string(inputs.to_owned()).unwrap()),
             script_name: String::new(),
             check_types: true,
             stubs: stubs.map(str::to_owned),
@@ -141,67 +142,58 @@ mod tests {
 
     #[test]
     fn what_the_caller_declares_is_left_to_them() {
-        let names = ["x", "y", "f", "inner", "not valid"].map(str::to_owned);
-        let values = vec![MontyObject::Int(1); 5];
+        let inputs = r#"{"x": 1, "y": 1, "f": 1, "inner": 1, "not valid": 1, "class": 1}"#;
         let declared = "x: str\ndef f(): ...\nclass C:\n    inner: str";
+        let found = of(&run(inputs, Some(declared)));
         assert_eq!(
-            of(&run("", Some(declared)), &names, &values),
-            format!("from typing import Any, Literal\ny: int\ninner: int\n{declared}")
+            found.given,
+            "from typing import Any, Literal\ninner: int\ny: int\n"
         );
-        let hidden = of(&run("", Some(declared)), &["_z".to_owned()], &values[..1]);
-        assert!(
-            hidden.contains(r#"__all__ = ["_z", "x", "f", "C"]"#),
-            "{hidden}"
+        assert_eq!(
+            found.line("_pymcp_given", "_pymcp_declared"),
+            (
+                "import _pymcp_given;inner=_pymcp_given.inner;y=_pymcp_given.y;\
+                 from _pymcp_declared import *\n"
+                    .to_owned(),
+                4
+            )
         );
-        assert_eq!(of(&run("", None), &[], &[]), "");
+        assert_eq!(found.declared, declared);
     }
 
     #[test]
-    fn code_that_takes_long_to_search_is_not_searched() {
-        let names = ["a".to_owned()];
-        let long = "a,".repeat(32_000);
-        let stubs = of(&run(&long, None), &names, &[MontyObject::Int(1)]);
-        assert!(stubs.ends_with("a: Any\n"), "{stubs}");
+    fn hidden_names_are_imported_by_name() {
+        let found = of(&run(r#"{"_z": 1, "_y": 2}"#, Some("_z: int\n")));
+        assert_eq!(
+            found.line("_pymcp_given", "_pymcp_declared").0,
+            "import _pymcp_given;_y=_pymcp_given._y;from _pymcp_declared import *;\
+             from _pymcp_declared import _z\n"
+        );
     }
 
     #[test]
-    fn names_that_are_used_for_something_else_are_not_held_to_their_type() {
-        for code in [
-            "x = str(x)",
-            "x: str = ''",
-            "x += 1",
-            "x //= 2",
-            "x >>= 2",
-            "y, x = 1, 2",
-            "x, y = 1, 2",
-            "(x, y) = 1, 2",
-            "x[0] = 1",
-            "for x in range(3): pass",
-            "for y, x in z: pass",
-            "[x for x in y]",
-            "print(x := 5)",
-            "with y as x: pass",
-            "def x(): pass",
-            "import x",
+    fn nothing_is_declared_of_nothing() {
+        assert_eq!(of(&run("{}", None)), Declared::default());
+        assert_eq!(
+            of(&run("{}", None)).line("_pymcp_given", "_pymcp_declared"),
+            (String::new(), 0)
+        );
+    }
+
+    #[test]
+    fn json_values_have_their_types_in_python() {
+        for (json, kind) in [
+            ("null", "None"),
+            ("true", "bool"),
+            ("-1", "int"),
+            ("1180591620717411303424", "int"),
+            ("1.0", "float"),
+            ("-1e3", "float"),
+            ("\"1\"", "str"),
+            ("[1]", "list[Any]"),
+            ("{}", "dict[str, Any]"),
         ] {
-            assert!(may_bind(code, "x"), "{code}");
-        }
-        for code in [
-            "y = x",
-            "x == 1",
-            "x != 1",
-            "x <= 1",
-            "xx = 1",
-            "max = 1",
-            "a.x = 1",
-            "sorted(x, key=len)",
-            "f(y=x, z=1)",
-            "for y in x: pass",
-            "[y for y in x if y > x]",
-            "{x: 1}",
-            "y[x:]",
-        ] {
-            assert!(!may_bind(code, "x"), "{code}");
+            assert_eq!(annotation(json), kind, "{json}");
         }
     }
 }

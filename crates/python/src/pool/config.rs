@@ -23,19 +23,18 @@ pub struct Config {
     pub queue: usize,
     /// How long a run may wait. Default 10 s.
     pub queue_time: Duration,
-    /// What a worker is used for. Default [`Isolation::Session`].
+    /// Where the process of a run comes from. Default [`Isolation::Session`].
     pub isolation: Isolation,
     /// What to do where the operating system lacks a layer of confinement. Default
     /// [`Sandbox::BestEffort`].
     pub sandbox: Sandbox,
-    /// How many runs a worker serves before a new one takes its place. Default 1,000.
-    pub runs: u32,
-    /// How long a worker that is not needed is kept. Default 5 min.
+    /// How long a process that is not needed is kept. Default 5 min.
     pub idle_time: Duration,
     /// Offset from UTC in seconds of the time that code sees, less than a day: for `datetime.now()`
     /// without a time zone and `date.today()`. Where the host is, is nobody's business. Default 0.
     pub utc_offset: i32,
-    /// The program to start as a worker. Default: this one, with [`worker::ARGUMENT`].
+    /// The program to start as a worker. Default: this one, with [`worker::ARGUMENT`]. To be a zygote it
+    /// is started with one argument more.
     pub program: Program,
     /// Is told what happens, at once and in order of a single run: for metrics. Has to be quick.
     pub observer: Option<Observer>,
@@ -49,7 +48,6 @@ impl Default for Config {
             queue_time: Duration::from_secs(10),
             isolation: Isolation::default(),
             sandbox: Sandbox::default(),
-            runs: 1_000,
             idle_time: Duration::from_secs(300),
             utc_offset: 0,
             program: Program::default(),
@@ -58,13 +56,15 @@ impl Default for Config {
     }
 }
 
-/// What a worker is used for.
+/// Where the process of a run comes from. Every run has one of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Isolation {
-    /// One run after the other, each in a new session of the interpreter.
+    /// A fork of a process that has the interpreter ready and runs no code itself. Where a process can't
+    /// be forked (only Linux has it), as [`Isolation::Process`].
     #[default]
     Session,
-    /// One run. Costs CPU time for a new worker each.
+    /// A new start of the program, which shares no memory layout and no interpreter with other runs.
+    /// Costs the CPU time and the memory of an interpreter for each run.
     Process,
 }
 
@@ -122,12 +122,42 @@ pub enum Event {
     Killed(Option<Kind>),
 }
 
+/// What can become of a run, as words for metrics: a value, or the kind of its failure.
+pub const OUTCOMES: [&str; 9] = [
+    "ok",
+    "syntax",
+    "types",
+    "exception",
+    "inputs",
+    "limit",
+    "busy",
+    "crashed",
+    "unavailable",
+];
+
+/// Its place in [`OUTCOMES`].
+fn outcome(failure: Option<Kind>) -> usize {
+    match failure {
+        None => 0,
+        Some(Kind::Syntax) => 1,
+        Some(Kind::Types) => 2,
+        Some(Kind::Exception) => 3,
+        Some(Kind::Inputs) => 4,
+        Some(Kind::Limit(_)) => 5,
+        Some(Kind::Busy) => 6,
+        Some(Kind::Crashed) => 7,
+        Some(Kind::Unavailable) => 8,
+    }
+}
+
 /// Counts of what happened since the pool was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Runs that ended, with a value or without.
     pub runs: u64,
+    /// The same, by what became of them: in the order of [`OUTCOMES`].
+    pub outcomes: [u64; OUTCOMES.len()],
     /// Workers that ended because a run took too long.
     pub killed_for_time: u64,
     /// Workers that ended because a run needed too much memory.
@@ -146,7 +176,7 @@ pub struct Stats {
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    runs: AtomicU64,
+    outcomes: [AtomicU64; OUTCOMES.len()],
     killed_for_time: AtomicU64,
     killed_for_memory: AtomicU64,
     killed_for_absence: AtomicU64,
@@ -166,7 +196,7 @@ impl Counters {
                 if failure == Some(Kind::Busy) {
                     self.refused.fetch_add(1, Ordering::Relaxed);
                 }
-                &self.runs
+                &self.outcomes[outcome(failure)]
             }
             Event::Killed(None) => &self.killed_for_absence,
             Event::Killed(Some(Kind::Limit(Limit::Time))) => &self.killed_for_time,
@@ -179,8 +209,10 @@ impl Counters {
 
     pub(super) fn read(&self, workers: usize) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let outcomes = self.outcomes.each_ref().map(read);
         Stats {
-            runs: read(&self.runs),
+            runs: outcomes.iter().sum(),
+            outcomes,
             killed_for_time: read(&self.killed_for_time),
             killed_for_memory: read(&self.killed_for_memory),
             killed_for_absence: read(&self.killed_for_absence),

@@ -12,7 +12,7 @@ use tokio::io::{
 };
 
 use crate::limits::{Limits, size};
-use crate::run::{Kind, Limit, Printed, Request};
+use crate::run::{Kind, Limit, MAX_DIAGNOSTICS, MAX_DIAGNOSTICS_SIZE, Printed, Request};
 use crate::wire::{self, Done, FromWorker, HEAD, Run, Stream, ToWorker};
 
 /// A way to a worker and back.
@@ -133,7 +133,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Link<R, W> {
 /// Bytes of the largest frame that a worker needs: a value as text with everything escaped, and as
 /// JSON; output; the arguments of a call.
 fn largest_frame(limits: Limits) -> usize {
-    const ENVELOPE: usize = 64 << 10;
+    const ENVELOPE: usize = (64 << 10) + 6 * MAX_DIAGNOSTICS_SIZE;
     let text = limits.value.max(limits.output).max(wire::MAX_MESSAGE);
     ENVELOPE + 6 * text + limits.value + limits.inputs
 }
@@ -144,7 +144,10 @@ fn is_allowed(done: &Done, limits: Limits) -> bool {
         Ok(value) => {
             let text = value.text.as_deref().map_or(0, str::len);
             let object = value.object.as_deref().map_or(0, |json| json.get().len());
+            let told: usize = value.diagnostics.iter().map(String::len).sum();
             text.max(object) <= limits.value
+                && value.diagnostics.len() <= MAX_DIAGNOSTICS
+                && told <= MAX_DIAGNOSTICS_SIZE
         }
         Err(error) => {
             let servers = matches!(

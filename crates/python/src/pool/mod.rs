@@ -1,9 +1,9 @@
-//! Workers, kept ready and given out one run at a time.
+//! Workers, kept ready and given out for one run each.
 //!
 //! At most [`Config::workers`] runs at once; others wait in a queue that has an end, where callers take
-//! turns. The first run starts the first worker; from then on one more than is busy is kept ready, so that the run after
-//! a kill finds a warm one. A worker that was killed, failed, served its share of runs or used much
-//! CPU never comes back.
+//! turns. The first run starts the first worker; from then on one more than is busy is kept ready, so
+//! that a run finds a worker that waits for it. Where there is a zygote (see there), a worker is a fork
+//! of it; the first run starts the zygote, and one that died is replaced.
 //!
 //! Everything a run holds is held by its future: dropping that kills the worker.
 //!
@@ -14,38 +14,30 @@ mod config;
 mod conversation;
 mod process;
 mod queue;
+mod running;
 #[cfg(all(test, unix))]
 mod tests;
+#[cfg(target_os = "linux")]
+mod zygote;
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-pub use config::{Config, Event, Isolation, Observer, Program, Sandbox, Stats};
+pub use config::{Config, Event, Isolation, OUTCOMES, Observer, Program, Sandbox, Stats};
 
 use self::config::Counters;
-use self::process::{Alive, End, Worker};
+use self::process::{Alive, Worker};
 use self::queue::{Place, Queue, Refused};
+use self::running::Running;
+#[cfg(target_os = "linux")]
+use self::zygote::{Failed, Zygote};
 use crate::confine::Layers;
-use crate::engine::{too_long, too_much_memory};
 use crate::limits::{Limits, size};
-use crate::run::{Failure, Kind, Limit, Outcome, Printed, Request};
-use crate::wire::Done;
-use crate::worker::CPU_SECONDS;
-
-/// What a run may take longer than its limit before the worker is killed: the interpreter stops by
-/// itself in time, and tells more about where.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// Seconds of CPU after which a worker is not used again, so that the kernel, which ends it after
-/// more, never does so in the middle of a run.
-const TIRED: u64 = CPU_SECONDS - 2 * Limits::MAX.time.as_secs();
-
-/// Bytes that a worker may hold between runs. The type checker keeps some of all that it has seen,
-/// and code can be written so that it is much.
-const LARGE: usize = 128 << 20;
+use crate::run::{Failure, Kind, Limit, Outcome, Request};
 
 /// The most workers of one pool.
 const MAX_WORKERS: usize = 64;
@@ -63,6 +55,13 @@ struct Shared {
     idle: Mutex<Vec<Worker>>,
     /// Workers, from before they are started until they have been waited for.
     alive: Arc<watch::Sender<usize>>,
+    #[cfg(target_os = "linux")]
+    zygote: tokio::sync::Mutex<Option<Arc<Zygote>>>,
+    /// Zygotes, as workers.
+    zygotes: Arc<watch::Sender<usize>>,
+    /// Whether this machine can't have a zygote.
+    #[cfg(target_os = "linux")]
+    without_zygote: AtomicBool,
     /// Whether all workers have to end, and no new ones come.
     closed: watch::Sender<bool>,
     /// Whether a worker is being started in the background.
@@ -96,6 +95,11 @@ impl Pool {
             },
             idle: Mutex::default(),
             alive: Arc::default(),
+            #[cfg(target_os = "linux")]
+            zygote: tokio::sync::Mutex::default(),
+            zygotes: Arc::default(),
+            #[cfg(target_os = "linux")]
+            without_zygote: AtomicBool::new(false),
             closed: watch::Sender::new(false),
             starting: Arc::default(),
             counters: Counters::default(),
@@ -140,8 +144,11 @@ impl Pool {
         pool.closed.send_replace(true);
         let idle = std::mem::take(&mut *pool.idle());
         drop(idle);
-        let mut alive = pool.alive.subscribe();
-        let gone = alive.wait_for(|count| *count == 0);
+        let gone = async {
+            for count in [&pool.alive, &pool.zygotes] {
+                let _ = count.subscribe().wait_for(|count| *count == 0).await;
+            }
+        };
         if tokio::time::timeout(CLOSING, gone).await.is_err() {
             tracing::warn!("a Python worker that was killed is still there");
         }
@@ -160,8 +167,8 @@ pub(crate) async fn converse(
     to: impl tokio::io::AsyncWrite + Unpin,
     request: Request,
     limits: Limits,
-    printed: &mut [Printed; 2],
-) -> std::io::Result<Done> {
+    printed: &mut [crate::run::Printed; 2],
+) -> io::Result<crate::wire::Done> {
     let mut link = conversation::Link::new(from, to);
     link.converse(request, limits, 0, printed).await
 }
@@ -215,7 +222,11 @@ impl Shared {
                 queued: times.queued,
                 duration: times.duration(),
             }),
-            Err(failure) => Err(Failure { stdout, ..failure }),
+            Err(failure) => Err(Failure {
+                stdout,
+                stderr,
+                ..failure
+            }),
         }
     }
 
@@ -259,8 +270,7 @@ impl Shared {
         if *self.closed.borrow() {
             return Err(closed());
         }
-        let started = Worker::start(&self.config, alive, self.closed.subscribe()).await;
-        let worker = started.map_err(|error| {
+        let worker = self.process(alive).await.map_err(|error| {
             if *self.closed.borrow() {
                 return closed();
             }
@@ -293,6 +303,65 @@ impl Shared {
         Ok(worker)
     }
 
+    /// A process, by the way that there is on this machine and that is asked for.
+    #[cfg(target_os = "linux")]
+    async fn process(&self, alive: Alive) -> io::Result<Worker> {
+        let Some(zygote) = self.zygote().await? else {
+            return Worker::start(&self.config, alive, self.closed.subscribe()).await;
+        };
+        match Worker::fork(&self.config, &zygote, alive).await {
+            Err(_) if zygote.is_gone() => {}
+            forked => return forked,
+        }
+        // Nobody knew that it was gone.
+        let alive = Alive::new(&self.alive);
+        match self.zygote().await? {
+            Some(zygote) => Worker::fork(&self.config, &zygote, alive).await,
+            None => Worker::start(&self.config, alive, self.closed.subscribe()).await,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn process(&self, alive: Alive) -> io::Result<Worker> {
+        Worker::start(&self.config, alive, self.closed.subscribe()).await
+    }
+
+    /// The zygote, which is started when there is none that lives; `None` where workers are started
+    /// without.
+    #[cfg(target_os = "linux")]
+    async fn zygote(&self) -> io::Result<Option<Arc<Zygote>>> {
+        let alone = self.config.isolation == Isolation::Process;
+        if alone || self.without_zygote.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        // Locked while one starts, so that it is one for all who wait.
+        let mut kept = self.zygote.lock().await;
+        if let Some(zygote) = kept.as_ref().filter(|zygote| !zygote.is_gone()) {
+            return Ok(Some(Arc::clone(zygote)));
+        }
+        let alive = Alive::new(&self.zygotes);
+        match Zygote::start(&self.config, alive, self.closed.subscribe()).await {
+            Ok(zygote) => Ok(Some(Arc::clone(kept.insert(zygote)))),
+            Err(Failed::Broken(error)) => Err(error),
+            Err(Failed::Unable(why)) => {
+                tracing::warn!(
+                    why,
+                    "each Python run starts a process of its own: the one that others are forked from cannot be on this machine"
+                );
+                self.without_zygote.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Lets go of a zygote that nobody uses.
+    #[cfg(target_os = "linux")]
+    fn end_idle_zygote(&self) {
+        if let Ok(mut zygote) = self.zygote.try_lock() {
+            zygote.take_if(|zygote| Arc::strong_count(zygote) == 1);
+        }
+    }
+
     /// Starts a worker in the background when none is idle, so that the next run finds one.
     fn keep_ready(self: &Arc<Self>) {
         let Some(starting) = Flag::raise(&self.starting) else {
@@ -318,7 +387,7 @@ impl Shared {
         });
     }
 
-    /// Keeps a worker for the next run, unless there are enough.
+    /// Keeps a worker for the next run, unless there are enough. It has served none yet.
     fn put_back(&self, mut worker: Worker) {
         worker.idle_since = Instant::now();
         let mut idle = self.idle();
@@ -345,7 +414,12 @@ impl Shared {
                     .idle()
                     .extract_if(.., |worker| worker.idle_since.elapsed() >= idle_time)
                     .collect();
+                let unused = expired.is_empty();
                 drop(expired);
+                #[cfg(target_os = "linux")]
+                if unused {
+                    pool.end_idle_zygote();
+                }
             }
         });
     }
@@ -375,95 +449,6 @@ impl Flag {
 impl Drop for Flag {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
-    }
-}
-
-/// A run on its worker. Dropped with the worker still in it, it was given up by its caller.
-struct Running<'a> {
-    pool: &'a Arc<Shared>,
-    worker: Option<Worker>,
-    limits: Limits,
-    /// By stream.
-    printed: [Printed; 2],
-}
-
-impl Running<'_> {
-    /// Sends the request and answers the worker until it is done or its time is up.
-    async fn converse(&mut self, request: Request) -> Result<Done, Failure> {
-        let Some(worker) = &mut self.worker else {
-            return Err(self.crashed(&std::io::ErrorKind::NotConnected.into()).await);
-        };
-        let (limits, utc_offset) = (self.limits, self.pool.config.utc_offset);
-        let link = &mut worker.link;
-        let conversation = link.converse(request, limits, utc_offset, &mut self.printed);
-        match tokio::time::timeout(limits.time + GRACE, conversation).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(self.crashed(&error).await),
-            Err(_) => Err(self.kill(Kind::Limit(Limit::Time), too_long(limits))),
-        }
-    }
-
-    /// What the worker answered; it is kept for the next run, if it is fit for one.
-    fn finish(&mut self, done: Done) -> Result<crate::Value, Failure> {
-        let result = match done.result {
-            // After these the interpreter promises nothing about its state.
-            Err(error) if matches!(error.kind, Kind::Limit(Limit::Time | Limit::Memory)) => {
-                return Err(self.kill(error.kind, error.message));
-            }
-            result => result.map_err(|error| Failure::new(error.kind, error.message)),
-        };
-        if let Some(mut worker) = self.worker.take() {
-            worker.runs += 1;
-            let tired = worker.runs >= self.pool.config.runs
-                || done.cpu_seconds > TIRED
-                || done.memory > LARGE;
-            let alone = self.pool.config.isolation == Isolation::Process;
-            if tired || alone || !worker.is_fit() {
-                drop(worker);
-                self.pool.keep_ready();
-            } else {
-                self.pool.put_back(worker);
-            }
-        }
-        result
-    }
-
-    /// The worker died, or says what it should not.
-    async fn crashed(&mut self, error: &std::io::Error) -> Failure {
-        let end = match &mut self.worker {
-            Some(worker) => worker.end(error).await,
-            None => End::Other("gone".into()),
-        };
-        match end {
-            _ if *self.pool.closed.borrow() => closed(),
-            End::OutOfMemory => self.kill(Kind::Limit(Limit::Memory), too_much_memory(self.limits)),
-            End::Other(how) => {
-                tracing::warn!(how, %error, "a Python worker crashed");
-                self.kill(
-                    Kind::Crashed,
-                    "The Python interpreter crashed on this code; nothing else was affected."
-                        .into(),
-                )
-            }
-        }
-    }
-
-    fn kill(&mut self, kind: Kind, message: String) -> Failure {
-        if let Some(worker) = self.worker.take() {
-            drop(worker);
-            self.pool.observe(Event::Killed(Some(kind)));
-            self.pool.keep_ready();
-        }
-        Failure::new(kind, message)
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        if let Some(worker) = self.worker.take() {
-            drop(worker);
-            self.pool.observe(Event::Killed(None));
-        }
     }
 }
 

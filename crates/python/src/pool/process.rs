@@ -6,21 +6,20 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::process::{Child, Command};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{oneshot, watch};
 
 use super::config::{Config, Event, Observer};
 use super::conversation::Link;
+use crate::alloc::OUT_OF_MEMORY;
 use crate::confine::Layers;
-use crate::wire::FromWorker;
+use crate::wire::{Ended, FromWorker};
 
 /// How long a worker may take until it is ready: reading the standard library for the type checker
 /// is most of it, and a busy machine takes many times as long.
-const START_TIME: Duration = Duration::from_secs(30);
-
-/// The exit code of a worker that needed more memory than it may.
-const OUT_OF_MEMORY: i32 = monty_types::OOM_EXIT_CODE;
+pub(super) const START_TIME: Duration = Duration::from_secs(30);
 
 /// Bytes of the first message.
 const READY: usize = 4 << 10;
@@ -29,22 +28,37 @@ const READY: usize = 4 << 10;
 const LAST_WORDS: Duration = Duration::from_secs(2);
 const NO_WORDS: Duration = Duration::from_millis(100);
 
+/// The signal to a process that has used all the CPU time it may: 24 on every Unix.
+const CPU_TIME_IS_UP: i32 = 24;
+
+type Reader = Box<dyn AsyncRead + Send + Unpin>;
+type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+
 /// A worker. Dropping it kills the process.
 pub(super) struct Worker {
-    pub(super) link: Link<ChildStdout, ChildStdin>,
+    pub(super) link: Link<Reader, Writer>,
     /// How the process ended; `None` when that was asked for already.
-    ended: Option<oneshot::Receiver<io::Result<ExitStatus>>>,
-    /// The keeper ends the process when this is gone.
-    _held: oneshot::Sender<Infallible>,
+    ended: Option<oneshot::Receiver<Ended>>,
+    /// Whoever looks after the process ends it when this is gone.
+    _held: Held,
     observer: Option<Observer>,
     pub(super) layers: Layers,
-    /// Runs served.
-    pub(super) runs: u32,
-    /// Since when nothing runs.
+    /// Since when it waits for a run.
     pub(super) idle_since: Instant,
 }
 
-/// Counts workers: from before they are started until they have been waited for.
+/// What keeps a process alive.
+enum Held {
+    Process {
+        _held: oneshot::Sender<Infallible>,
+    },
+    #[cfg(target_os = "linux")]
+    Fork {
+        _held: super::zygote::Held,
+    },
+}
+
+/// Counts processes: from before they are started until they have been waited for.
 pub(super) struct Alive(Arc<watch::Sender<usize>>);
 
 impl Alive {
@@ -60,13 +74,31 @@ impl Drop for Alive {
     }
 }
 
+/// Asks the system's allocator (glibc 2.35) for pages of 2 MiB: to fork a process is to copy its table
+/// of pages, and to end it to give each of them back.
+const HUGE_PAGES: &str = "glibc.malloc.hugetlb=1";
+
+/// The program that is a worker, with nothing of the server's.
+pub(super) fn command(config: &Config) -> Command {
+    let mut command = Command::new(&config.program.path);
+    command
+        .args(&config.program.arguments)
+        .env_clear()
+        .env("TZ", time_zone(config.utc_offset))
+        .env("GLIBC_TUNABLES", HUGE_PAGES)
+        .current_dir(if cfg!(windows) { "C:\\" } else { "/" })
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
 /// Waits for a process, which is what leaves nothing of it; ends it when nobody holds it any more, or
 /// the pool is closed. A task of its own, because a process may end while nobody asks for it.
 async fn keep(
     mut child: Child,
     held: oneshot::Receiver<Infallible>,
     mut closed: watch::Receiver<bool>,
-    tell: oneshot::Sender<io::Result<ExitStatus>>,
+    tell: oneshot::Sender<Ended>,
     alive: Alive,
 ) {
     let let_go = async {
@@ -89,7 +121,22 @@ async fn keep(
     };
     drop(alive);
     // Nobody asks after a worker that was let go of.
-    let _ = tell.send(status);
+    let _ = tell.send(how(status));
+}
+
+fn how(status: io::Result<ExitStatus>) -> Ended {
+    let status = match status {
+        Ok(status) => status,
+        Err(error) => return Ended::Other(error.to_string()),
+    };
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Ended::Signal(signal);
+    }
+    match status.code() {
+        Some(code) => Ended::Code(code),
+        None => Ended::Other(status.to_string()),
+    }
 }
 
 /// How a worker ended that was not told to.
@@ -97,27 +144,21 @@ async fn keep(
 pub(super) enum End {
     /// It needed more memory than it may.
     OutOfMemory,
+    /// It needed more CPU time than any run may.
+    OutOfTime,
     /// Anything else, in words for the log.
     Other(String),
 }
 
 impl Worker {
-    /// Starts a worker, and waits until it is ready. It ends when it is dropped, or `closed` is true.
+    /// Starts a process, and waits until it is ready. It ends when it is dropped, or `closed` is true.
     pub(super) async fn start(
         config: &Config,
         alive: Alive,
         closed: watch::Receiver<bool>,
     ) -> io::Result<Self> {
-        let mut command = Command::new(&config.program.path);
-        command
-            .args(&config.program.arguments)
-            .env_clear()
-            .env("TZ", time_zone(config.utc_offset))
-            .current_dir(if cfg!(windows) { "C:\\" } else { "/" })
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
+        let mut command = command(config);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         #[cfg(unix)]
         command.arg0("pymcp-python-worker");
         let mut child = command.spawn()?;
@@ -126,14 +167,37 @@ impl Worker {
         let (held, let_go) = oneshot::channel();
         let (tell, ended) = oneshot::channel();
         tokio::spawn(keep(child, let_go, closed, tell, alive));
+        let link = Link::new(Box::new(stdout) as Reader, Box::new(stdin) as Writer);
+        let held = Held::Process { _held: held };
+        Self::ready(link, ended, held, config).await
+    }
+
+    /// Has a process forked, and waits until it is ready. It ends when it is dropped.
+    #[cfg(target_os = "linux")]
+    pub(super) async fn fork(
+        config: &Config,
+        zygote: &Arc<super::zygote::Zygote>,
+        alive: Alive,
+    ) -> io::Result<Self> {
+        let (socket, ended, held) = zygote.fork(alive)?;
+        let (from, to) = socket.into_split();
+        let link = Link::new(Box::new(from) as Reader, Box::new(to) as Writer);
+        Self::ready(link, ended, Held::Fork { _held: held }, config).await
+    }
+
+    async fn ready(
+        link: Link<Reader, Writer>,
+        ended: oneshot::Receiver<Ended>,
+        held: Held,
+        config: &Config,
+    ) -> io::Result<Self> {
         let mut worker = Self {
-            link: Link::new(stdout, stdin),
+            link,
             ended: Some(ended),
             _held: held,
             // Told of the end of those only that it was told of the start of.
             observer: None,
             layers: Layers::default(),
-            runs: 0,
             idle_since: Instant::now(),
         };
         match tokio::time::timeout(START_TIME, worker.link.receive(READY)).await {
@@ -148,6 +212,7 @@ impl Worker {
             Ok(Ok(_)) => Err(io::Error::other("its first message is not the right one")),
             Ok(Err(error)) => match worker.end(&error).await {
                 End::OutOfMemory => Err(io::Error::other("it ran out of memory")),
+                End::OutOfTime => Err(io::Error::other("it ran out of CPU time")),
                 End::Other(how) => Err(io::Error::other(format!("{how}: {error}"))),
             },
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
@@ -166,14 +231,18 @@ impl Worker {
             return End::Other("killed".into());
         };
         let patience = match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => LAST_WORDS,
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionReset => LAST_WORDS,
             // It broke the protocol and lives on, most likely.
             _ => NO_WORDS,
         };
         match tokio::time::timeout(patience, ended).await {
-            Ok(Ok(Ok(status))) if status.code() == Some(OUT_OF_MEMORY) => End::OutOfMemory,
-            Ok(Ok(Ok(status))) => End::Other(format!("it ended with {status}")),
-            Ok(Ok(Err(error))) => End::Other(error.to_string()),
+            Ok(Ok(Ended::Code(OUT_OF_MEMORY))) => End::OutOfMemory,
+            Ok(Ok(Ended::Signal(CPU_TIME_IS_UP))) => End::OutOfTime,
+            Ok(Ok(Ended::Code(code))) => End::Other(format!("it ended with exit code {code}")),
+            Ok(Ok(Ended::Signal(signal))) => End::Other(format!("signal {signal} ended it")),
+            Ok(Ok(Ended::Other(how))) => End::Other(how),
             Ok(Err(_)) => End::Other("killed".into()),
             Err(_) => End::Other("it said what no worker says".into()),
         }

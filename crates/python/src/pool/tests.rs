@@ -4,6 +4,7 @@ use super::*;
 async fn a_worker_is_kept_ready_as_soon_as_a_killed_one_is_gone() {
     let pool = Pool::new(Config {
         workers: 1,
+        isolation: Isolation::Process,
         // It lives, and never says that it is ready.
         program: Program {
             path: "/bin/cat".into(),

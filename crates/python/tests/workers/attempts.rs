@@ -62,9 +62,24 @@ pub(crate) const MORE_ATTEMPTS: &[Attempt] = &[
     }),
 ];
 
+/// To be called while it may be asked.
+pub(crate) fn know_parent() {
+    PARENT.set(std::os::unix::process::parent_id()).unwrap();
+}
+
+/// Tries everything; a line for each attempt.
+pub(crate) fn all() -> String {
+    let attempts = ATTEMPTS.iter().chain(MORE_ATTEMPTS);
+    let lines = attempts.map(|(name, attempt)| match attempt() {
+        Ok(()) => format!("{name}: done\n"),
+        Err(error) => format!("{name}: {}\n", error.raw_os_error().unwrap_or(0)),
+    });
+    lines.collect()
+}
+
 /// Puts the named layers in force, and tries; a line for each attempt.
 pub(crate) fn run(layers: &str) -> ExitCode {
-    PARENT.set(std::os::unix::process::parent_id()).unwrap();
+    know_parent();
     if layers != "seccomp" && layers != "none" {
         let in_force = confine::before_threads();
         println!("environment empty: {}", in_force.environment);
@@ -74,12 +89,7 @@ pub(crate) fn run(layers: &str) -> ExitCode {
     if layers != "landlock" && layers != "none" {
         println!("seccomp: {}", confine::all_threads());
     }
-    for (name, attempt) in ATTEMPTS.iter().chain(MORE_ATTEMPTS) {
-        match attempt() {
-            Ok(()) => println!("{name}: done"),
-            Err(error) => println!("{name}: {}", error.raw_os_error().unwrap_or(0)),
-        }
-    }
+    print!("{}", all());
     let inherited = std::env::var_os("PYMCP_SECRET").is_some();
     println!("secret in the environment: {inherited}");
     ExitCode::SUCCESS

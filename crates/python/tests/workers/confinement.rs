@@ -9,7 +9,7 @@ use pymcp_python::{Pool, Program};
 use crate::attempts::{ATTEMPTS, MORE_ATTEMPTS};
 use crate::{config, run, text, trial};
 
-const EPERM: &str = "1";
+pub(crate) const EPERM: &str = "1";
 const EACCES: &str = "13";
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -56,7 +56,12 @@ pub(crate) fn trials() -> Vec<Trial> {
             let layers = pool.probe().await.unwrap();
             assert_eq!(layers.missing(), [""; 0]);
             // What the worker says of itself, as the kernel sees it.
-            let child = children().pop().unwrap();
+            let zygote = children().pop().unwrap();
+            let status = std::fs::read_to_string(format!("/proc/{zygote}/status")).unwrap();
+            for line in ["Seccomp:\t2", "NoNewPrivs:\t1", "Threads:\t1"] {
+                assert!(status.contains(line), "{line}: {status}");
+            }
+            let child = children_of(zygote).pop().unwrap();
             let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();
             let line = |name: &str| {
                 let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -69,9 +74,11 @@ pub(crate) fn trials() -> Vec<Trial> {
                 assert!(status.contains("Seccomp:\t2"), "{status}");
             }
             let limits = std::fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
-            for name in ["Max core file size", "Max file size"] {
+            for name in ["Max core file size", "Max file size", "Max processes"] {
                 let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
-                assert_eq!(line.split_whitespace().nth(4).unwrap(), "0", "{line}");
+                let values = line.trim_start_matches(name).split_whitespace();
+                let values: Vec<_> = values.take(2).collect();
+                assert_eq!(values, ["0", "0"], "{line}");
             }
             assert_eq!(text(run(&pool, "6 * 7").await), "42");
         }),
@@ -80,7 +87,21 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Processes that this one started and that have not been waited for.
 pub(crate) fn children() -> Vec<u32> {
-    let me = std::process::id();
+    children_of(std::process::id())
+}
+
+/// Processes that this one started, and what those started.
+pub(crate) fn descendants() -> Vec<u32> {
+    let mut found = children();
+    let mut at = 0;
+    while let Some(&pid) = found.get(at) {
+        found.extend(children_of(pid));
+        at += 1;
+    }
+    found
+}
+
+pub(crate) fn children_of(me: u32) -> Vec<u32> {
     let stat = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok();
     let parent = |pid| {
         let stat = stat(pid)?;

@@ -24,7 +24,7 @@ struct Weather {
 }
 
 #[derive(Deserialize, JsonSchema)]
-struct Nothing {}
+pub(crate) struct Nothing {}
 
 async fn weather(args: Lookup) -> Result<Weather, HostError> {
     if args.city == "Atlantis" {
@@ -103,8 +103,11 @@ async fn called() {
 async fn typed() {
     let pool = Pool::new(config());
     let failure = pool.run(request("weather(5)")).await.unwrap_err();
-    assert_eq!(failure.kind, Kind::Types);
-    assert!(failure.message.contains("Expected `str`"), "{failure}");
+    assert_eq!(failure.kind, Kind::Exception, "{failure}");
+    assert!(failure.message.contains("weather"), "{failure}");
+    let failure = pool.run(request("weather()")).await.unwrap_err();
+    assert_eq!(failure.kind, Kind::Types, "{failure}");
+    assert!(failure.message.contains("missing-argument"), "{failure}");
     let failure = pool.run(request("elsewhere()")).await.unwrap_err();
     assert_eq!(failure.kind, Kind::Types);
 }

@@ -7,6 +7,8 @@ mod confinement;
 mod engine;
 mod host;
 mod hostile;
+mod modules;
+mod native;
 mod pool;
 
 use std::ffi::OsString;
@@ -26,6 +28,11 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
         Some("attempts") => return attempts::run(&arguments.next().unwrap()),
+        Some("native") => {
+            attempts::know_parent();
+            return pymcp_python::worker::stand_in(native::run_native);
+        }
+        Some("server") => return pool::serve_until_killed(),
         Some("hostile") => return hostile::run(&arguments.next().unwrap()),
         _ => {}
     }
@@ -34,6 +41,8 @@ fn main() -> ExitCode {
     trials.extend(engine::trials());
     trials.extend(host::trials());
     trials.extend(hostile::trials());
+    trials.extend(modules::trials());
+    trials.extend(native::trials());
     trials.extend(pool::trials());
     // One after the other: some count the children of this process.
     let arguments = Arguments {
@@ -49,6 +58,7 @@ where
     F: Future<Output = ()>,
 {
     Trial::test(name, move || {
+        nothing_is_left();
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -57,6 +67,18 @@ where
             .block_on(test());
         Ok(())
     })
+}
+
+/// Waits for the processes of the test before, which were killed with its runtime and are nobody's now.
+fn nothing_is_left() {
+    // A test that failed may have left this process the parent of other tests' orphans.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(None);
+    // Of any group: a zygote has one of its own.
+    #[cfg(unix)]
+    while rustix::io::retry_on_intr(|| rustix::process::wait(rustix::process::WaitOptions::empty()))
+        .is_ok()
+    {}
 }
 
 /// This program, with other arguments.

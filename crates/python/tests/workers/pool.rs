@@ -1,13 +1,18 @@
-//! Deadlines, queues, and what is left of workers.
+//! Deadlines, queues, and what is left of processes.
+#![allow(clippy::print_stdout)] // how a server tells of its processes
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use pymcp_python::{Config, Event, Isolation, Kind, Limit, Observer, Pool, Request};
+use pymcp_python::{
+    Config, Event, HostFunctions, Isolation, Kind, Limit, OUTCOMES, Observer, Pool, Request,
+};
+use tokio::sync::Notify;
 
-use crate::confinement::children;
+use crate::confinement::{children, descendants};
+use crate::host::Nothing;
 use crate::{code, config, run, text, trial};
 
 /// Hangs in one instruction, where the interpreter does not look at its clock.
@@ -22,8 +27,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("too_many_runs_are_refused", queue),
         trial("a_long_wait_is_refused", long_wait),
         trial("runs_share_workers_and_never_exceed_them", shared),
-        trial("workers_are_recycled", recycled),
-        trial("process_isolation_uses_a_worker_once", alone),
+        trial("process_isolation_has_no_zygote", alone),
+        trial("a_zygote_stays_as_it_is", flat),
+        trial("a_zygote_that_dies_takes_its_workers_along", orphaned),
+        trial("a_server_that_is_killed_leaves_no_process", left_behind),
         trial("idle_workers_end", idle),
         trial("callers_take_turns", turns),
         trial("a_worker_that_dies_idle_is_waited_for_at_once", reaped),
@@ -41,13 +48,53 @@ fn short(source: &str) -> Request {
 }
 
 /// Waits until this holds.
-async fn until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
         // Processes end in their own time, and say so to nobody.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until so many workers were started in all, one of which is left: the spare one.
+async fn one_spare_worker(pool: &Pool, started: &AtomicUsize, in_all: usize) {
+    until("one spare worker", || {
+        started.load(Ordering::SeqCst) == in_all && pool.stats().workers == 1
+    })
+    .await;
+}
+
+/// A pool that has served a run and has a worker for the next, the second that it started.
+async fn ready() -> (Pool, Arc<AtomicUsize>) {
+    let (pool, started) = counting(config());
+    text(run(&pool, "1").await);
+    one_spare_worker(&pool, &started, 2).await;
+    (pool, started)
+}
+
+/// Code that does not end by itself, and tells when it has begun.
+fn endless_code() -> (Request, Arc<Notify>) {
+    let begun = Arc::new(Notify::new());
+    let signal = Arc::clone(&begun);
+    let host = HostFunctions::new().function("begun", move |_: Nothing| {
+        signal.notify_one();
+        async { Ok(()) }
+    });
+    let request = Request {
+        host: Arc::new(host.unwrap()),
+        ..code("begun()\nwhile True:\n    pass")
+    };
+    (request, begun)
+}
+
+/// Waits until code that does not end has begun on the worker of [`ready`], and the next one is there.
+async fn one_running_and_a_spare(pool: &Pool, started: &AtomicUsize, begun: &Notify) {
+    begun.notified().await;
+    until("a run and a spare worker", || {
+        started.load(Ordering::SeqCst) == 3 && pool.stats().workers == 2
+    })
+    .await;
 }
 
 async fn endless() {
@@ -81,6 +128,11 @@ async fn hang() {
         assert_eq!(pool.stats().killed_for_time, round);
         assert_eq!(text(run(&pool, "2").await), "2");
     }
+    let stats = pool.stats();
+    let counted = OUTCOMES.into_iter().zip(stats.outcomes);
+    let counted: Vec<_> = counted.filter(|(_, count)| *count > 0).collect();
+    assert_eq!(counted, [("ok", 4), ("limit", 3)]);
+    assert_eq!(stats.runs, 7);
 }
 
 async fn memory() {
@@ -103,11 +155,11 @@ async fn memory() {
 
 async fn dropped() {
     let pool = Pool::new(config());
-    text(run(&pool, "1").await);
-    let mut request = code("while True:\n    pass");
-    request.limits.time = Duration::from_secs(60);
-    let running = tokio::time::timeout(Duration::from_millis(200), pool.run(request)).await;
-    assert!(running.is_err());
+    let (request, begun) = endless_code();
+    tokio::select! {
+        ended = pool.run(request) => panic!("{ended:?}"),
+        () = begun.notified() => {}
+    }
     assert_eq!(pool.stats().killed_for_absence, 1);
     assert_eq!(text(run(&pool, "2").await), "2");
 }
@@ -163,7 +215,8 @@ async fn shared() {
             let outcome = run(&pool, &source).await.unwrap();
             assert_eq!(outcome.stdout.text, format!("{n}\n"));
             assert_eq!(outcome.value.text.unwrap(), (499_500 + n).to_string());
-            assert!(pool.stats().workers <= 3, "{:?}", pool.stats());
+            // Two that run, a spare one, and those that have answered and not ended yet.
+            assert!(pool.stats().workers <= 7, "{:?}", pool.stats());
         });
     }
     while let Some(run) = runs.join_next().await {
@@ -188,18 +241,6 @@ pub(crate) fn counting(config: Config) -> (Pool, Arc<AtomicUsize>) {
     (pool, started)
 }
 
-async fn recycled() {
-    let (pool, started) = counting(Config {
-        runs: 3,
-        ..config()
-    });
-    for _ in 0..9 {
-        assert_eq!(text(run(&pool, "1").await), "1");
-    }
-    let started = started.load(Ordering::SeqCst);
-    assert!(started >= 3, "{started}");
-}
-
 async fn alone() {
     let (pool, started) = counting(Config {
         isolation: Isolation::Process,
@@ -210,6 +251,134 @@ async fn alone() {
     }
     let started = started.load(Ordering::SeqCst);
     assert!(started >= 3, "{started}");
+    for child in children() {
+        assert!(!is_zygote(child));
+    }
+}
+
+fn is_zygote(pid: u32) -> bool {
+    let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+    arguments.is_ok_and(|arguments| arguments.trim_end_matches('\0').ends_with("\0zygote"))
+}
+
+/// The zygote of the only pool.
+fn zygote() -> u32 {
+    let zygotes: Vec<_> = children()
+        .into_iter()
+        .filter(|pid| is_zygote(*pid))
+        .collect();
+    assert_eq!(zygotes.len(), 1, "{zygotes:?}");
+    zygotes[0]
+}
+
+/// KiB that a process has in memory.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let size = line.unwrap().trim().trim_end_matches(" kB");
+    size.parse().unwrap()
+}
+
+async fn flat() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let pool = Pool::new(Config {
+        workers: 2,
+        ..config()
+    });
+    let runs = |count| {
+        let pool = &pool;
+        async move {
+            for _ in 0..count / 2 {
+                let (one, two) = tokio::join!(run(pool, "1"), run(pool, "2"));
+                assert_eq!((text(one), text(two)), ("1".into(), "2".into()));
+            }
+        }
+    };
+    runs(100).await;
+    let (zygote, before) = (zygote(), resident(zygote()));
+    runs(2_000).await;
+    assert_eq!(zygote, self::zygote(), "it is another one");
+    let after = resident(zygote);
+    assert!(after < before + 256, "from {before} to {after} KiB");
+    let tasks = std::fs::read_dir(format!("/proc/{zygote}/task")).unwrap();
+    assert_eq!(tasks.count(), 1);
+    let descriptors = || std::fs::read_dir(format!("/proc/{zygote}/fd")).map(Iterator::count);
+    // Standard ones, and one for each worker: the spare one, and what has just ended.
+    until("few descriptors", || {
+        descriptors().is_ok_and(|count| count <= 5)
+    })
+    .await;
+}
+
+fn kill(pid: u32) {
+    let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
+/// Whether nothing is left of a process but, where nobody waits for orphans, its name.
+fn is_gone(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    status.map_or(true, |status| status.contains("State:\tZ"))
+}
+
+async fn orphaned() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    // Whoever adopts orphans waits for them.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let (pool, started) = ready().await;
+    let (request, begun) = endless_code();
+    let endless = {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.run(request).await })
+    };
+    one_running_and_a_spare(&pool, &started, &begun).await;
+    kill(zygote());
+    let failure = endless.await.unwrap().unwrap_err();
+    assert_eq!(failure.kind, Kind::Crashed, "{failure}");
+    until("no process", || descendants().is_empty()).await;
+    rustix::process::set_child_subreaper(None).unwrap();
+    assert_eq!(text(run(&pool, "2").await), "2");
+}
+
+/// A server with a run that does not end: names its processes, and waits for its death.
+pub(crate) fn serve_until_killed() -> std::process::ExitCode {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (pool, started) = ready().await;
+        let (request, begun) = endless_code();
+        let endless = pool.run(request);
+        let names = async {
+            one_running_and_a_spare(&pool, &started, &begun).await;
+            println!("{:?}", descendants());
+            std::future::pending::<()>().await;
+        };
+        let _ = tokio::join!(endless, names);
+    });
+    std::process::ExitCode::SUCCESS
+}
+
+async fn left_behind() {
+    use std::io::BufRead as _;
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let mut server = std::process::Command::new("/proc/self/exe")
+        .arg("server")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut said = std::io::BufReader::new(server.stdout.take().unwrap());
+    said.read_line(&mut line).unwrap();
+    let pids: Vec<u32> = serde_json::from_str(&line).unwrap();
+    assert_eq!(pids.len(), 3);
+    kill(server.id());
+    server.wait().unwrap();
+    until("no process", || pids.iter().all(|pid| is_gone(*pid))).await;
 }
 
 async fn idle() {
@@ -219,7 +388,7 @@ async fn idle() {
     });
     text(run(&pool, "1").await);
     until("no workers", || pool.stats().workers == 0).await;
-    assert_eq!(children(), [0; 0]);
+    until("no zygote", || children().is_empty()).await;
     assert_eq!(text(run(&pool, "2").await), "2");
     until("no workers", || pool.stats().workers == 0).await;
 }
@@ -257,16 +426,17 @@ async fn turns() {
 }
 
 async fn reaped() {
-    let pool = Pool::new(config());
-    text(run(&pool, "1").await);
-    until("a spare worker", || children().len() == 2).await;
-    for child in children() {
-        let pid = rustix::process::Pid::from_raw(child as i32).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-    }
-    // Without a run that would have looked at them.
+    let (pool, started) = ready().await;
+    let spare = *descendants().last().unwrap();
+    kill(spare);
+    // Without a run that would have looked at it.
+    until("no worker", || pool.stats().workers == 0).await;
+    assert!(!descendants().contains(&spare));
+    assert_eq!(text(run(&pool, "2").await), "2");
+    one_spare_worker(&pool, &started, 4).await;
+    children().into_iter().for_each(kill);
     until("no children", || children().is_empty()).await;
-    assert_eq!(pool.stats().workers, 0);
+    until("no worker", || pool.stats().workers == 0).await;
     assert_eq!(text(run(&pool, "2").await), "2");
 }
 
@@ -281,7 +451,11 @@ async fn closed() {
         tokio::spawn(async move { run(&pool, "while True:\n    pass").await })
     };
     let runs = [endless(), endless(), endless()];
-    until("two runs and a spare worker", || children().len() == 3).await;
+    let processes = 3 + usize::from(cfg!(target_os = "linux"));
+    until("two runs and a spare worker", || {
+        descendants().len() == processes
+    })
+    .await;
     pool.close().await;
     // None is left, be it as a zombie.
     assert_eq!(children(), [0; 0]);
@@ -294,16 +468,14 @@ async fn closed() {
 }
 
 async fn killed() {
-    let pool = Pool::new(config());
-    text(run(&pool, "1").await);
-    until("a spare worker", || children().len() == 2).await;
-    for child in children() {
-        let pid = rustix::process::Pid::from_raw(child as i32).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    for which in [0, 1] {
+        let (pool, _) = ready().await;
+        kill(descendants()[which.min(descendants().len() - 1)]);
+        // The first of these may still find a worker that nobody knows to be dead.
+        let _ = run(&pool, "1").await;
+        assert_eq!(text(run(&pool, "2").await), "2");
+        pool.close().await;
     }
-    // The first of these may still find a worker that nobody knows to be dead.
-    let _ = run(&pool, "1").await;
-    assert_eq!(text(run(&pool, "2").await), "2");
 }
 
 async fn last_clone() {

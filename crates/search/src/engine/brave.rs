@@ -98,7 +98,7 @@ impl Brave {
 mod tests {
     use super::web::tests::{HOSTILE, asked, entries, hits, parsed};
     use super::*;
-    use crate::pages::brave as pages;
+    use crate::testing::engines::brave as pages;
 
     #[test]
     fn a_page_is_got() {

@@ -99,7 +99,7 @@ fn target(url: Url) -> Option<Url> {
 mod tests {
     use super::web::tests::{HOSTILE, asked, entries, entry, hits, parsed};
     use super::*;
-    use crate::pages::duckduckgo as pages;
+    use crate::testing::engines::duckduckgo as pages;
 
     #[test]
     fn a_form_is_posted() {

@@ -129,16 +129,15 @@ mod tests {
     use crate::engine::testing::{
         self, entries, garbage, headers, query, response, spoilt, status,
     };
-    use crate::pages::searxng::{empty, error_html, page, silent};
     use crate::region::REGIONS;
+    use crate::testing::engines::searxng::{empty, error_html, page, silent};
 
     fn parse(body: impl Into<Vec<u8>>) -> Result<Hits, Blocked> {
         testing::parse(&KIND, body)
     }
 
     fn address(text: &str, region: &str, page: u32) -> String {
-        let request = testing::engine(&KIND).request(&query(text, region), page);
-        testing::address(&request).to_owned()
+        testing::requested(&KIND, text, region, page)
     }
 
     #[test]

@@ -7,8 +7,8 @@ use pymcp_egress::{Request, Response};
 use url::Url;
 
 use super::{Blocked, Engine, Hit, Hits, Kind, Setup};
-use crate::pages::Entry;
 use crate::query::Query;
+use crate::testing::engines::Entry;
 
 /// Words that mean something in every place they might end up in.
 pub(super) const HOSTILE: &str = "a&b#c?=/../%00 é 日本";
@@ -30,6 +30,11 @@ pub(super) fn address(request: &Request) -> &str {
     assert_eq!(request.method, http::Method::GET);
     assert!(request.body.is_empty());
     request.url.as_str()
+}
+
+/// The address that is asked for a page of a query.
+pub(super) fn requested(kind: &Kind, text: &str, region: &str, page: u32) -> String {
+    address(&engine(kind).request(&query(text, region), page)).to_owned()
 }
 
 pub(super) fn headers(request: &Request) -> Vec<(&str, &[u8])> {

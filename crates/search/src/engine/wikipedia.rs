@@ -144,15 +144,14 @@ mod tests {
     use crate::engine::testing::{
         self, entries, garbage, headers, query, response, spoilt, status,
     };
-    use crate::pages::wikipedia::{empty, error, page};
+    use crate::testing::engines::wikipedia::{empty, error, page};
 
     fn parse(body: impl Into<Vec<u8>>) -> Result<Hits, Blocked> {
         testing::parse(&KIND, body)
     }
 
     fn address(text: &str, region: &str, page: u32) -> String {
-        let request = testing::engine(&KIND).request(&query(text, region), page);
-        testing::address(&request).to_owned()
+        testing::requested(&KIND, text, region, page)
     }
 
     #[test]

@@ -114,7 +114,7 @@ fn target(url: Url) -> Option<Url> {
 mod tests {
     use super::web::tests::{HOSTILE, asked, entries, hits, parsed};
     use super::*;
-    use crate::pages::yahoo as pages;
+    use crate::testing::engines::yahoo as pages;
 
     #[test]
     fn a_page_is_got() {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use pymcp_search::testing::engines::Entry;
+use pymcp_search::testing::{self as site, ENGINES, KEYLESS, SHARED};
 use pymcp_search::{Config, InvalidConfig, Query, Search, Status};
 
-use crate::engines::Entry;
-use crate::site::{self, ENGINES, KEYLESS, SHARED};
 use crate::support::{config, only, query, report, run, statuses};
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn texts_of_strangers_are_cleaned() {
 async fn what_is_not_utf_8_is_read_all_the_same() {
     let server = site::start(|asked| {
         let site_page = site::page(asked.engine, &site::entries(asked.engine, 1), false);
-        let crate::loopback::Reply::Whole(mut page) = site_page else {
+        let pymcp_egress::testing::Reply::Whole(mut page) = site_page else {
             unreachable!("pages are whole");
         };
         let at = page
@@ -163,8 +163,15 @@ async fn the_hosts_are_those_of_the_engines_and_no_others() {
     let server = site::start(|_| None).await;
     let search = Search::new(config(&server)).unwrap();
     assert_eq!(search.hosts().iter().collect::<Vec<_>>(), ["127.0.0.1"]);
+    assert_eq!(search.ports().len(), 1);
+    let behind = Config {
+        proxy: Some("http://proxy.example:3128".parse().unwrap()),
+        ..Config::default()
+    };
+    assert_eq!(Search::new(behind).unwrap().ports(), &[3128].into());
 
     let usual = Search::new(Config::default()).unwrap();
+    assert!(usual.ports().is_empty());
     assert_eq!(usual.engines().collect::<Vec<_>>(), KEYLESS);
     let (wikis, others): (Vec<_>, Vec<_>) = usual
         .hosts()

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use pymcp_egress::testing::Loopback;
+use pymcp_search::testing as site;
 use pymcp_search::{Config, Outcome, Pace, Query, Report, Search, Secret, Status};
-
-use crate::loopback::Loopback;
-use crate::site;
 
 /// What tests wait for: short enough for that, long enough for a busy machine to answer in.
 pub(crate) const ENGINE_TIME: Duration = Duration::from_secs(5);

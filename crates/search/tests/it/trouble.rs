@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use pymcp_egress::testing::{Loopback, Page, Reply};
+use pymcp_search::testing::{self as site, ENGINES, KEYLESS};
 use pymcp_search::{Search, Status};
 
-use crate::loopback::{Loopback, Page, Reply};
-use crate::site::{self, ENGINES, KEYLESS};
 use crate::support::{ENGINE_TIME, config, hasty, only, query, report, run, statuses};
 
 /// What the sockets of both sides may hold besides what was read.

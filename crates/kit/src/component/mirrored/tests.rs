@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
+use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::core::Server;
 use crate::protocol::{HttpSignals, MODERN_VERSION};
@@ -309,7 +310,10 @@ fn code(server: &Server, message: &Value, headers: Option<&HeaderMap>) -> Option
     });
     let inbound = server.inspect(message, signals);
     let connection = Connection::stateless(Principal::ANONYMOUS);
-    match server.handle(&connection, inbound).into_exchange() {
+    match server
+        .handle(&connection, &Permit::unrestricted(), inbound)
+        .into_exchange()
+    {
         Err(answer) => answer.unwrap().error.map(|code| code.0),
         Ok(_) => None,
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::auth::Permit;
 use crate::component::{
     Completers, Completion, CompletionRequest, MAX_URI, PreparedTemplate, Prompt,
 };
@@ -39,7 +40,7 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Reque
     let reference = params.r#ref.read()?;
     let server = server.clone();
     Ok(incoming.served(move |ctx| async move {
-        let subject = Completed::find(&server, reference)?;
+        let subject = Completed::find(&server, ctx.permit(), reference)?;
         let argument = params.argument;
         if !subject.has(&argument.name) {
             return Err(Error::invalid_params(
@@ -64,6 +65,7 @@ pub(super) fn complete(server: &Server, incoming: &Incoming<'_>) -> Result<Reque
         }
         // Others would be kept for as long as the suggestions take.
         arguments.retain(|name, _| subject.has(name));
+        ctx.is_for(subject.label());
         let typing = CompletionRequest {
             value: argument.value,
             arguments,
@@ -132,17 +134,17 @@ enum Completed {
 }
 
 impl Completed {
-    fn find(server: &Server, reference: Reference) -> Result<Self, RpcError> {
-        let components = server.inner().components();
+    fn find(server: &Server, permit: &Permit, reference: Reference) -> Result<Self, RpcError> {
+        let components = server.inner().components.seen_with(permit);
         match reference {
             Reference::Prompt { name } => {
-                let prompt = components.registry.prompts.get(&name).cloned();
+                let prompt = components.prompt(&name, permit)?;
                 prompt.map(Self::Prompt).ok_or_else(|| {
                     RpcError::invalid_params("No such prompt; prompts/list names them.")
                 })
             }
             Reference::Resource { uri } => {
-                let template = components.registry.find_template(&uri);
+                let template = components.template(&uri, permit)?;
                 template.map(Self::Template).ok_or_else(|| {
                     RpcError::invalid_params(
                         "\"ref.uri\" is no resource template; resources/templates/list names them.",
@@ -167,7 +169,7 @@ impl Completed {
         }
     }
 
-    fn label(&self) -> &Label {
+    fn label(&self) -> &Arc<Label> {
         match self {
             Self::Prompt(prompt) => &prompt.label,
             Self::Template(prepared) => &prepared.template.label,

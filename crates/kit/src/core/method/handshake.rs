@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
-use rmcp::model::{
-    DiscoverResult, ExtensionCapabilities, InitializeResult, JsonObject, ProtocolVersion,
-    SKILLS_EXTENSION_ID, TASKS_EXTENSION_ID,
-};
+use rmcp::model::{DiscoverResult, InitializeResult, ProtocolVersion};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::component::{CacheHint, complete_modern};
 use crate::core::builder::capabilities;
 use crate::core::server::Server;
+use crate::core::watch::transport;
+use crate::manifest;
 use crate::middleware::{RequestKind, server_info};
 use crate::protocol::{
     ClientCapabilities, ClientInfo, Era, LATEST_LEGACY, LEGACY_VERSIONS, MAX_INTRODUCTION,
     MODERN_VERSION, PeerInfo, is_short,
 };
+use crate::telemetry::Lasting;
 use crate::wire::RpcError;
 
-use super::{Incoming, json, skills};
+use super::{Incoming, json};
 
 /// What a legacy client says of itself.
 #[derive(Deserialize)]
@@ -72,14 +72,27 @@ pub(super) fn initialize(
         client: Some(params.client_info),
     });
     let inner = server.inner();
-    let mut result = InitializeResult::new(capabilities(inner.exposed()));
+    let (exposed, digest) = {
+        let snapshot = inner.components();
+        (snapshot.exposed, snapshot.digest)
+    };
+    let mut result = InitializeResult::new(capabilities(exposed));
+    result
+        .meta
+        .get_or_insert_default()
+        .insert(manifest::META.into(), serde_json::json!(digest));
     result.protocol_version = protocol_version(version);
     result.server_info = inner.facts.server.clone();
     result.instructions = inner.instructions.clone();
+    let opened = Lasting::Session {
+        revision: version,
+        transport: transport(incoming.http.is_some()),
+    };
     let (connection, server) = (Arc::clone(incoming.connection), server.clone());
     Ok(incoming.protocol(move || {
         if connection.set_peer(peer) {
             server.components().bus.remember(&connection);
+            connection.keep_open(server.inner().observers.open(opened));
         }
         json(&result)
     }))
@@ -91,24 +104,16 @@ pub(super) fn discover(server: &Server, incoming: &Incoming<'_>) -> Result<Reque
         .chain(LEGACY_VERSIONS)
         .map(protocol_version)
         .collect();
-    let mut result = DiscoverResult::new(versions, capabilities(inner.exposed()));
-    let mut extensions = ExtensionCapabilities::new();
-    if inner.exposed().tasks {
-        extensions.insert(TASKS_EXTENSION_ID.into(), JsonObject::new());
-    }
-    if inner.skills.is_some() {
-        extensions.insert(SKILLS_EXTENSION_ID.into(), skills::settings());
-    }
-    if !extensions.is_empty() {
-        result.capabilities.extensions = Some(extensions);
-    }
+    let (digest, capabilities) = server.shown();
+    let mut result = DiscoverResult::new(versions, capabilities);
     result.instructions = inner.instructions.clone();
     let result = serde_json::to_value(result).map_err(|_| RpcError::internal())?;
     let hint = CacheHint {
         ttl: std::time::Duration::from_secs(60),
         public: false,
     };
-    let result = complete_modern(result, hint, &server_info(&inner.facts));
+    let mut result = complete_modern(result, hint, &server_info(&inner.facts));
+    result["_meta"][manifest::META] = serde_json::json!(digest);
     Ok(incoming.protocol(move || json(&result)))
 }
 

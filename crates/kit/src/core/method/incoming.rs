@@ -7,13 +7,17 @@ use bytes::Bytes;
 use rmcp::model::{JsonObject, PaginatedRequestParams};
 use serde::de::DeserializeOwned;
 
+use crate::auth::Permit;
+use crate::component::Seen;
 use crate::component::mirrored::{Mirrored, decode};
 use crate::connection::Connection;
-use crate::context::{Ctx, CtxFields, Seed};
+use crate::context::{Ctx, CtxFields};
 use crate::core::server::Server;
 use crate::error::{Error, Result as HandlerResult};
+use crate::manifest::Digest;
 use crate::middleware::{ProtocolCall, RequestKind};
 use crate::protocol::{Era, HttpSignals, List, PeerInfo, RequestMeta};
+use crate::rounds::Seed;
 use crate::wire::{Id, RpcError};
 
 use super::headers::{expect, mismatch};
@@ -22,6 +26,7 @@ use super::{no_such_method, shape};
 /// One request, ready for its method.
 pub(super) struct Incoming<'a> {
     pub(super) connection: &'a Arc<Connection>,
+    pub(super) permit: &'a Permit,
     pub(super) id: Id,
     pub(super) method: &'static str,
     pub(super) params: Option<&'a str>,
@@ -29,6 +34,8 @@ pub(super) struct Incoming<'a> {
     pub(super) peer: Arc<PeerInfo>,
     pub(super) http: Option<HttpSignals<'a>>,
     pub(super) seed: Cell<Option<Seed>>,
+    /// The digest of the manifest of the components that were looked at.
+    pub(super) manifest: Cell<Option<Digest>>,
 }
 
 impl Incoming<'_> {
@@ -41,17 +48,30 @@ impl Incoming<'_> {
         let parts = CtxFields {
             facts: Arc::clone(&inner.facts),
             connection: Arc::clone(self.connection),
+            permit: self.permit.clone(),
             peer: Arc::clone(&self.peer),
             id: self.id.clone(),
+            manifest: self
+                .manifest
+                .get()
+                .unwrap_or_else(|| server.manifest_digest()),
             // What a client that takes no stream would never hear is not said.
             progress_token: progress_token.filter(|_| !http.json_only),
             log_level: match self.peer.era {
                 Era::Legacy => None,
                 Era::Modern => self.meta.log_level()?,
             },
+            trace: inner.observers.trace(self.meta.trace(http.all)),
             seed,
         };
         Ok(Ctx::with_headers(parts, headers))
+    }
+
+    /// What there is for its caller.
+    pub(super) fn components(&self, server: &Server) -> Seen {
+        let seen = server.inner().components.seen_with(self.permit);
+        self.manifest.set(Some(seen.digest));
+        seen
     }
 
     /// The params as their type.

@@ -1,11 +1,12 @@
 //! `skills/list`, `skills/get`, `resources/directory/read` (extension `io.modelcontextprotocol/skills`).
 
-use rmcp::model::{DIRECTORY_MIME_TYPE, JsonObject};
+use rmcp::model::DIRECTORY_MIME_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::component::complete_modern;
 use crate::core::server::Server;
+use crate::manifest;
 use crate::middleware::{RequestKind, server_info};
 use crate::skills::Skills;
 use crate::wire::RpcError;
@@ -15,14 +16,6 @@ use super::{Incoming, json as encode, no_such_method};
 #[derive(Deserialize)]
 struct Params {
     uri: String,
-}
-
-/// The settings of the extension, as `server/discover` advertises them.
-pub(super) fn settings() -> JsonObject {
-    match Skills::settings() {
-        Value::Object(settings) => settings,
-        _ => JsonObject::new(),
-    }
 }
 
 /// Answers with what `find` finds among the skills.
@@ -39,7 +32,9 @@ fn answer(
         let inner = server.inner();
         let skills = inner.skills.as_ref().ok_or_else(no_such_method)?;
         let server_info = server_info(&inner.facts);
-        encode(&complete_modern(find(skills)?, Skills::HINT, &server_info))
+        let mut result = complete_modern(find(skills)?, Skills::HINT, &server_info);
+        result["_meta"][manifest::META] = json!(server.manifest_digest());
+        encode(&result)
     }))
 }
 

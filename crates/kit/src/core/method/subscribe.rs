@@ -22,6 +22,10 @@ pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Requ
             listen::MAX_URI
         )));
     }
+    // What is hidden is as what is not there: nothing is heard of it.
+    if incoming.components(server).hides(&uri) {
+        return Ok(incoming.acknowledge(|| Ok(())));
+    }
     let connection = Arc::clone(incoming.connection);
     Ok(incoming.acknowledge(move || connection.subscribe(&uri)))
 }

@@ -160,6 +160,21 @@ impl Ring {
         }
     }
 
+    /// How many answers there can be.
+    pub(super) fn entries(&self) -> usize {
+        self.entries
+    }
+
+    /// How many there are, those included that are too old and were not swept yet.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Bytes of these, with their questions.
+    pub(super) fn bytes(&self) -> usize {
+        self.used
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }

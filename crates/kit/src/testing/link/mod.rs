@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use self::http::Http;
 use self::lines::Lines;
+use super::message::is_json_rpc;
 use super::program::Pipes;
 
 /// Messages that may wait for the client to look at them.
@@ -93,8 +94,7 @@ impl Link {
     }
 }
 
-/// Reads a message, and sees that it is JSON-RPC: a request or notification has a method; an answer has an id
-/// and either a result or an error with code and message.
+/// Reads a message, and sees that it is JSON-RPC.
 fn parse(text: &[u8]) -> Incoming {
     let shown = || String::from_utf8_lossy(text).trim_end().to_owned();
     let value: Value =
@@ -102,49 +102,5 @@ fn parse(text: &[u8]) -> Incoming {
     match is_json_rpc(&value) {
         true => Ok(value),
         false => Err(format!("no JSON-RPC: {}", shown())),
-    }
-}
-
-fn is_json_rpc(value: &Value) -> bool {
-    let has = |key| value.get(key).is_some();
-    value["jsonrpc"] == "2.0"
-        && match (value.get("method"), value.get("error")) {
-            (Some(method), None) => method.is_string() && !has("result"),
-            (None, Some(error)) => {
-                let described = error["code"].is_i64() && error["message"].is_string();
-                described && !has("result")
-            }
-            (None, None) => has("id") && has("result"),
-            (Some(_), Some(_)) => false,
-        }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse;
-
-    #[test]
-    fn only_json_rpc_passes() {
-        for good in [
-            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
-            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}"#,
-            r#"{"jsonrpc":"2.0","method":"notifications/message"}"#,
-        ] {
-            assert!(parse(good.as_bytes()).is_ok(), "{good}");
-        }
-        for bad in [
-            "INFO started",
-            "",
-            "[]",
-            r#"{"id":1,"result":{}}"#,
-            r#"{"jsonrpc":"2.0","result":{}}"#,
-            r#"{"jsonrpc":"2.0","id":1}"#,
-            r#"{"jsonrpc":"2.0","id":1,"error":{"message":"x"}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"error":{"code":1}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#,
-            r#"{"jsonrpc":"2.0","id":1,"method":"ping","result":{}}"#,
-        ] {
-            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
-        }
     }
 }

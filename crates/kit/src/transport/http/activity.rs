@@ -2,7 +2,7 @@
 //!
 //! The task of the connection writes it down, without a lock; whoever looks for a place reads it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, Ordering::Relaxed, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -33,12 +33,16 @@ pub(super) enum Phase {
     Answered,
     /// A stream is open that answers no request, such as a session's own.
     Stream,
+    /// A connection over HTTP/2 has streams, each with a place of its own.
+    Carries,
+    /// A connection over HTTP/2 has had streams, and none is open.
+    Vacant,
     /// Its place belongs to another connection.
     Ended,
 }
 
 impl Phase {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Fresh,
         Self::Head,
         Self::Idle,
@@ -47,6 +51,8 @@ impl Phase {
         Self::Waits,
         Self::Answered,
         Self::Stream,
+        Self::Carries,
+        Self::Vacant,
         Self::Ended,
     ];
 }
@@ -81,7 +87,7 @@ impl Clock {
     }
 }
 
-/// What one connection is doing.
+/// What one connection is doing, or one stream of a connection over HTTP/2.
 #[derive(Debug)]
 pub(super) struct Activity {
     clock: Arc<Clock>,
@@ -173,7 +179,12 @@ impl Activity {
     /// The task that is the connection.
     pub(super) fn is(&self, task: AbortHandle) {
         // Set once, by whoever made both.
-        let _ = self.task.set(task);
+        let task = self.task.get_or_init(|| task);
+        // It may have been ended a moment ago, by somebody who did not know the task.
+        fence(Ordering::SeqCst);
+        if self.seen().phase == Phase::Ended {
+            task.abort();
+        }
     }
 
     /// Its task is polled.
@@ -256,6 +267,16 @@ impl Activity {
         self.go(Phase::Idle, |phase| phase == Phase::Answered);
     }
 
+    /// Streams are open from now on; `false` if its place was given away a moment ago.
+    pub(super) fn carries(&self) -> bool {
+        self.go(Phase::Carries, |_| true)
+    }
+
+    /// No stream is open any more.
+    pub(super) fn vacant(&self) {
+        self.go(Phase::Vacant, |phase| phase == Phase::Carries);
+    }
+
     /// What is written does not leave.
     pub(super) fn stalls(&self) {
         self.stalled.store(micros(self.clock.now()).max(1), Relaxed);
@@ -281,6 +302,7 @@ impl Activity {
             .word
             .compare_exchange(seen.word, ended, Relaxed, Relaxed)
             .is_ok();
+        fence(Ordering::SeqCst);
         if is && let Some(task) = self.task.get() {
             task.abort();
         }
@@ -301,8 +323,9 @@ impl Activity {
             Phase::Head | Phase::Idle => {
                 self.silent.load(Relaxed) && now.saturating_sub(seen.since) >= patience.next
             }
-            Phase::Body => incomplete(),
-            Phase::Busy | Phase::Waits | Phase::Answered | Phase::Stream => self
+            // One that carries nothing any more ends by itself, when its client has heard of the end.
+            Phase::Body | Phase::Vacant => incomplete(),
+            Phase::Busy | Phase::Waits | Phase::Answered | Phase::Stream | Phase::Carries => self
                 .stalled(now)
                 .is_some_and(|stalled| stalled >= patience.unread),
         }

@@ -24,6 +24,12 @@ impl std::fmt::Display for BadEntry {
 
 impl std::error::Error for BadEntry {}
 
+impl BadEntry {
+    pub(super) fn new(entry: &str, why: &'static str) -> Self {
+        bad(entry)(Flaw { why, instead: None })
+    }
+}
+
 /// Hosts under which the server is reached: what `Host` may say (RFC 9110 §7.2).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hosts(Vec<HostPattern>);
@@ -126,7 +132,8 @@ impl Origins {
     }
 }
 
-fn entries(list: &str) -> impl Iterator<Item = &str> {
+/// The entries of a comma-separated list.
+pub(super) fn entries(list: &str) -> impl Iterator<Item = &str> {
     let entries = list.split(',').map(str::trim);
     entries.filter(|entry| !entry.is_empty())
 }

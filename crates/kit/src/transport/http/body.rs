@@ -12,7 +12,6 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::connection::{Connection, Unsolicited};
 use crate::core::{Answer, Event, Exchange};
@@ -180,7 +179,7 @@ pub(super) struct Events {
     keep_alive: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     /// Ends streams that have no end of their own.
-    closing: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Events {
@@ -195,7 +194,7 @@ impl Events {
         }
     }
 
-    pub(super) fn until(mut self, closing: WaitForCancellationFutureOwned) -> Self {
+    pub(super) fn until(mut self, closing: impl Future<Output = ()> + Send + 'static) -> Self {
         self.closing = Some(Box::pin(closing));
         self
     }

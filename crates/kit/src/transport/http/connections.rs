@@ -12,6 +12,9 @@
 //! To look at all connections for each that comes would cost more than to serve it, so a look finds
 //! the next few that go; whichever of them has gone on by its turn is passed over.
 //!
+//! A request over HTTP/2 has a place of its own beside that of its connection, as if it had come over a
+//! connection of its own: so all of this holds for it as well. A connection goes only while it has none.
+//!
 //! A session of legacy SSE ends with its stream. So that is not displaced while a call works in the
 //! session, and after all other streams while calls there wait for their client; before them where
 //! such sessions hold more than half of the places.
@@ -90,7 +93,15 @@ pub(super) enum NoSlot {
 pub(super) struct Slot {
     connections: Arc<Connections>,
     id: u64,
+    address: IpAddr,
     pub(super) activity: Arc<Activity>,
+}
+
+impl Slot {
+    /// A place for a stream of the connection that has this one.
+    pub(super) fn of_stream(&self) -> Result<Self, NoSlot> {
+        self.connections.admit(self.address)
+    }
 }
 
 impl Drop for Slot {
@@ -119,6 +130,7 @@ impl Connections {
 
     /// A place for a connection from this address, if need be that of another.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Slot, NoSlot> {
+        let from = address;
         let address = neighbourhood(address);
         let now = self.clock.now();
         let mut open = self.open();
@@ -145,6 +157,7 @@ impl Connections {
         Ok(Slot {
             connections: Arc::clone(self),
             id,
+            address: from,
             activity,
         })
     }
@@ -282,7 +295,7 @@ impl Entry {
         let seen = self.activity.seen();
         let turn = match (seen.phase, self.activity.stalled(now)) {
             (Phase::Head, _) => (HEAD, seen.since),
-            (Phase::Idle, _) => (IDLE, seen.since),
+            (Phase::Idle | Phase::Vacant, _) => (IDLE, seen.since),
             (Phase::Body, _) => (BODY, seen.since),
             (Phase::Busy | Phase::Waits | Phase::Answered | Phase::Stream, Some(stalled))
                 if stalled >= UNREAD =>
@@ -298,7 +311,7 @@ impl Entry {
                 },
             },
             (Phase::Waits, _) => (WAITS, seen.since),
-            (Phase::Busy, None) | (Phase::Ended, _) => return Err(NoSlot::Full),
+            (Phase::Busy, None) | (Phase::Carries | Phase::Ended, _) => return Err(NoSlot::Full),
             // It idles as soon as the answer has left, which its client may have already.
             (Phase::Fresh, _) | (Phase::Answered, None) | (_, Some(_)) => {
                 return Err(NoSlot::Yet);

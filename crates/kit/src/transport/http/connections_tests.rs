@@ -251,6 +251,55 @@ async fn an_address_has_its_share_and_displaces_its_own_alone() {
     assert_eq!(gone(&places), 0, "a proxy may stand there");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_carries_streams_stays_and_makes_room_when_it_carries_none() {
+    let connections = Connections::new(2, 2);
+    let carries = head(&connections, LOOPBACK).await;
+    assert!(carries.activity.carries());
+    carries.activity.stalls();
+    let stream = carries.of_stream().ok().unwrap();
+    stream.activity.begin().await;
+    advance(UNREAD).await;
+    let why = admit(&connections, LOOPBACK).await.err();
+    assert_eq!(why, Some(NoSlot::Full));
+    // What is heard of one without streams is no head of a request.
+    drop(stream);
+    carries.activity.vacant();
+    carries.activity.heard();
+    let _one = admit(&connections, LOOPBACK).await.ok().unwrap();
+    assert!(!ended(&carries));
+    let _other = admit(&connections, LOOPBACK).await.ok().unwrap();
+    assert!(ended(&carries) && !carries.activity.carries());
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_are_part_of_the_share_of_their_address() {
+    let connections = Connections::new(8, 3);
+    let carries = head(&connections, "192.0.2.1").await;
+    assert!(carries.activity.carries());
+    let mut streams = Vec::new();
+    for _ in 0..2 {
+        advance(MOMENT).await;
+        streams.push(carries.of_stream().ok().unwrap());
+        streams[streams.len() - 1].activity.begin().await;
+    }
+    assert_eq!(carries.of_stream().err(), Some(NoSlot::Full));
+    streams[1].activity.awaits_body();
+    streams.push(carries.of_stream().ok().unwrap());
+    assert!(ended(&streams[1]) && !ended(&streams[0]) && !ended(&carries));
+    assert!(admit(&connections, "192.0.2.2").await.is_ok());
+}
+
+#[tokio::test]
+async fn what_was_ended_before_its_task_was_known_is_aborted_then() {
+    let connections = Connections::new(1, 1);
+    let place = connections.admit(LOOPBACK.parse().unwrap()).ok().unwrap();
+    assert!(place.activity.end(place.activity.seen()));
+    let task = tokio::spawn(std::future::pending::<()>());
+    place.activity.is(task.abort_handle());
+    assert!(task.await.unwrap_err().is_cancelled());
+}
+
 /// So many that a look finds several.
 const MANY: usize = 3 * PART;
 

@@ -7,7 +7,8 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, HOST, HeaderName, ORIGIN,
     TRANSFER_ENCODING, VARY,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use hyper::{Request, Response};
 
 use super::HttpConfig;
@@ -22,7 +23,13 @@ pub(super) fn admit<B>(
 ) -> Result<Option<HeaderValue>, Refusal> {
     let headers = request.headers();
     check_framing(headers)?;
-    let host = only(headers, HOST).and_then(|host| host.to_str().ok());
+    let authority = request.uri().authority().map(Authority::as_str);
+    let http2 = request.version() == Version::HTTP_2;
+    let host = match headers.contains_key(HOST) {
+        // It has `:authority` in its place (RFC 9113 §8.3.1).
+        false if http2 => authority,
+        _ => only(headers, HOST).and_then(|host| host.to_str().ok()),
+    };
     let Some(host) = host.filter(|host| !host.is_empty()) else {
         return Err(reply::refuse(
             StatusCode::BAD_REQUEST,
@@ -30,24 +37,13 @@ pub(super) fn admit<B>(
         ));
     };
     // With an absolute target its authority counts, not the header (RFC 9112 §3.2.2).
-    let target = request
-        .uri()
-        .authority()
-        .map_or(host, |authority| authority.as_str());
+    let target = authority.unwrap_or(host);
+    if http2 && !target.eq_ignore_ascii_case(host) {
+        let why = "Host must be the same as :authority, or absent.";
+        return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
+    }
     for name in [host, target] {
-        match config.hosts.allow(name) {
-            Some(true) => {}
-            Some(false) => {
-                let why = "This Host is not served; add it to the allowed hosts (--allowed-hosts) if it is yours.";
-                return Err(reply::refuse(StatusCode::FORBIDDEN, why));
-            }
-            None => {
-                return Err(reply::refuse(
-                    StatusCode::BAD_REQUEST,
-                    "The Host header is malformed.",
-                ));
-            }
-        }
+        check_host(name, config)?;
     }
     if !headers.contains_key(ORIGIN) {
         return Ok(None);
@@ -60,7 +56,22 @@ pub(super) fn admit<B>(
         Some(origin) => Ok(Some(origin.clone())),
         None => {
             let why = "This Origin may not call; add it to the allowed origins (--cors-origins) if it is yours.";
-            Err(reply::refuse(StatusCode::FORBIDDEN, why))
+            Err(reply::refuse(StatusCode::FORBIDDEN, why).because("origin"))
+        }
+    }
+}
+
+/// Whether the server is reached under this name.
+pub(super) fn check_host(name: &str, config: &HttpConfig) -> Result<(), Refusal> {
+    match config.hosts.allow(name) {
+        Some(true) => Ok(()),
+        Some(false) => {
+            let why = "This Host is not served; add it to the allowed hosts (--allowed-hosts) if it is yours.";
+            Err(reply::refuse(StatusCode::FORBIDDEN, why).because("host"))
+        }
+        None => {
+            let why = "The Host header is malformed.";
+            Err(reply::refuse(StatusCode::BAD_REQUEST, why))
         }
     }
 }
@@ -138,7 +149,7 @@ pub(super) fn allow(response: &mut Response<Body>, origin: HeaderValue, origins:
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     } else {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(VARY, HeaderValue::from_static("Origin"));
+        headers.append(VARY, HeaderValue::from_static("Origin"));
     }
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,

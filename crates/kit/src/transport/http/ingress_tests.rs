@@ -1,7 +1,11 @@
 use super::*;
 
 fn status(headers: &[(&str, &str)], target: &str) -> u16 {
-    let mut request = Request::builder().uri(target);
+    over(Version::HTTP_11, headers, target)
+}
+
+fn over(version: Version, headers: &[(&str, &str)], target: &str) -> u16 {
+    let mut request = Request::builder().version(version).uri(target);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -38,6 +42,28 @@ fn only_known_hosts_are_served() {
         status(&[("host", "localhost")], "http://evil.test/mcp"),
         403
     );
+}
+
+#[test]
+fn the_authority_is_the_host_over_http_2() {
+    let status = |headers: &[(&str, &str)], target| over(Version::HTTP_2, headers, target);
+    let local = "http://localhost:1/mcp";
+    assert_eq!(status(&[], local), 200);
+    assert_eq!(status(&[("host", "LOCALHOST:1")], local), 200);
+    assert_eq!(status(&[("host", "localhost")], "/mcp"), 200);
+    assert_eq!(status(&[], "http://evil.test/mcp"), 403);
+    assert_eq!(status(&[("host", "evil.test")], "http://evil.test/"), 403);
+    for (headers, target) in [
+        (&[("host", "localhost")][..], local),
+        (&[("host", "evil.test")], local),
+        (&[("host", "localhost")], "http://evil.test/mcp"),
+        (&[("host", "localhost:1"), ("host", "localhost:1")], local),
+        (&[("host", "")], local),
+        (&[], "http://me@localhost:1/mcp"),
+        (&[], "/mcp"),
+    ] {
+        assert_eq!(status(headers, target), 400, "{headers:?} {target}");
+    }
 }
 
 #[test]

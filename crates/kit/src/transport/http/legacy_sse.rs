@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri};
-use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Response};
 use serde_json::json;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::auth::Permit;
 use crate::connection::{Answers, Connection};
 use crate::core::{Answer, Event, Exchange, Reply};
 use crate::principal::Principal;
@@ -21,6 +22,7 @@ use crate::wire::{self, Code, Malformed, Message, RpcError};
 use super::body::{Body, Events, SessionStream, Source};
 use super::negotiate::{Forms, check_content};
 use super::reply::{self, Refusal};
+use super::request_body::Incoming;
 use super::{App, Client, request_body, streamable};
 
 /// Messages that may wait for a client that reads slowly; its calls wait behind them.
@@ -32,15 +34,19 @@ const PLACES: usize = 64;
 pub(super) fn open(
     app: &Arc<App>,
     client: &Client,
-    request: &Request<Incoming>,
+    permit: &Permit,
+    head: &Parts,
 ) -> Result<Response<Body>, Refusal> {
-    if request.method() != Method::GET {
+    if head.method != Method::GET {
         return Err(reply::wrong_method(HeaderValue::from_static(
             "GET, OPTIONS",
         )));
     }
+    app.flood
+        .admit_session(&client.caller(permit))
+        .map_err(reply::too_many)?;
     let (queue, answers) = mpsc::channel(QUEUE);
-    let connection = Connection::from_address(Principal::ANONYMOUS, client.address);
+    let connection = Connection::from_address(permit.principal().clone(), client.address);
     // A fresh connection has no stream yet.
     let unsolicited = connection.open_stream().ok_or_else(reply::not_found)?;
     connection.set_answers(Answers {
@@ -49,7 +55,7 @@ pub(super) fn open(
     });
     let id = app
         .sessions
-        .open(Arc::clone(&connection), client.stateless.caller())
+        .open(Arc::clone(&connection), &client.caller(permit))
         .map_err(streamable::no_session)?;
     let prefix = &app.config.path_prefix;
     let endpoint = format!("event: endpoint\ndata: {prefix}/messages/?session_id={id}\n\n");
@@ -60,6 +66,7 @@ pub(super) fn open(
         _ends: Box::new(EndsSession {
             app: Arc::clone(app),
             id,
+            principal: permit.principal().clone(),
         }),
     });
     let events = Events::new(
@@ -67,7 +74,7 @@ pub(super) fn open(
         source,
         app.config.keep_alive,
     )
-    .until(app.closing.clone().cancelled_owned());
+    .until(app.over(permit));
     Ok(reply::events(events.into_body()))
 }
 
@@ -104,28 +111,30 @@ impl Loss {
 struct EndsSession {
     app: Arc<App>,
     id: SessionId,
+    principal: Principal,
 }
 
 impl Drop for EndsSession {
     fn drop(&mut self) {
-        self.app.sessions.close(self.id, &Principal::ANONYMOUS);
+        self.app.sessions.close(self.id.as_str(), &self.principal);
     }
 }
 
 pub(super) async fn post(
     app: Arc<App>,
     client: &Client,
-    request: Request<Incoming>,
+    permit: &Permit,
+    head: &Parts,
+    body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
-    if request.method() != Method::POST {
+    if head.method != Method::POST {
         return Err(reply::wrong_method(HeaderValue::from_static(
             "POST, OPTIONS",
         )));
     }
-    let (head, body) = request.into_parts();
     check_content(&head.headers)?;
     // Before the body is read: what was sent in time is answered although the server ends meanwhile.
-    let session = session_id(&head.uri).and_then(|id| app.sessions.get(id, &Principal::ANONYMOUS));
+    let session = session_id(&head.uri).and_then(|id| app.sessions.find(id, permit.principal()));
     let answers = session.as_ref().and_then(|session| session.answers());
     // Its client reads the answer off the stream, so what it accepts here is of no account.
     let body = request_body::read(&app, client, &head.headers, body).await?;
@@ -167,14 +176,16 @@ pub(super) async fn post(
         wire::Body::Single(message) => {
             let inbound = app.server.inspect(message, Some(signals));
             match inbound.route() {
-                Route::Legacy => app.server.handle(&connection, inbound),
+                Route::Legacy => app.server.handle(&connection, permit, inbound),
                 Route::Modern | Route::Malformed(_) => {
                     let error = legacy_only(inbound.meta.version());
                     Reply::Answer(Answer::error(inbound.request_id(), &error))
                 }
             }
         }
-        batch => app.server.receive_from(&connection, batch, Some(signals)),
+        batch => app
+            .server
+            .receive_from(&connection, permit, batch, Some(signals)),
     };
     match (reply.into_exchange(), owed) {
         (Err(None), _) | (_, None) => {}
@@ -192,12 +203,10 @@ pub(super) async fn post(
     Ok(reply::accepted())
 }
 
-fn session_id(uri: &Uri) -> Option<SessionId> {
-    let id = uri
-        .query()?
+fn session_id(uri: &Uri) -> Option<&str> {
+    uri.query()?
         .split('&')
-        .find_map(|pair| pair.strip_prefix("session_id="))?;
-    SessionId::parse(id)
+        .find_map(|pair| pair.strip_prefix("session_id="))
 }
 
 fn legacy_only(requested: Option<String>) -> RpcError {

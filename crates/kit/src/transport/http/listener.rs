@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,119 +15,53 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::CONNECTION;
 use http_body::{Frame, SizeHint};
+use hyper::Request;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Server;
+use crate::session::{TELL, Telling};
+use crate::store::EndedSessionStore;
+use crate::telemetry::Lasting;
 
 use super::activity::{Activity, Patience};
 use super::body::Body;
 use super::connections::{Connections, NoSlot, Slot};
-use super::socket::Socket;
-use super::{App, HttpConfig};
+use super::listeners::Listeners;
+use super::request_body::Incoming;
+use super::socket::{Channel, Socket};
+use super::stream::Stream;
+use super::{App, HttpConfig, http2, tls};
 
 /// Headers of one request.
-const MAX_HEADERS: usize = 64;
+pub(super) const MAX_HEADERS: usize = 64;
 
 /// Bytes of a request's head.
-const MAX_HEAD: usize = 16 << 10;
-
-/// Connections that may wait to be accepted: as many as may be open. The system may allow fewer.
-const BACKLOG: u32 = 1024;
+pub(super) const MAX_HEAD: usize = 16 << 10;
 
 /// Pause after `accept` failed and to displace somebody could not help: trying on at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Pause before a place is looked for again that will be free soon, and how often.
-const PLACE_PAUSE: Duration = Duration::from_millis(2);
+pub(super) const PLACE_PAUSE: Duration = Duration::from_millis(2);
 const PLACE_TRIES: usize = 125;
 
 /// Time between two looks at a connection at shutdown.
-const LOOK: Duration = Duration::from_millis(25);
+pub(super) const LOOK: Duration = Duration::from_millis(25);
 
 /// Time at shutdown after which questions end: by then no connection is left to answer them on.
 const ANSWERS: Duration = Duration::from_secs(1);
 
 /// What a client may still say at shutdown.
-const PATIENCE: Patience = Patience {
+pub(super) const PATIENCE: Patience = Patience {
     next: Duration::from_millis(250),
     incomplete: Duration::from_secs(1),
     unread: Duration::from_secs(1),
 };
-
-/// Listens on an address, with room for as many connections that wait to be accepted as may be
-/// open: tokio's own `bind` has room for 128, which a flood fills at once.
-///
-/// # Errors
-/// What the system says.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // On Windows this would let another program take the port over.
-    #[cfg(not(windows))]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// What a server listens on: one socket or several.
-#[derive(Debug)]
-pub struct Listeners(Vec<TcpListener>);
-
-impl From<TcpListener> for Listeners {
-    fn from(listener: TcpListener) -> Self {
-        Self(vec![listener])
-    }
-}
-
-impl From<Vec<TcpListener>> for Listeners {
-    fn from(listeners: Vec<TcpListener>) -> Self {
-        Self(listeners)
-    }
-}
-
-impl Listeners {
-    /// The next connection, from each listener by turns.
-    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        for index in 0..self.0.len() {
-            if let Poll::Ready(accepted) = self.0[index].poll_accept(cx) {
-                self.0[index..].rotate_left(1);
-                return Poll::Ready(accepted);
-            }
-        }
-        Poll::Pending
-    }
-
-    /// What waits to be accepted, as far as the system knows; then nobody listens any more.
-    fn close(self) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
-        let listeners = self.0.into_iter().filter_map(|one| one.into_std().ok());
-        listeners.flat_map(|listener| {
-            waiting(move || listener.accept()).filter_map(|(stream, address)| {
-                stream.set_nonblocking(true).ok()?;
-                Some((TcpStream::from_std(stream).ok()?, address))
-            })
-        })
-    }
-}
-
-/// What can be accepted without waiting. One that failed meanwhile is passed over.
-fn waiting<T>(mut accept: impl FnMut() -> io::Result<T>) -> impl Iterator<Item = T> {
-    (0..BACKLOG)
-        .map(move |_| accept())
-        .take_while(|accepted| {
-            !accepted
-                .as_ref()
-                .is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-        })
-        .filter_map(Result::ok)
-}
 
 /// Whether the system has no file descriptor or no memory left for another connection.
 fn is_exhausted(error: &io::Error) -> bool {
@@ -145,9 +80,9 @@ fn is_exhausted(error: &io::Error) -> bool {
 
 /// Serves on bound listeners until `shutdown` completes.
 ///
-/// Then it accepts what waits to be accepted, stops listening, and answers what has been sent:
+/// Then `/readyz` says `503`, and after [`HttpConfig::drain_delay`] it accepts what waits to be accepted, stops listening, and answers what has been sent:
 /// requests in flight, and those that lie in the sockets of their connections. Answers say
-/// `Connection: close`. A client that is silent in the middle of a request, or that does not read,
+/// `Connection: close`; over HTTP/2 the connection says it (`GOAWAY`). A client that is silent in the middle of a request, or that does not read,
 /// is not waited for, and nobody longer than [`HttpConfig::drain`]. Calls that wait for an answer of
 /// their client hear after a second that there is none.
 pub async fn serve(
@@ -157,8 +92,23 @@ pub async fn serve(
     shutdown: impl Future,
 ) {
     let app = App::new(server, config);
+    let most = app.config.connections;
+    let connections = Connections::new(most, app.config.connections_per_address);
+    for metrics in &app.server.inner().metrics {
+        let open = Arc::downgrade(&connections);
+        metrics.places("connections", most, move || {
+            open.upgrade().map_or(0, |open| open.len())
+        });
+    }
+    let told = app.server.inner().ended_sessions.clone().map(|store| {
+        let telling = tell(Arc::clone(&app), store);
+        let mut task = JoinSet::new();
+        task.spawn(telling);
+        task
+    });
+    let last = Arc::clone(&app);
     let acceptor = Acceptor {
-        connections: Connections::new(app.config.connections, app.config.connections_per_address),
+        connections,
         stop: CancellationToken::new(),
         tasks: JoinSet::new(),
         app,
@@ -175,10 +125,25 @@ pub async fn serve(
         }
         ended = accepting.join_next() => ended,
     };
+    if let Some(mut task) = told
+        && let Some(store) = last.server.inner().ended_sessions.clone()
+    {
+        task.shutdown().await;
+        Telling::new(store).tell(&last.sessions).await;
+    }
     if let Some(Err(error)) = ended
         && let Ok(panic) = error.try_into_panic()
     {
         resume_unwind(panic);
+    }
+}
+
+/// Tells other replicas which sessions are ended here, and hears of theirs, until it is dropped.
+async fn tell(app: Arc<App>, store: Arc<dyn EndedSessionStore>) {
+    let mut telling = Telling::new(store);
+    loop {
+        telling.exchange(&app.sessions).await;
+        sleep(TELL).await;
     }
 }
 
@@ -192,10 +157,24 @@ struct Acceptor {
 impl Acceptor {
     async fn run(mut self, mut listeners: Listeners, leave: CancellationToken) {
         let mut sweep = interval(self.app.sessions.sweep_interval());
+        let mut look = interval(tls::LOOK);
+        let app = Arc::clone(&self.app);
+        let mut closing = pin!(async {
+            leave.cancelled().await;
+            app.draining.store(true, Relaxed);
+            let delay = app.config.drain_delay;
+            if !delay.is_zero() {
+                sleep(delay).await;
+            }
+        });
         loop {
             tokio::select! {
-                () = leave.cancelled() => break,
-                _ = sweep.tick() => self.app.sessions.sweep(),
+                () = &mut closing => break,
+                _ = sweep.tick() => {
+                    self.app.sessions.sweep();
+                    self.app.server.sweep();
+                }
+                _ = look.tick(), if self.app.config.tls.is_some() => self.reload(),
                 Some(_) = self.tasks.join_next() => {}
                 accepted = poll_fn(|cx| listeners.poll_accept(cx)) => match accepted {
                     Ok((stream, address)) => self.accept(stream, address).await,
@@ -210,18 +189,31 @@ impl Acceptor {
                 },
             }
         }
-        for (stream, address) in listeners.close().take(self.app.config.connections) {
-            if let Ok(place) = self.connections.admit(address.ip()) {
+        let waiting = listeners.close();
+        for (stream, address) in waiting.take(self.app.config.connections) {
+            if let Ok(place) = self.admit(address) {
                 self.begin(stream, address, place);
             }
         }
         self.drain().await;
     }
 
+    /// Looks whether certificate or key have changed; files may be slow.
+    fn reload(&mut self) {
+        if let Some(tls) = self.app.config.tls.clone() {
+            tokio::task::spawn_blocking(move || tls.reload());
+        }
+    }
+
+    fn admit(&self, address: IpAddr) -> Result<Slot, NoSlot> {
+        let proxies = &self.app.config.trusted_proxies;
+        self.connections.admit(proxies.counted(address))
+    }
+
     /// Gives a connection a place. Closing it is the cheapest honest answer when there is none.
-    async fn accept(&mut self, stream: TcpStream, address: SocketAddr) {
+    async fn accept(&mut self, stream: Stream, address: IpAddr) {
         for _ in 0..PLACE_TRIES {
-            match self.connections.admit(address.ip()) {
+            match self.admit(address) {
                 Ok(place) => return self.begin(stream, address, place),
                 Err(NoSlot::Full) => return,
                 Err(NoSlot::Yet) => sleep(PLACE_PAUSE).await,
@@ -229,15 +221,14 @@ impl Acceptor {
         }
     }
 
-    fn begin(&mut self, stream: TcpStream, address: SocketAddr, place: Slot) {
+    fn begin(&mut self, stream: Stream, address: IpAddr, place: Slot) {
         let activity = Arc::clone(&place.activity);
         let (app, stop) = (Arc::clone(&self.app), self.stop.clone());
         let task = self.tasks.spawn(async move {
-            let activity = Arc::clone(&place.activity);
-            if let Err(error) = connection(app, stream, address.ip(), activity, stop).await {
+            let _open = app.server.inner().observers.open(Lasting::Connection);
+            if let Err(error) = connection(app, stream, address, &place, stop).await {
                 tracing::debug!(%error, "connection ended");
             }
-            drop(place);
         });
         activity.is(task);
     }
@@ -268,21 +259,25 @@ impl Acceptor {
 
 async fn connection(
     app: Arc<App>,
-    stream: TcpStream,
+    stream: Stream,
     address: IpAddr,
-    activity: Arc<Activity>,
+    place: &Slot,
     stop: CancellationToken,
-) -> Result<(), hyper::Error> {
-    if let Err(error) = configure(&stream) {
+) -> Result<(), Failed> {
+    let activity = &place.activity;
+    if let Err(error) = stream.configure() {
         tracing::debug!(%error, "cannot configure a connection");
     }
-    let socket = Socket::new(stream, Arc::clone(&activity), app.config.write_timeout);
-    let client = app.client(address, Arc::clone(&activity));
-    let service = service_fn(|request| {
+    let socket = Socket::new(stream, Arc::clone(activity), app.config.write_timeout);
+    let client = app.client(address, Arc::clone(activity));
+    let unused = AtomicBool::new(true);
+    let service = service_fn(|request: Request<hyper::body::Incoming>| {
+        unused.store(false, Relaxed);
         let (app, client) = (Arc::clone(&app), client.clone());
         async move {
             let activity = Arc::clone(&client.activity);
             activity.begin_in_turn().await;
+            let request = request.map(Incoming::Http1);
             let mut response = app.serve(client, request).await;
             if response.body().is_standalone() {
                 activity.streams(response.body().session());
@@ -300,7 +295,31 @@ async fn connection(
         .header_read_timeout(app.config.header_timeout)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(socket), service));
+    let mut serving = pin!(async {
+        let channel = secure(&app.config, socket).await?;
+        let streams = |channel| {
+            let (app, client) = (Arc::clone(&app), client.clone());
+            // Else all connections would be as large as those over HTTP/2.
+            Box::pin(http2::serve(app, client, channel, place, stop.clone()))
+        };
+        if channel.is_http2() {
+            return streams(channel).await;
+        }
+        let mut serving = builder.serve_connection(TokioIo::new(channel), service);
+        match (&mut serving).await {
+            // The client knows that HTTP/2 is served (RFC 9113 §3.3).
+            Err(error) if error.is_parse_version_h2() && unused.load(Relaxed) => {
+                let parts = serving.into_parts();
+                match parts.io.into_inner() {
+                    Channel::Plain(socket) => {
+                        streams(Channel::Plain(socket.rewound(parts.read_buf))).await
+                    }
+                    Channel::Tls(_) => Err(error.into()),
+                }
+            }
+            ended => Ok(ended?),
+        }
+    });
     let mut connection = pin!(poll_fn(|cx| {
         activity.takes_turn();
         serving.as_mut().poll(cx)
@@ -326,9 +345,16 @@ async fn connection(
     }
 }
 
-/// Without this every streamed event waits for the acknowledgement of the one before: 40 ms each.
-fn configure(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)
+/// Why a connection has ended.
+pub(super) type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Agrees on keys, where connections are encrypted: a head like that of a request, and as long in coming.
+async fn secure(config: &HttpConfig, socket: Socket) -> Result<Channel, Failed> {
+    let Some(tls) = &config.tls else {
+        return Ok(Channel::Plain(socket));
+    };
+    let handshake = timeout(config.header_timeout, tls.acceptor().accept(socket));
+    Ok(Channel::Tls(Box::new(handshake.await??)))
 }
 
 /// The body of an answer, which says when all of it is written.
@@ -370,29 +396,6 @@ impl http_body::Body for Tracked {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_connection_that_failed_in_the_backlog_does_not_end_it() {
-        let aborted = || Err(io::ErrorKind::ConnectionAborted.into());
-        let mut backlog = vec![
-            Ok(1),
-            aborted(),
-            Ok(2),
-            Err(io::ErrorKind::WouldBlock.into()),
-            Ok(3),
-        ]
-        .into_iter();
-        let accepted: Vec<i32> = waiting(|| backlog.next().unwrap()).collect();
-        assert_eq!(accepted, [1, 2]);
-        // It ends where nothing but errors come.
-        let mut tries = 0;
-        let accepted: Vec<i32> = waiting(|| {
-            tries += 1;
-            aborted()
-        })
-        .collect();
-        assert_eq!((accepted.len(), tries), (0, BACKLOG));
-    }
 
     #[cfg(unix)]
     #[test]

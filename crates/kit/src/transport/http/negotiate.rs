@@ -45,6 +45,9 @@ fn is_json(content_type: &str) -> bool {
         })
 }
 
+/// `Accept` of a client that takes both forms.
+const USUAL: &str = "application/json, text/event-stream";
+
 /// The forms of an answer that a client takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Forms {
@@ -66,21 +69,20 @@ impl Forms {
     /// Clients should name both (streamable HTTP `#sending-messages`); one that names one of them
     /// gets that one.
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
-        let mut values = headers.get_all(ACCEPT).iter().peekable();
-        if values.peek().is_none() {
+        let mut values = headers.get_all(ACCEPT).iter();
+        let first = values.next();
+        // Nearly every client says this, and then there is nothing to weigh.
+        if first.is_none_or(|first| first == USUAL) && values.next().is_none() {
             return Self::ALL;
         }
         let (mut json, mut stream) = (Verdict::default(), Verdict::default());
-        for range in values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| outside_quotes(value, ','))
-        {
+        for range in ranges(headers) {
             json.consider(range, "application", "json");
             stream.consider(range, "text", "event-stream");
         }
         Self {
-            json: json.accepted,
-            stream: stream.accepted,
+            json: json.is_accepted(),
+            stream: stream.is_accepted(),
         }
     }
 
@@ -90,12 +92,37 @@ impl Forms {
     }
 }
 
+/// Whether `Accept` names HTML, and wants it more than each form of an answer: so do browsers, and no
+/// client of the protocol.
+pub(super) fn prefers_html(headers: &HeaderMap) -> bool {
+    let mut html = Verdict::default();
+    let mut others = [Verdict::default(), Verdict::default()];
+    for range in ranges(headers) {
+        html.consider(range, "text", "html");
+        others[0].consider(range, "application", "json");
+        others[1].consider(range, "text", "event-stream");
+    }
+    html.specific == EXACT && others.iter().all(|other| html.weight > other.weight)
+}
+
+/// The ranges of `Accept`.
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(ACCEPT).iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| outside_quotes(value, ','))
+}
+
+/// How specific a range is that names a type.
+const EXACT: u8 = 3;
+
 /// What the ranges so far say of one type.
 #[derive(Default)]
 struct Verdict {
     /// How specific the range is that counts; 0: there is none.
     specific: u8,
-    accepted: bool,
+    /// From 0, which refuses it, to 1.
+    weight: f32,
 }
 
 impl Verdict {
@@ -107,23 +134,29 @@ impl Verdict {
             // Not in the grammar, and sent by some HTTP libraries all the same.
             None if essence == "*" => 1,
             Some((k, "*")) if k.eq_ignore_ascii_case(kind) => 2,
-            Some((k, s)) if k.eq_ignore_ascii_case(kind) && s.eq_ignore_ascii_case(subtype) => 3,
+            Some((k, s)) if k.eq_ignore_ascii_case(kind) && s.eq_ignore_ascii_case(subtype) => {
+                EXACT
+            }
             _ => return,
         };
-        let refused =
-            parts
-                .filter_map(|parameter| parameter.split_once('='))
-                .any(|(name, weight)| {
-                    name.trim().eq_ignore_ascii_case("q")
-                        && weight.trim().parse().is_ok_and(|weight: f32| weight <= 0.0)
-                });
+        let weight = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"))
+            // One that is no number is none.
+            .filter_map(|(_, weight)| weight.trim().parse().ok())
+            .fold(1.0, f32::min)
+            .max(0.0);
         if specific > self.specific {
             self.specific = specific;
-            self.accepted = !refused;
+            self.weight = weight;
         } else if specific == self.specific {
             // The same range with other parameters.
-            self.accepted |= !refused;
+            self.weight = self.weight.max(weight);
         }
+    }
+
+    fn is_accepted(&self) -> bool {
+        self.weight > 0.0
     }
 }
 
@@ -170,6 +203,7 @@ mod tests {
             (&[][..], BOTH),
             (&["application/json, text/event-stream"], BOTH),
             (&["application/json", "text/event-stream"], BOTH),
+            (&["application/json, text/event-stream", "text/html"], BOTH),
             (&["TEXT/Event-Stream;q=0.5,Application/JSON; q=1"], BOTH),
             (&["*/*"], BOTH),
             (&["*"], BOTH),
@@ -208,6 +242,53 @@ mod tests {
         ] {
             let forms = Forms::accepted(&headers(ACCEPT, accept));
             assert_eq!((forms.json, forms.stream), expected, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn html_is_preferred_only_by_who_says_so() {
+        for (accept, prefers) in [
+            // Firefox, Chrome, Safari; Java's HttpURLConnection, which no client of the protocol uses as it is.
+            (
+                &["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"][..],
+                true,
+            ),
+            (
+                &[
+                    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+                ],
+                true,
+            ),
+            (&["text/html, image/gif, *; q=.2, */*; q=.2"], true),
+            (&["text/html"], true),
+            (&["TEXT/HTML;charset=utf-8"], true),
+            (&["application/json;q=0.5", "text/html;q=0.6"], true),
+            (&["text/html, application/json;q=0"], true),
+            (&[][..], false),
+            (&[""], false),
+            (&["*/*"], false),
+            (&["text/*"], false),
+            (&["text/*, */*;q=0.1"], false),
+            (&["text/html;q=0"], false),
+            (&["text/html;q=-1"], false),
+            (&["text/html, */*"], false),
+            (&["text/html, application/json"], false),
+            (&["text/html;q=0.9, text/event-stream"], false),
+            (&["text/event-stream"], false),
+            (&["application/json, text/event-stream"], false),
+            (
+                &["application/json, text/event-stream, text/html;q=0.9"],
+                false,
+            ),
+            (&["application/json;q=0.5, text/html;q=0.5"], false),
+            (&["text/html;q=nan, */*;q=nan"], false),
+            (&["application/xhtml+xml"], false),
+        ] {
+            assert_eq!(
+                prefers_html(&headers(ACCEPT, accept)),
+                prefers,
+                "{accept:?}"
+            );
         }
     }
 

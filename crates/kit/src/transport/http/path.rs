@@ -3,6 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// Where the server says that it serves.
+pub(super) const HEALTH: &str = "/healthz";
+
+/// Where the server says that it takes traffic.
+pub(super) const READY: &str = "/readyz";
+
+/// Where the Server Card is, of either endpoint.
+pub(super) const CARD: &str = "/mcp/server-card";
+pub(super) const SSE_CARD: &str = "/sse/server-card";
+
 /// Bytes of a path.
 const MAX_PATH: usize = 256;
 
@@ -100,8 +110,14 @@ fn flaw(path: &str) -> Option<&'static str> {
 /// # Errors
 /// What it is or has that it must not: the rest of a sentence about it.
 pub(super) fn check_route(path: &str) -> Result<(), &'static str> {
-    if matches!(path.trim_end_matches('/'), "/mcp" | "/sse" | "/messages") {
+    if matches!(
+        path.trim_end_matches('/'),
+        "/mcp" | "/sse" | "/messages" | CARD | SSE_CARD
+    ) {
         return Err("is one of the protocol's; choose another one.");
+    }
+    if matches!(path, HEALTH | READY) {
+        return Err("is a probe's, which every server answers; choose another one.");
     }
     flaw(path).map_or(Ok(()), Err)
 }
@@ -159,6 +175,9 @@ mod tests {
             "/mcp/",
             "/sse",
             "/messages/",
+            "/mcp/server-card",
+            "/healthz",
+            "/readyz",
             "health",
             "",
             "/a/./b",

@@ -1,15 +1,18 @@
 //! Responses: the one place where JSON-RPC errors become statuses.
 
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::Response;
 
 use crate::core::Answer;
+use crate::limits::Exceeded;
 use crate::protocol::Era;
+use crate::telemetry::{Refused, Transport};
 use crate::wire::{self, Code, Id, RpcError};
 
 use super::body::{self, Body};
@@ -17,6 +20,10 @@ use super::negotiate::Forms;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const RATE_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RATE_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 fn response(status: StatusCode, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
@@ -37,10 +44,22 @@ pub(super) fn accepted() -> Response<Body> {
     )
 }
 
-fn json(status: StatusCode, body: Bytes) -> Response<Body> {
+/// A response of JSON.
+pub(super) fn json(status: StatusCode, body: Bytes) -> Response<Body> {
     let mut response = response(status, Body::whole(body));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
+}
+
+/// A JSON document.
+pub(super) fn document(json: String) -> Response<Body> {
+    self::json(StatusCode::OK, json.into())
+}
+
+/// Ends the connection after the response.
+pub(super) fn close(response: &mut Response<Body>) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
 }
 
 /// Server-sent events that proxies neither keep nor hold back.
@@ -71,6 +90,10 @@ pub(super) fn answer(answer: Answer, era: Era, before_call: bool, forms: Forms) 
         return events(Body::whole(body::written(&[answer.body]).freeze()));
     }
     let mut response = json(status, answer.body);
+    if let Some(needed) = answer.scopes {
+        // The door knows the rest of the challenge.
+        response.extensions_mut().insert(Lacking(needed));
+    }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         // A call may have ended by then.
         let after = answer.retry_after.map_or(1, NonZeroU32::get);
@@ -78,6 +101,10 @@ pub(super) fn answer(answer: Answer, era: Era, before_call: bool, forms: Forms) 
     }
     response
 }
+
+/// The scopes that an answer says are lacking, with spaces between.
+#[derive(Clone)]
+pub(super) struct Lacking(pub(super) Box<str>);
 
 fn status(code: Code, era: Era, before_call: bool) -> StatusCode {
     match code {
@@ -88,6 +115,7 @@ fn status(code: Code, era: Era, before_call: bool) -> StatusCode {
         Code::INVALID_PARAMS if before_call && era == Era::Modern => StatusCode::BAD_REQUEST,
         Code::METHOD_NOT_FOUND if era == Era::Modern => StatusCode::NOT_FOUND,
         Code::BUSY => StatusCode::SERVICE_UNAVAILABLE,
+        Code::FORBIDDEN => StatusCode::FORBIDDEN,
         _ => StatusCode::OK,
     }
 }
@@ -98,17 +126,57 @@ fn status(code: Code, era: Era, before_call: bool) -> StatusCode {
 pub(super) struct Refusal {
     status: StatusCode,
     why: &'static str,
-    allowed: Option<HeaderValue>,
+    reason: Option<&'static str>,
+    allowed: Option<Box<HeaderValue>>,
     id: Option<Id>,
     closes: bool,
     retry_after: Duration,
+    challenge: Option<Box<HeaderValue>>,
+    exceeded: Option<Box<Exceeded>>,
 }
 
 impl Refusal {
+    /// The same, with what a client needs to get a token.
+    pub(super) fn challenging(mut self, challenge: HeaderValue) -> Self {
+        self.challenge = Some(challenge.into());
+        self
+    }
+
     /// The same, as the answer to the request with this id, where it could be read.
     pub(super) fn under(mut self, id: Option<&Id>) -> Self {
         self.id = id.cloned();
         self
+    }
+
+    /// The same, for this reason: a word for logs and metrics where the status says too little.
+    pub(super) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// What is told of it, of a client at this address.
+    pub(super) fn told(&self, address: IpAddr) -> Refused<'static> {
+        let by_status = match self.status {
+            StatusCode::UNAUTHORIZED => "unauthenticated",
+            StatusCode::FORBIDDEN => "forbidden",
+            StatusCode::NOT_FOUND => "not_found",
+            StatusCode::METHOD_NOT_ALLOWED => "http_method",
+            StatusCode::NOT_ACCEPTABLE => "accept",
+            StatusCode::REQUEST_TIMEOUT => "body_timeout",
+            StatusCode::PAYLOAD_TOO_LARGE => "body_size",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "content_type",
+            StatusCode::TOO_MANY_REQUESTS => "rate",
+            StatusCode::SERVICE_UNAVAILABLE => "busy",
+            StatusCode::INTERNAL_SERVER_ERROR => "internal",
+            _ => "bad_request",
+        };
+        Refused {
+            reason: self.reason.unwrap_or(by_status),
+            why: self.why,
+            status: Some(self.status.as_u16()),
+            address: Some(address),
+            transport: Transport::Http,
+        }
     }
 
     /// The same, and the end of the connection.
@@ -129,10 +197,23 @@ pub(super) fn refuse(status: StatusCode, why: &'static str) -> Refusal {
     Refusal {
         status,
         why,
+        reason: None,
         allowed: None,
         id: None,
         closes: false,
         retry_after: Duration::ZERO,
+        challenge: None,
+        exceeded: None,
+    }
+}
+
+/// More requests than a rate allows. `RateLimit-*` are the headers of draft-ietf-httpapi-ratelimit-headers-03, the form
+/// that clients know.
+pub(super) fn too_many(exceeded: Exceeded) -> Refusal {
+    let why = "Too many requests; try again after the time in Retry-After.";
+    Refusal {
+        exceeded: Some(exceeded.into()),
+        ..refuse(StatusCode::TOO_MANY_REQUESTS, why)
     }
 }
 
@@ -140,7 +221,7 @@ pub(super) fn refuse(status: StatusCode, why: &'static str) -> Refusal {
 pub(super) fn wrong_method(allowed: HeaderValue) -> Refusal {
     let why = "This path does not have that HTTP method.";
     Refusal {
-        allowed: Some(allowed),
+        allowed: Some(allowed.into()),
         ..refuse(StatusCode::METHOD_NOT_ALLOWED, why)
     }
 }
@@ -155,24 +236,34 @@ impl From<Refusal> for Response<Body> {
         let code = match refusal.status {
             StatusCode::SERVICE_UNAVAILABLE => Code::BUSY,
             StatusCode::INTERNAL_SERVER_ERROR => Code::INTERNAL,
+            StatusCode::FORBIDDEN if refusal.challenge.is_some() => Code::FORBIDDEN,
             _ => Code::INVALID_REQUEST,
         };
-        let mut response = json(
-            refusal.status,
-            wire::error(refusal.id.as_ref(), &RpcError::new(code, refusal.why)),
-        );
+        let error = match &refusal.exceeded {
+            Some(exceeded) => RpcError::rate_limited(refusal.why, exceeded.retry_after_seconds()),
+            None => RpcError::new(code, refusal.why),
+        };
+        let mut response = json(refusal.status, wire::error(refusal.id.as_ref(), &error));
+        if let Some(exceeded) = refusal.exceeded {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, exceeded.retry_after_seconds().into());
+            headers.insert(RATE_LIMIT, exceeded.rate.count().get().into());
+            headers.insert(RATE_REMAINING, HeaderValue::from_static("0"));
+            headers.insert(RATE_RESET, exceeded.full_after_seconds().into());
+        }
         if refusal.status == StatusCode::SERVICE_UNAVAILABLE {
             let after = refusal.retry_after.as_millis().div_ceil(1000);
             let after = u64::try_from(after).unwrap_or(u64::MAX).max(1);
             response.headers_mut().insert(RETRY_AFTER, after.into());
         }
         if let Some(allowed) = refusal.allowed {
-            response.headers_mut().insert(ALLOW, allowed);
+            response.headers_mut().insert(ALLOW, *allowed);
+        }
+        if let Some(challenge) = refusal.challenge {
+            response.headers_mut().insert(WWW_AUTHENTICATE, *challenge);
         }
         if refusal.closes {
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
+            close(&mut response);
         }
         response
     }

@@ -1,20 +1,66 @@
 //! Reads the body of a request within its size, its time and its least rate.
 
 use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use h2::RecvStream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use hyper::body::{Frame, Incoming};
 use tokio::time::{Instant, timeout_at};
 
 use super::reply::{self, Refusal};
 use super::{App, Client, HttpConfig};
 
-type Piece = Option<Result<Frame<Bytes>, hyper::Error>>;
+/// The body of a request, as it comes.
+pub(super) enum Incoming {
+    Http1(hyper::body::Incoming),
+    Http2(RecvStream),
+}
+
+/// A body ended early: its client has gone, or has broken the rules of HTTP.
+pub(super) struct Incomplete;
+
+type Piece = Option<Result<Frame<Bytes>, Incomplete>>;
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = Incomplete;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
+        let piece = match &mut *self {
+            Self::Http1(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                frame.map(|frame| frame.map_err(|_| Incomplete))
+            }
+            Self::Http2(body) => ready!(body.poll_data(cx)).map(|data| {
+                let data = data.map_err(|_| Incomplete)?;
+                // What is read here is bounded here, so the client may send as much again.
+                let released = body.flow_control().release_capacity(data.len());
+                released.map_err(|_| Incomplete)?;
+                Ok(Frame::data(data))
+            }),
+        };
+        Poll::Ready(piece)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// Reads the body. One that came in one piece is not copied, and what came with its head takes no
 /// clock.
@@ -49,7 +95,9 @@ pub(super) async fn read(
                     client.activity.awaits_body();
                     Pace::new(&app.config)
                 });
-                pace.next(total, &mut body).await?
+                let piece = pace.next(total, &mut body).await?;
+                client.activity.heard();
+                piece
             }
         };
         let Some(piece) = piece else { break };

@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode};
 use hyper::Response;
 
+use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::core::{Event, Exchange};
 use crate::protocol::LATEST_LEGACY;
@@ -104,6 +105,7 @@ pub(super) async fn pump(
 pub(super) fn listen(
     app: &Arc<App>,
     connection: &Arc<Connection>,
+    permit: &Permit,
     headers: &HeaderMap,
 ) -> Result<Response<Body>, Refusal> {
     let resume = Resume::of(connection);
@@ -137,8 +139,7 @@ pub(super) fn listen(
     };
     let beginning = beginning.map_or_else(BytesMut::new, |id| resume.prime(id, &app.config));
     let source = Source::Unsolicited(unsolicited);
-    let events = Events::new(beginning, source, app.config.keep_alive)
-        .until(app.closing.clone().cancelled_owned());
+    let events = Events::new(beginning, source, app.config.keep_alive).until(app.over(permit));
     Ok(reply::events(events.into_body()))
 }
 

@@ -1,4 +1,4 @@
-//! What a server's author serves beside the protocol: a health check, a page, a webhook.
+//! What a server's author serves beside the protocol: a page, a webhook; and the page of the server itself.
 //!
 //! A route stands behind the same checks as the endpoints of the protocol (`Host`, `Origin`, CORS,
 //! framing, the bounds of bodies and connections). It is a plain async function from a whole request to
@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
-use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use tokio::time::timeout;
 
@@ -22,19 +23,43 @@ use crate::build_error::BuildError;
 
 use super::body::Body;
 use super::reply::{self, Refusal};
-use super::{App, Client, path, request_body};
+use super::request_body::Incoming;
+use super::streamable::SESSION;
+use super::{App, Client, negotiate, path, request_body};
+
+/// Where a request comes from, in the extensions of requests to routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    /// The address of the client: what has connected, or whom trusted proxies name; 127.0.0.1 for a
+    /// Unix socket.
+    pub address: IpAddr,
+    /// Whether the client speaks TLS, with this server or with a trusted proxy.
+    pub https: bool,
+    /// The `Host` that the client named, where a trusted proxy says it.
+    pub forwarded_host: Option<String>,
+    /// The URL of the endpoint of the protocol as this client writes it: what
+    /// [`Authentication::resource`](crate::auth::Authentication::resource) says, or with the `Host` of
+    /// the request, which is one that is served.
+    pub endpoint: Option<String>,
+    /// The URL of the endpoint's metadata (RFC 9728), where tokens come from somewhere.
+    pub metadata: Option<String>,
+}
 
 type Answer = Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
 
 type Handler = Arc<dyn Fn(Request<Bytes>) -> Answer + Send + Sync>;
 
-/// Routes beside the endpoints of the protocol; see [`HttpConfig::route`](super::HttpConfig::route).
+/// Routes beside the endpoints of the protocol; see [`HttpConfig::route`](super::HttpConfig::route) and
+/// [`HttpConfig::page`](super::HttpConfig::page).
 #[derive(Clone, Default)]
-pub struct Routes(BTreeMap<String, Vec<(Method, Handler)>>);
+pub struct Routes {
+    paths: BTreeMap<String, Vec<(Method, Handler)>>,
+    page: Option<Handler>,
+}
 
 impl fmt::Debug for Routes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let routes = self.0.iter().flat_map(|(path, methods)| {
+        let routes = self.paths.iter().flat_map(|(path, methods)| {
             methods
                 .iter()
                 .map(move |(method, _)| format!("{method} {path}"))
@@ -66,27 +91,47 @@ impl Routes {
                 "cannot have this method; OPTIONS is answered for all routes.",
             ));
         }
-        let known = self.0.get(path).into_iter().flatten();
+        let known = self.paths.get(path).into_iter().flatten();
         if known.into_iter().any(|(known, _)| *known == method) {
             return Err(refuse("has a route of this method already."));
         }
-        let handler: Handler = Arc::new(move |request| {
-            let answer = handler(request);
-            Box::pin(async move { answer.await.map(Into::into) })
-        });
-        let methods = self.0.entry(path.to_owned()).or_default();
-        methods.push((method, handler));
+        let methods = self.paths.entry(path.to_owned()).or_default();
+        methods.push((method, boxed(handler)));
         Ok(())
+    }
+
+    /// The page for people; at `/` only where nothing answers a `GET` there yet.
+    pub(super) fn set_page<F, Fut, B>(&mut self, handler: F)
+    where
+        F: Fn(Request<Bytes>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Response<B>> + Send + 'static,
+        B: Into<Bytes>,
+    {
+        let page = boxed(handler);
+        let methods = self.paths.entry("/".to_owned()).or_default();
+        if !methods.iter().any(|(method, _)| method == Method::GET) {
+            methods.push((Method::GET, Arc::clone(&page)));
+        }
+        self.page = Some(page);
+    }
+
+    /// The page, if that is what somebody at the endpoint wants: who reads HTML and has no session.
+    pub(super) fn page(&self, head: &Parts) -> Option<Handler> {
+        let page = self.page.as_ref()?;
+        let reads = matches!(head.method, Method::GET | Method::HEAD)
+            && negotiate::prefers_html(&head.headers)
+            && !negotiate::says(&head.headers, &SESSION);
+        reads.then(|| Arc::clone(page))
     }
 
     /// Whether there is anything at this path.
     pub(super) fn knows(&self, path: &str) -> bool {
-        self.0.contains_key(path)
+        self.paths.contains_key(path)
     }
 
     /// All methods that are served, each once.
     pub(super) fn methods(&self) -> Vec<&Method> {
-        let mut methods: Vec<_> = self.0.values().flatten().map(|(one, _)| one).collect();
+        let mut methods: Vec<_> = self.paths.values().flatten().map(|(one, _)| one).collect();
         methods.sort_by_key(|method| method.as_str());
         methods.dedup();
         methods
@@ -94,7 +139,7 @@ impl Routes {
 
     /// Who answers this; a `HEAD` that nobody answers is answered as its `GET`, without the body.
     pub(super) fn find(&self, method: &Method, path: &str) -> Result<Handler, Refusal> {
-        let methods = self.0.get(path).ok_or_else(reply::not_found)?;
+        let methods = self.paths.get(path).ok_or_else(reply::not_found)?;
         let of = |wanted: &Method| methods.iter().find(|(known, _)| known == wanted);
         let found = match of(method) {
             None if *method == Method::HEAD => of(&Method::GET),
@@ -104,6 +149,18 @@ impl Routes {
             .map(|(_, handler)| Arc::clone(handler))
             .ok_or_else(|| wrong_method(methods))
     }
+}
+
+fn boxed<F, Fut, B>(handler: F) -> Handler
+where
+    F: Fn(Request<Bytes>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Response<B>> + Send + 'static,
+    B: Into<Bytes>,
+{
+    Arc::new(move |request| {
+        let answer = handler(request);
+        Box::pin(async move { answer.await.map(Into::into) })
+    })
 }
 
 fn wrong_method(methods: &[(Method, Handler)]) -> Refusal {
@@ -127,6 +184,14 @@ pub(super) async fn serve(
     let body = request_body::read(app, client, &head.headers, body).await?;
     // hyper's own, of which nothing is a handler's business.
     head.extensions.clear();
+    let (endpoint, metadata) = app.door.endpoint(client, &head);
+    head.extensions.insert(ConnectionInfo {
+        address: client.address,
+        https: client.https,
+        forwarded_host: client.forwarded_host.as_deref().map(str::to_owned),
+        endpoint,
+        metadata,
+    });
     let request = Request::from_parts(head, body);
     // What it shares with others is its own to keep whole.
     let work = AssertUnwindSafe(async move { handler(request).await }).catch_unwind();

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use socket2::SockRef;
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
+use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::stream::Stream;
+use super::tls::H2;
 
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
+    /// What was read already, and is to be read again.
+    unread: Bytes,
     activity: Arc<Activity>,
     /// Time that a write may make no progress.
     patience: Duration,
@@ -25,14 +29,21 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, activity: Arc<Activity>, patience: Duration) -> Self {
+    pub(super) fn new(stream: Stream, activity: Arc<Activity>, patience: Duration) -> Self {
         Self {
             stream,
+            unread: Bytes::new(),
             activity,
             patience,
             timer: None,
             stalled: false,
         }
+    }
+
+    /// The same, from which these bytes are read once more.
+    pub(super) fn rewound(mut self, unread: Bytes) -> Self {
+        self.unread = unread;
+        self
     }
 
     /// Passes on what a write came to, if not for too long to nothing.
@@ -63,7 +74,7 @@ impl Socket {
 
     /// Asks the system itself: the runtime knows of what has come only when it was told of it.
     fn look(&self, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let socket = SockRef::from(&self.stream);
+        let socket = self.stream.raw();
         match (&*socket).read(buf.initialize_unfilled()) {
             Ok(length) => {
                 buf.advance(length);
@@ -87,7 +98,7 @@ impl Drop for Socket {
     fn drop(&mut self) {
         if self.stalled {
             // Else the system would keep what nobody reads, and go on offering it for minutes.
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            let _ = self.stream.raw().set_linger(Some(Duration::ZERO));
         }
     }
 }
@@ -98,6 +109,12 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.unread.is_empty() {
+            let length = self.unread.len().min(buf.remaining());
+            buf.put_slice(&self.unread[..length]);
+            self.unread.advance(length);
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         match &read {
@@ -133,14 +150,87 @@ impl AsyncWrite for Socket {
         self.stream.is_write_vectored()
     }
 
-    /// HTTP flushes when it has nothing left to write.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        self.activity.flushed();
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// What HTTP is spoken over: a socket, or TLS on one.
+pub(super) enum Channel {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+/// The same for each kind.
+macro_rules! each {
+    ($channel:expr, $one:ident => $what:expr) => {
+        match $channel {
+            Channel::Plain($one) => $what,
+            Channel::Tls($one) => $what,
+        }
+    };
+}
+
+impl Channel {
+    /// Whether its client has chosen HTTP/2 with ALPN.
+    pub(super) fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(H2),
+        }
+    }
+
+    fn activity(&self) -> &Activity {
+        match self {
+            Self::Plain(socket) => &socket.activity,
+            Self::Tls(stream) => &stream.get_ref().0.activity,
+        }
+    }
+}
+
+impl AsyncRead for Channel {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), one => Pin::new(one).poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Channel {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), one => Pin::new(one).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self.get_mut(), one => Pin::new(one).poll_write_vectored(cx, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        each!(self, one => one.is_write_vectored())
+    }
+
+    /// HTTP flushes when it has nothing left to write; TLS has its own reasons for it.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(each!(&mut *self, one => Pin::new(one).poll_flush(cx)))?;
+        self.activity().flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self.get_mut(), one => Pin::new(one).poll_shutdown(cx))
     }
 }

@@ -4,38 +4,41 @@
 
 use std::sync::Arc;
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use hyper::body::Incoming;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Response};
 
+use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::core::{Answer, Inbound};
-use crate::principal::Principal;
 use crate::protocol::{Era, HttpSignals, LEGACY_VERSIONS, MODERN_VERSION, Route};
-use crate::session::{Refused, SessionId};
+use crate::session::Refused;
 use crate::wire::{self, Malformed, Message};
 
 use super::body::Body;
 use super::negotiate::{Forms, check_content, says};
 use super::reply::{self, Refusal};
+use super::request_body::Incoming;
 use super::respond::send;
 use super::{App, Client};
 use super::{ingress, request_body, resume};
 
-const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 pub(super) async fn serve(
     app: Arc<App>,
-    client: Client,
-    request: Request<Incoming>,
+    client: &Client,
+    permit: &Permit,
+    head: &Parts,
+    body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
-    match *request.method() {
-        Method::POST => post(app, client, request).await,
-        Method::GET => get(&app, request.headers()),
-        Method::DELETE => delete(&app, request.headers()),
+    match head.method {
+        Method::POST => post(app, client, permit, head, body).await,
+        Method::GET => get(&app, client, permit, &head.headers),
+        Method::DELETE => delete(&app, permit, &head.headers),
         _ => Err(reply::wrong_method(HeaderValue::from_static(
             "GET, POST, DELETE, OPTIONS",
         ))),
@@ -44,22 +47,23 @@ pub(super) async fn serve(
 
 async fn post(
     app: Arc<App>,
-    client: Client,
-    request: Request<Incoming>,
+    client: &Client,
+    permit: &Permit,
+    head: &Parts,
+    body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
-    let (head, body) = request.into_parts();
     check_content(&head.headers)?;
     let forms = Forms::accepted(&head.headers);
     if forms.is_none() {
         let why = "Accept must include application/json, text/event-stream, or both.";
         return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
     }
-    let body = request_body::read(&app, &client, &head.headers, body).await?;
+    let body = request_body::read(&app, client, &head.headers, body).await?;
     let signals = signals(&head.headers, forms);
     let inbound = match app.server.parse(&body) {
         Ok(wire::Body::Single(message)) => app.server.inspect(message, Some(signals)),
         Ok(batch) => {
-            let connection = session(&app, &head.headers)?;
+            let connection = session(&app, client, permit, &head.headers)?;
             if names_modern(signals) {
                 return Err(reply::refuse(StatusCode::BAD_REQUEST, NOT_IN_SESSIONS));
             }
@@ -69,7 +73,9 @@ async fn post(
                 json_only: signals.json_only,
                 ..HttpSignals::default()
             };
-            let reply = app.server.receive_from(&connection, batch, Some(signals));
+            let reply = app
+                .server
+                .receive_from(&connection, permit, batch, Some(signals));
             return Ok(send(&app, reply, Some(&connection), forms).await);
         }
         Err(Malformed { id, error }) => {
@@ -89,15 +95,17 @@ async fn post(
             Err(refusal.under(inbound.request_id()))
         }
         Route::Modern | Route::Malformed(_) => {
-            let reply = app.server.handle(&client.stateless, inbound);
+            let reply = app
+                .server
+                .handle(&client.stateless(permit), permit, inbound);
             Ok(send(&app, reply, None, forms).await)
         }
         Route::Legacy if inbound.is_initialize() && !signals.session => {
-            initialize(&app, &client, inbound, forms).await
+            initialize(&app, client, permit, inbound, forms).await
         }
         Route::Legacy => {
             let modern = names_modern(signals);
-            let connection = match session(&app, &head.headers) {
+            let connection = match session(&app, client, permit, &head.headers) {
                 // The modern revision has no messages from clients that are not requests: none is owed.
                 Err(_) if modern && matches!(inbound.message(), Message::Notification(_)) => {
                     return Ok(reply::empty(StatusCode::ACCEPTED));
@@ -113,7 +121,7 @@ async fn post(
                 let refusal = reply::refuse(StatusCode::BAD_REQUEST, NOT_IN_SESSIONS);
                 return Err(refusal.under(inbound.request_id()));
             }
-            let reply = app.server.handle(&connection, inbound);
+            let reply = app.server.handle(&connection, permit, inbound);
             Ok(send(&app, reply, Some(&connection), forms).await)
         }
     }
@@ -132,18 +140,23 @@ fn names_modern(signals: HttpSignals<'_>) -> bool {
 async fn initialize(
     app: &App,
     client: &Client,
+    permit: &Permit,
     inbound: Inbound<'_>,
     forms: Forms,
 ) -> Result<Response<Body>, Refusal> {
     let id = inbound.request_id().cloned();
-    let connection = Connection::from_address(Principal::ANONYMOUS, client.address);
-    let reply = app.server.handle(&connection, inbound);
+    if let Err(exceeded) = app.flood.admit_session(&client.caller(permit)) {
+        return Err(reply::too_many(exceeded).under(id.as_ref()));
+    }
+    let connection = Connection::from_address(permit.principal().clone(), client.address);
+    let reply = app.server.handle(&connection, permit, inbound);
     let mut response = send(app, reply, Some(&connection), forms).await;
-    if connection.peer().is_some() {
-        let opened = app.sessions.open(connection, client.stateless.caller());
+    if let Some(peer) = connection.peer() {
+        let opener = client.caller(permit);
+        let opened = app.sessions.open_sealed(connection, &peer, &opener);
         let id = opened.map_err(|refused| no_session(refused).under(id.as_ref()))?;
-        // Hex digits are always a valid header.
-        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        // Base64 is always a valid header.
+        if let Ok(id) = HeaderValue::try_from(id.as_str()) {
             response.headers_mut().insert(SESSION, id);
         }
     }
@@ -164,7 +177,12 @@ pub(super) fn no_session(refused: Refused) -> Refusal {
     }
 }
 
-fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+fn get(
+    app: &Arc<App>,
+    client: &Client,
+    permit: &Permit,
+    headers: &HeaderMap,
+) -> Result<Response<Body>, Refusal> {
     if !Forms::accepted(headers).stream {
         let why = "GET answers text/event-stream only; say so in Accept.";
         return Err(reply::refuse(StatusCode::NOT_ACCEPTABLE, why));
@@ -174,38 +192,50 @@ fn get(app: &Arc<App>, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
             "POST, OPTIONS",
         )));
     }
-    let connection = session(app, headers)?;
-    resume::listen(app, &connection, headers)
+    let connection = session(app, client, permit, headers)?;
+    resume::listen(app, &connection, permit, headers)
 }
 
-fn delete(app: &App, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
+fn delete(app: &App, permit: &Permit, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
     if !says(headers, &SESSION) {
         return Err(reply::wrong_method(HeaderValue::from_static(
             "POST, OPTIONS",
         )));
     }
-    match session_id(headers).is_some_and(|id| app.sessions.close(id, &Principal::ANONYMOUS)) {
+    match session_id(headers).is_some_and(|id| app.sessions.close(id, permit.principal())) {
         true => Ok(reply::empty(StatusCode::OK)),
         false => Err(unknown_session()),
     }
 }
 
-fn session_id(headers: &HeaderMap) -> Option<SessionId> {
+fn session_id(headers: &HeaderMap) -> Option<&str> {
     // An empty one is none.
     let mut values = headers.get_all(SESSION).iter();
     let id = values.find(|value| !value.is_empty())?;
     let only = values.all(HeaderValue::is_empty);
-    SessionId::parse(only.then(|| id.to_str().ok()).flatten()?)
+    only.then(|| id.to_str().ok()).flatten()
 }
 
-fn session(app: &App, headers: &HeaderMap) -> Result<Arc<Connection>, Refusal> {
+fn session(
+    app: &App,
+    client: &Client,
+    permit: &Permit,
+    headers: &HeaderMap,
+) -> Result<Arc<Connection>, Refusal> {
     if !says(headers, &SESSION) {
         let why = "Mcp-Session-Id is missing: send \"initialize\" first and repeat the header that its answer has.";
         return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
     }
-    session_id(headers)
-        .and_then(|id| app.sessions.get(id, &Principal::ANONYMOUS))
-        .ok_or_else(unknown_session)
+    let id = session_id(headers).ok_or_else(unknown_session)?;
+    let opener = client.caller(permit);
+    let found = app
+        .sessions
+        .get(id, permit.principal(), &opener, client.address);
+    let found = found.map_err(no_session)?.ok_or_else(unknown_session)?;
+    if found.restored {
+        app.server.remember(&found.connection);
+    }
+    Ok(found.connection)
 }
 
 fn unknown_session() -> Refusal {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pymcp_kit::{
-    Ctx, Elicited, Form, Prompt, Question, Resource, ResourceTemplate, Result, Roots, Sample,
-    Server, Tool,
+    Ctx, Effect, Elicited, Form, Prompt, Question, Resource, ResourceTemplate, Result, Roots,
+    Sample, Server, Tool,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -75,12 +75,15 @@ pub(super) fn trips() -> (Server, Arc<Counts>) {
         plan(ctx, Trip { to })
     };
     let server = Server::builder("trips", "1.0.0")
-        .tool(Tool::new("trip", move |ctx: Ctx, args: Trip| {
-            trip(ctx, args, Arc::clone(&counted))
-        }))
-        .prompt(Prompt::new("trip", plan))
-        .resource(Resource::new("trip://crete", "crete", crete))
-        .template(ResourceTemplate::new("trip://to/{to}", "trip", plan))
+        .tool(
+            Tool::new("trip", move |ctx: Ctx, args: Trip| {
+                trip(ctx, args, Arc::clone(&counted))
+            })
+            .effects([Effect::AsksUser, Effect::UsesModel]),
+        )
+        .prompt(Prompt::new("trip", plan).effects([Effect::AsksUser]))
+        .resource(Resource::new("trip://crete", "crete", crete).effects([Effect::AsksUser]))
+        .template(ResourceTemplate::new("trip://to/{to}", "trip", plan).effects([Effect::AsksUser]))
         .build()
         .unwrap();
     (server, counts)

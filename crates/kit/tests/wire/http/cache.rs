@@ -3,11 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pymcp_kit::testing::message::call;
+use pymcp_kit::testing::raw::Session;
 use serde_json::json;
 
-use crate::support::http::{HttpServer, Session};
-use crate::support::message::call;
-use crate::support::process::resident_memory;
+use crate::support::memory::resident_memory;
+use crate::support::over_http;
 
 /// KiB of all entries (`CacheConfig::total_bytes`).
 const BOUND: u64 = 32 << 10;
@@ -17,7 +18,7 @@ fn a_flood_of_answers_takes_the_memory_that_it_may_and_gives_it_back() {
     const CLIENTS: usize = 4;
     const CALLS: usize = 300;
     let ttl = Duration::from_secs(10);
-    let server = HttpServer::start(&["--cache-ttl", "10"], &[]);
+    let server = over_http(&["--cache-ttl", "10"]);
     let hail = |session: &Session, from: usize, calls: usize, size: usize| {
         let mut client = server.connect();
         for at in from..from + calls {

@@ -3,16 +3,19 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::message::{
+    answer, asks_user, call, error_text, modern, notification, request,
+};
+use pymcp_kit::testing::raw::{
+    Client, LocalServer, Request, Response, Session, initialize, mirrored, patient,
+};
 use pymcp_kit::transport::http::HttpConfig;
 use pymcp_kit::{Ctx, NoArgs, Result, Server, Tool};
 use serde_json::{Value, json};
 
 use crate::support::gate::{Fate, Gate};
-use crate::support::http::{
-    Client, HttpServer, LocalServer, Request, Response, Session, initialize, mirrored, patient,
-};
-use crate::support::message::{answer, asks_user, call, error_text, modern, notification, request};
-use crate::support::stdio::PATIENCE;
+use crate::support::over_http;
 
 fn talking() -> Value {
     json!({ "talk": true })
@@ -31,7 +34,7 @@ fn result(response: &Value) -> &Value {
 
 #[test]
 fn a_call_that_says_nothing_else_is_answered_as_json() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::plain(server.address());
     for response in [
         session.post(&call(1, "factorial", json!({"n": 5}))),
@@ -47,7 +50,7 @@ fn a_call_that_says_nothing_else_is_answered_as_json() {
 
 #[test]
 fn a_call_that_talks_is_answered_as_events_that_no_proxy_holds_back() {
-    let server = HttpServer::start(&["--cache-ttl", "0"], &[]);
+    let server = over_http(&["--cache-ttl", "0"]);
     let session = Session::plain(server.address());
     let mut stateless = modern(call(1, "hail", json!({})), json!({}));
     stateless["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("debug");
@@ -139,7 +142,7 @@ fn progress_is_reported_under_the_token_of_its_own_call() {
 
 #[test]
 fn a_question_is_answered_with_another_post() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::open(server.address(), "2025-11-25", asks_user());
     let mut events = session
         .start(&call("v", "measure", json!({"at": 1.0})))
@@ -175,7 +178,7 @@ fn a_question_is_answered_with_another_post() {
 
 #[test]
 fn a_question_can_be_declined_dismissed_or_refused() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::open(server.address(), "2025-06-18", asks_user());
     let ask = || {
         let mut events = session
@@ -198,7 +201,7 @@ fn a_question_can_be_declined_dismissed_or_refused() {
 
 #[test]
 fn questions_of_parallel_calls_are_kept_apart() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::open(server.address(), "2025-11-25", asks_user());
     let mut calls = [1, 2, 3].map(|id| {
         let mut events = session
@@ -220,7 +223,7 @@ fn questions_of_parallel_calls_are_kept_apart() {
 
 #[test]
 fn a_client_that_cannot_be_asked_is_told_so() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::plain(server.address());
     let ask = call(1, "measure", json!({"at": 1.0}));
     assert!(error_text(&session.ask(&ask)).contains("elicitation"));

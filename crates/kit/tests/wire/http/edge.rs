@@ -1,9 +1,10 @@
 //! What a request is checked for before anyone looks into it: Host, Origin, method, path and types.
 
+use pymcp_kit::testing::message::{modern, request};
+use pymcp_kit::testing::raw::{Request, Response, Session, mirrored};
 use serde_json::{Value, json};
 
-use crate::support::http::{HttpServer, Request, Response, Session, mirrored};
-use crate::support::message::{modern, request};
+use crate::support::over_http;
 
 fn list() -> Request {
     mirrored(&modern(request(1, "tools/list", json!({})), json!({})))
@@ -22,7 +23,7 @@ fn doors(session: &Session) -> [Request; 5] {
 
 #[test]
 fn only_known_hosts_are_served() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let port = server.address().port();
     for host in [
         "localhost".into(),
@@ -93,7 +94,7 @@ fn only_known_hosts_are_served() {
 #[test]
 fn other_hosts_are_served_when_they_are_named() {
     let hosts = "mcp.example,other.example:8443,*.wild.example,tls.example:443,[2001:db8::1]";
-    let server = HttpServer::start(&["--hosts", hosts], &[]);
+    let server = over_http(&["--hosts", hosts]);
     for (host, status) in [
         ("a.wild.example:1", 200),
         ("wild.example", 403),
@@ -119,7 +120,7 @@ fn other_hosts_are_served_when_they_are_named() {
 
 #[test]
 fn only_allowed_origins_may_call() {
-    let server = HttpServer::start(&["--origins", "https://App.example"], &[]);
+    let server = over_http(&["--origins", "https://App.example"]);
     let session = Session::plain(server.address());
     for door in doors(&session) {
         for origin in [
@@ -154,7 +155,7 @@ fn origins_are_named_as_people_write_them() {
     let origins = format!(
         "{extension}, vscode-webview://*, https://*.app.example, http://localhost:*, https://tls.example:443"
     );
-    let server = HttpServer::start(&["--origins", &origins], &[]);
+    let server = over_http(&["--origins", &origins]);
     for (origin, status) in [
         (extension, 200),
         ("chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", 403),
@@ -176,7 +177,7 @@ fn origins_are_named_as_people_write_them() {
 
 #[test]
 fn pages_of_this_machine_may_call_unless_told_otherwise() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     for (origin, status) in [
         ("http://localhost:5173", 200),
         ("https://127.0.0.1", 200),
@@ -206,7 +207,7 @@ fn words(response: &Response, header: &str) -> Vec<String> {
 
 #[test]
 fn browsers_are_told_what_they_may_send_and_read() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let origin = "http://localhost:6274";
     let preflight = Request::new("OPTIONS", "/mcp")
         .with("Origin", origin)
@@ -267,7 +268,7 @@ fn browsers_are_told_what_they_may_send_and_read() {
 
 #[test]
 fn every_page_may_call_only_when_that_is_asked_for() {
-    let server = HttpServer::start(&["--origins", "*"], &[]);
+    let server = over_http(&["--origins", "*"]);
     let response = server.ask(&list().with("Origin", "https://anything.test"));
     assert_eq!(response.status, 200);
     assert_eq!(response.header("Access-Control-Allow-Origin"), Some("*"));
@@ -275,7 +276,7 @@ fn every_page_may_call_only_when_that_is_asked_for() {
 
 #[test]
 fn the_body_is_json_and_not_encoded() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let ask = |request: Request| server.ask(&request);
     for kind in [
         "application/json",
@@ -317,7 +318,7 @@ fn the_body_is_json_and_not_encoded() {
 
 #[test]
 fn the_client_has_to_take_a_kind_of_answer() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::plain(server.address());
     let accepting = |accept: &str| list().with("Accept", accept);
     for accept in [
@@ -360,7 +361,7 @@ fn the_client_has_to_take_a_kind_of_answer() {
 
 #[test]
 fn other_methods_are_refused_and_told_which_there_are() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     for method in ["PUT", "PATCH", "TRACE", "FOO", "post", "get"] {
         let response = server.ask(&Request::new(method, "/mcp").with("X-Secret", "hunter2"));
         assert_eq!(response.refusal(), (405, -32600), "{method}");
@@ -377,7 +378,7 @@ fn other_methods_are_refused_and_told_which_there_are() {
 
 #[test]
 fn there_is_one_path_and_its_slash_does_not_matter() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     for path in [
         "/",
         "/mcp//",
@@ -405,7 +406,7 @@ fn there_is_one_path_and_its_slash_does_not_matter() {
 
 #[test]
 fn nothing_is_upgraded() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     for protocol in ["websocket", "h2c"] {
         let response = server.ask(
             &list()

@@ -1,10 +1,11 @@
 //! Requests that two readers could understand differently, or that are none at all. Whatever they are,
 //! the connection ends and the server lives on.
 
+use pymcp_kit::testing::message::{modern, request};
+use pymcp_kit::testing::raw::{Client, HttpServer, Request, mirrored};
 use serde_json::json;
 
-use crate::support::http::{Client, HttpServer, Request, mirrored};
-use crate::support::message::{modern, request};
+use crate::support::over_http;
 
 fn list() -> Request {
     mirrored(&modern(request(1, "tools/list", json!({})), json!({})))
@@ -55,7 +56,7 @@ fn refused(server: &HttpServer, bytes: &[u8]) {
 
 #[test]
 fn a_body_may_come_in_chunks() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let (_, chunks) = body();
     let mut client = server.connect();
     for _ in 0..2 {
@@ -68,7 +69,7 @@ fn a_body_may_come_in_chunks() {
 
 #[test]
 fn a_body_whose_end_is_ambiguous_is_refused() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let (plain, chunks) = body();
     let length = plain.len();
     for header in [
@@ -105,7 +106,7 @@ fn a_body_whose_end_is_ambiguous_is_refused() {
 
 #[test]
 fn with_both_framings_chunks_count_and_nothing_may_follow() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let (_, chunks) = body();
     let smuggled = String::from_utf8(Request::new("GET", "/smuggled").bytes()).unwrap();
     let mut client = server.connect();
@@ -125,7 +126,7 @@ fn with_both_framings_chunks_count_and_nothing_may_follow() {
 
 #[test]
 fn a_body_longer_than_declared_is_another_request() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let (body, _) = body();
     let mut client = server.connect();
     client.send(framed(
@@ -140,15 +141,13 @@ fn a_body_longer_than_declared_is_another_request() {
 
 #[test]
 fn what_is_no_http_ends_the_connection() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
-    let prior_knowledge = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     let noise: Vec<u8> = (0..10_000_u32)
         .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
         .collect();
     for bytes in [
         &hello[..],
-        prior_knowledge,
         &noise,
         &vec![0; 1_000_000],
         b"GET\r\n\r\n",
@@ -162,7 +161,7 @@ fn what_is_no_http_ends_the_connection() {
 
 #[test]
 fn requests_in_one_write_are_answered_in_order() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let mut client = Client::connect(server.address());
     let ids = 0..200;
     let message = |id: i32| mirrored(&modern(request(id, "tools/list", json!({})), json!({})));

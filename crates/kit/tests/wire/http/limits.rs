@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use pymcp_kit::testing::message::{call, modern, request};
+use pymcp_kit::testing::raw::{Client, LocalServer, Request, Session, mirrored};
 use pymcp_kit::transport::http::HttpConfig;
 use pymcp_kit::wire::WireLimits;
 use pymcp_kit::{CallLimits, Ctx, Error, NoArgs, Server, Tool};
 use serde_json::json;
 
 use crate::support::gate::{Fate, Gate};
-use crate::support::http::{Client, HttpServer, LocalServer, Request, Session, mirrored};
-use crate::support::message::{call, modern, request};
+use crate::support::over_http;
 
 /// Time that the servers below give a client; what is tested is that it ends, not when.
 const BRIEF: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ fn quiet() -> Server {
 #[test]
 fn a_body_has_at_most_so_many_bytes_however_it_comes() {
     let limits = WireLimits::default();
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let message = modern(request(1, "tools/list", json!({})), json!({})).to_string();
     let padded = |length: usize| format!("{message}{}", " ".repeat(length - message.len()));
     let chunked = |body: &str| {
@@ -67,7 +68,7 @@ fn a_body_has_at_most_so_many_bytes_however_it_comes() {
 
 #[test]
 fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let huge = list()
         .with("Content-Length", "1073741824")
         .with("Expect", "100-continue")
@@ -83,7 +84,7 @@ fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
 
 #[test]
 fn a_head_has_at_most_so_many_bytes_and_headers() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let long = list().with("X-Long", &"x".repeat(17 << 10));
     let many = (0..65).fold(list(), |request, i| request.and(&format!("X-{i}"), "y"));
     let target = list().at(&format!("/mcp?{}", "x".repeat(17 << 10)));
@@ -165,19 +166,20 @@ fn one_connection_more_than_allowed_takes_the_place_of_one_that_idles() {
     assert!(first.try_response().is_none());
 }
 
+/// A server with the tool `gate`, and these limits.
+fn gated(limits: CallLimits) -> (Gate, LocalServer) {
+    let (gate, tool) = Gate::new();
+    let server = Server::builder("test", "1.0.0").tool(tool);
+    let server = server.call_limits(limits).build().unwrap();
+    (gate, LocalServer::start(server, HttpConfig::default()))
+}
+
 #[test]
 fn a_busy_server_says_so_and_runs_nothing() {
-    let (gate, tool) = Gate::new();
-    let limits = CallLimits {
+    let (gate, server) = gated(CallLimits {
         in_flight: 1,
         ..CallLimits::default()
-    };
-    let server = Server::builder("test", "1.0.0")
-        .tool(tool)
-        .call_limits(limits)
-        .build()
-        .unwrap();
-    let server = LocalServer::start(server, HttpConfig::default());
+    });
     let session = Session::plain(server.address());
     let stateless = modern(call(2, "gate", json!({})), json!({}));
     let mut waiting = session.start(&call(1, "gate", json!({})));
@@ -209,17 +211,10 @@ fn a_busy_server_says_so_and_runs_nothing() {
 
 #[test]
 fn a_session_has_no_more_than_its_share() {
-    let (gate, tool) = Gate::new();
-    let limits = CallLimits {
+    let (gate, server) = gated(CallLimits {
         in_flight_per_connection: 1,
         ..CallLimits::default()
-    };
-    let server = Server::builder("test", "1.0.0")
-        .tool(tool)
-        .call_limits(limits)
-        .build()
-        .unwrap();
-    let server = LocalServer::start(server, HttpConfig::default());
+    });
     let (greedy, modest) = (
         Session::plain(server.address()),
         Session::plain(server.address()),

@@ -1,9 +1,10 @@
 //! What a modern request says twice, in its headers and in its message, and what `_meta` may hold.
 
+use pymcp_kit::testing::message::{call, modern, request};
+use pymcp_kit::testing::raw::{HttpServer, Request, mirrored};
 use serde_json::{Value, json};
 
-use crate::support::http::{HttpServer, Request, mirrored};
-use crate::support::message::{call, modern, request};
+use crate::support::over_http;
 
 fn hail() -> Value {
     modern(call(1, "hail", json!({"name": "Ada"})), json!({}))
@@ -26,7 +27,7 @@ const INVALID: (u16, i64) = (400, -32602);
 
 #[test]
 fn headers_have_to_repeat_the_message() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     assert_eq!(outcome(&server, &mirrored(&hail())), FINE);
     for header in ["MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"] {
         assert_eq!(
@@ -71,7 +72,7 @@ fn headers_have_to_repeat_the_message() {
 
 #[test]
 fn names_are_mirrored_for_every_method_that_has_one() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let read = modern(
         request(1, "resources/read", json!({"uri": "data://square/12"})),
         json!({}),
@@ -101,7 +102,7 @@ fn names_are_mirrored_for_every_method_that_has_one() {
 
 #[test]
 fn a_name_may_be_written_in_base64() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     // A name beyond ASCII, which a header cannot hold otherwise; no tool has it.
     let beyond = modern(call(1, "grüße", json!({})), json!({}));
     for (message, name, expected) in [
@@ -126,7 +127,7 @@ fn a_name_may_be_written_in_base64() {
 
 #[test]
 fn the_envelope_is_read_strictly() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let with = |key: &str, value: Value| {
         let mut message = hail();
         message["params"]["_meta"][key] = value;
@@ -185,7 +186,7 @@ fn the_envelope_is_read_strictly() {
 
 #[test]
 fn log_messages_come_only_when_the_request_wants_them() {
-    let server = HttpServer::start(&["--cache-ttl", "0"], &[]);
+    let server = over_http(&["--cache-ttl", "0"]);
     let wanting = |level: Option<&str>| {
         let mut message = hail();
         if let Some(level) = level {

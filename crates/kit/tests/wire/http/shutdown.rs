@@ -3,14 +3,15 @@
 use std::net::TcpStream;
 use std::time::Instant;
 
+use pymcp_kit::testing::message::{answer, asks_user, call};
+use pymcp_kit::testing::raw::Session;
 use serde_json::json;
 
-use crate::support::http::{HttpServer, Session};
-use crate::support::message::{answer, asks_user, call};
+use crate::support::{over_http, over_sse};
 
 #[test]
 fn calls_in_flight_are_answered_and_open_streams_end() {
-    let mut server = HttpServer::start(&[], &[]);
+    let mut server = over_http(&[]);
     let session = Session::open(server.address(), "2025-11-25", asks_user());
     let stream = session.listen();
     let mut idle = server.connect();
@@ -50,7 +51,7 @@ fn calls_in_flight_are_answered_and_open_streams_end() {
 
 #[test]
 fn nothing_new_is_begun() {
-    let mut server = HttpServer::start(&[], &[]);
+    let mut server = over_http(&[]);
     let session = Session::open(server.address(), "2025-11-25", asks_user());
     let stream = session.listen();
     let mut events = session
@@ -72,8 +73,7 @@ fn nothing_new_is_begun() {
 
 #[test]
 fn a_server_without_clients_ends_at_once() {
-    for transport in ["http", "sse"] {
-        let mut server = HttpServer::over(transport, &[], &[]);
+    for (transport, mut server) in [("http", over_http(&[])), ("sse", over_sse())] {
         server.terminate();
         assert_eq!(
             server.wait().code(),

@@ -1,9 +1,10 @@
 //! Which request gets which status and which error, and how the two eras are told apart.
 
+use pymcp_kit::testing::message::{call, modern, notification, request};
+use pymcp_kit::testing::raw::{Client, HttpServer, Request, Session, initialize, mirrored};
 use serde_json::{Value, json};
 
-use crate::support::http::{Client, HttpServer, Request, Session, initialize, mirrored};
-use crate::support::message::{call, modern, notification, request};
+use crate::support::over_http;
 
 fn list() -> Value {
     request(1, "tools/list", json!({}))
@@ -23,7 +24,7 @@ fn refuses(server: &HttpServer, rows: Vec<(&str, Request, (u16, i64))>) {
 
 #[test]
 fn modern_requests_are_refused_in_the_order_of_the_ladder() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let list = || modern(list(), json!({}));
     let with = |key: &str, value: Value| {
         let mut message = list();
@@ -126,7 +127,7 @@ fn modern_requests_are_refused_in_the_order_of_the_ladder() {
 
 #[test]
 fn errors_of_the_call_itself_are_answers() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let unknown = server.ask(&mirrored(&modern(call(1, "dance", json!({})), json!({}))));
     assert_eq!(unknown.refusal(), (200, -32602));
     let wrong = server.ask(&mirrored(&modern(
@@ -147,7 +148,7 @@ fn errors_of_the_call_itself_are_answers() {
 
 #[test]
 fn legacy_methods_do_not_exist_for_modern_requests() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     for method in [
         "initialize",
         "ping",
@@ -162,7 +163,7 @@ fn legacy_methods_do_not_exist_for_modern_requests() {
 
 #[test]
 fn what_is_no_request_is_accepted_without_a_body_or_refused() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let noted = notification("notifications/initialized", json!({}));
     let accepted = server.ask(&bare(&noted).with("MCP-Protocol-Version", "2026-07-28"));
     assert_eq!((accepted.status, &*accepted.body), (202, ""));
@@ -183,7 +184,7 @@ fn what_is_no_request_is_accepted_without_a_body_or_refused() {
 
 #[test]
 fn the_era_is_read_off_the_request() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     // `initialize` as legacy clients send it is legacy, whatever version it names.
     for version in ["2025-11-25", "2026-07-28", "1999-01-01"] {
         let hello = bare(&initialize(version, json!({}))).with("MCP-Protocol-Version", version);
@@ -255,7 +256,7 @@ fn the_era_is_read_off_the_request() {
 
 #[test]
 fn stateless_requests_ignore_what_only_sessions_have() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let stale = mirrored(&modern(list(), json!({})))
         .with("Mcp-Session-Id", "00000000000000000000000000000000")
         .with("Last-Event-ID", "1");
@@ -267,7 +268,7 @@ fn stateless_requests_ignore_what_only_sessions_have() {
 
 #[test]
 fn one_connection_serves_both_eras_by_turns() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::plain(server.address());
     let mut client = Client::connect(server.address());
     for _ in 0..3 {
@@ -281,7 +282,7 @@ fn one_connection_serves_both_eras_by_turns() {
 
 #[test]
 fn every_refusal_has_a_json_rpc_body() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::plain(server.address());
     let stateless = || mirrored(&modern(list(), json!({})));
     let stranger = "0".repeat(32);

@@ -1,17 +1,21 @@
 //! Requests of clients that mean no good, or know no better: nothing is left of them, and nobody else notices.
 
+use std::time::Instant;
+
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::message::{answer, asks_user, call, error, request};
+use pymcp_kit::testing::raw::{Request, Session};
 use serde_json::{Value, json};
 
-use crate::support::http::{HttpServer, Request, Session};
-use crate::support::message::{answer, asks_user, call, error, request};
+use crate::support::over_http;
 
 /// A session of 35 kB for each of them would be 50 MB.
 #[cfg(target_os = "linux")]
 #[test]
 fn refused_requests_leave_nothing_behind() {
-    use crate::support::process::peak_memory;
+    use crate::support::memory::peak_memory;
 
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let ping = || Request::post(request(1, "ping", json!({})).to_string());
     let bad_hello = request(1, "initialize", json!({ "protocolVersion": 5 })).to_string();
     let refused = [
@@ -42,7 +46,7 @@ fn refused_requests_leave_nothing_behind() {
 
 #[test]
 fn an_id_in_flight_cannot_be_used_twice() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     let session = Session::open(server.address(), "2025-11-25", asks_user());
     let ask = call(7, "measure", json!({ "at": 1.0 }));
     let mut first = session.start(&ask).events();
@@ -60,8 +64,30 @@ fn an_id_in_flight_cannot_be_used_twice() {
 }
 
 #[test]
+fn a_huge_argument_holds_up_no_other_session() {
+    let server = over_http(&[]);
+    let [one, other] = [(); 2].map(|()| Session::plain(server.address()));
+    let started = Instant::now();
+    let name = "x".repeat(1_000_000);
+    let mut slow: Vec<_> = (0..4)
+        .map(|id| one.start(&call(id, "hail", json!({ "name": name }))))
+        .collect();
+    assert_eq!(
+        other.ask(&request(1, "ping", json!({})))["result"],
+        json!({})
+    );
+    for (id, client) in slow.iter_mut().enumerate() {
+        assert_eq!(client.response().message()["id"], id);
+    }
+    // More than a body may have.
+    let huge = call(9, "hail", json!({ "name": "x".repeat(10_000_000) }));
+    assert_eq!(one.post(&huge).status, 413);
+    assert!(started.elapsed() < PATIENCE / 2, "{:?}", started.elapsed());
+}
+
+#[test]
 fn a_last_event_id_is_no_reason_to_fail() {
-    let server = HttpServer::start(&[], &[]);
+    let server = over_http(&[]);
     for id in ["1", "", "[/x]", "00000000-0000-0000-0000-000000000000_1"] {
         // A session of its own for each: it has one stream, and is told late that that is gone.
         let session = Session::plain(server.address());
@@ -75,8 +101,8 @@ fn a_last_event_id_is_no_reason_to_fail() {
 
 #[test]
 fn no_page_and_no_name_of_a_stranger_gets_in() {
-    let server = HttpServer::start(&[], &[]);
-    let hello = crate::support::http::initialize("2025-11-25", json!({}));
+    let server = over_http(&[]);
+    let hello = pymcp_kit::testing::raw::initialize("2025-11-25", json!({}));
     let mallory: [&[(&str, &str)]; 4] = [
         &[("Host", "evil.example")],
         &[("Origin", "http://evil.example")],

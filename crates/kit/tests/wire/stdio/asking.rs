@@ -1,11 +1,11 @@
 //! Requests to the client, and the ids of those that wait for them.
 
-use serde_json::{Value, json};
-
-use super::{ask_user, assert_ends, assert_silent, connected};
-use crate::support::message::{
+use pymcp_kit::testing::message::{
     answer, asks_user, call, error, error_text, notification, request, text,
 };
+use serde_json::{Value, json};
+
+use super::{ask_user, assert_ends, connected};
 
 fn width(value: Value) -> Value {
     json!({ "action": "accept", "content": { "value": value } })
@@ -51,9 +51,9 @@ fn a_cancelled_question_is_never_answered_and_the_server_lives_on() {
         "notifications/cancelled",
         json!({ "requestId": 2, "reason": "gone" }),
     ));
-    assert_silent(&mut server);
+    server.assert_silent();
     server.send(&answer(&question, width(json!(2.0))));
-    assert_silent(&mut server);
+    server.assert_silent();
     // Cancelling what is not there is nothing to talk about.
     for params in [
         json!({ "requestId": 2 }),
@@ -62,10 +62,10 @@ fn a_cancelled_question_is_never_answered_and_the_server_lives_on() {
     ] {
         server.send(&notification("notifications/cancelled", params));
     }
-    assert_silent(&mut server);
+    server.assert_silent();
     // Another id: that of a request is taken until nothing is left of it.
     ask_user(&mut server, json!(3));
-    assert_silent(&mut server);
+    server.assert_silent();
 }
 
 #[test]
@@ -103,6 +103,17 @@ fn the_user_and_the_model_can_be_asked() {
             json!({ "role": "assistant", "model": "m", "content": said }),
         ));
         assert_eq!(text(&server.recv().value), "Arr, wide she be!");
+
+        server.send(&call(6, "summarize", json!({ "text": "The sea is wide." })));
+        server.recv();
+        let question = server.recv().value;
+        let parts = json!([{ "type": "text", "text": "Arr" }, { "type": "text", "text": "matey" }]);
+        server.send(&answer(
+            &question,
+            json!({ "role": "assistant", "model": "m", "content": parts }),
+        ));
+        let said = server.recv().value;
+        assert_eq!(text(&said), "Arr\nmatey", "{version}");
 
         server.send(&call(5, "summarize", json!({ "text": "The sea is wide." })));
         server.recv();

@@ -1,14 +1,15 @@
 //! What each era may do on a connection.
 
+use pymcp_kit::testing::message::{call, error, modern, notification, request, text};
+use pymcp_kit::testing::raw::StdioServer;
 use serde_json::{Value, json};
 
-use super::{assert_ends, assert_silent, connected};
-use crate::support::message::{call, error, modern, notification, request, text};
-use crate::support::stdio::StdioServer;
+use super::{assert_ends, connected};
+use crate::support::over_stdio;
 
 #[test]
 fn both_eras_are_served_on_one_connection() {
-    let mut server = StdioServer::start(&[], &[]);
+    let mut server = over_stdio();
     let list = || modern(request("new", "tools/list", json!({})), json!({}));
     server.send(&list());
     assert_eq!(server.recv().value["result"]["resultType"], "complete");
@@ -38,7 +39,7 @@ fn both_eras_are_served_on_one_connection() {
 /// A modern server sends no requests: what needs an answer says so, by capability or in words.
 #[test]
 fn a_modern_request_that_needs_an_answer_ends_with_its_question() {
-    let mut server = StdioServer::start(&[], &[]);
+    let mut server = over_stdio();
     for (tool, arguments, capability) in [
         ("measure", json!({ "at": 1.0 }), "elicitation"),
         ("summarize", json!({ "text": "x" }), "sampling"),
@@ -65,7 +66,7 @@ fn a_modern_request_that_needs_an_answer_ends_with_its_question() {
             "{reply}"
         );
     }
-    assert_silent(&mut server);
+    server.assert_silent();
     assert_ends(server);
 }
 
@@ -106,7 +107,7 @@ fn a_legacy_client_chooses_the_level_of_its_logs() {
 
 #[test]
 fn a_modern_client_hears_logs_only_as_each_request_asks() {
-    let mut server = StdioServer::start(&[], &[]);
+    let mut server = over_stdio();
     for (level, name, heard) in [
         (None, "one", false),
         (Some("info"), "two", true),
@@ -172,7 +173,7 @@ fn batches_are_served_in_the_one_revision_that_has_them() {
         "notifications/initialized",
         json!({})
     )]));
-    assert_silent(&mut server);
+    server.assert_silent();
     assert_ends(server);
 
     for version in ["2024-11-05", "2025-06-18", "2025-11-25"] {
@@ -184,6 +185,6 @@ fn batches_are_served_in_the_one_revision_that_has_them() {
             (-32600, &Value::Null),
             "{version}"
         );
-        assert_silent(&mut server);
+        server.assert_silent();
     }
 }

@@ -9,24 +9,24 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::message::{call, request};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::ioctl_fionbio;
 use serde_json::{Value, json};
 
-use crate::support::message::{call, request};
-use crate::support::stdio::{PATIENCE, command};
+use crate::support::fixture;
 
 /// A server, and our ends of its stdin and stdout; killed when dropped.
 struct Server<I, O> {
     child: Child,
     input: Option<I>,
     output: BufReader<O>,
-    _here: tempfile::TempDir,
 }
 
 fn start<I: Write, O: Read>(theirs: (OwnedFd, OwnedFd), ours: (I, O)) -> Server<I, O> {
-    let here = tempfile::tempdir().unwrap();
-    let child = command(here.path(), &[], &[])
+    let child = fixture(&[])
+        .command()
         .stdin(theirs.0)
         .stdout(theirs.1)
         .stderr(Stdio::inherit())
@@ -36,7 +36,6 @@ fn start<I: Write, O: Read>(theirs: (OwnedFd, OwnedFd), ours: (I, O)) -> Server<
         child,
         input: Some(ours.0),
         output: BufReader::new(ours.1),
-        _here: here,
     }
 }
 

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use pymcp_kit::testing::PATIENCE;
 use pymcp_kit::{Ctx, Result, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
-
-use super::stdio::PATIENCE;
 
 /// How a call ended.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,13 +1,41 @@
-//! What tests of the wire share, these and those of the program (`tests/it`): a program driven over its real
-//! transports, and servers in memory and over loopback.
-//!
-//! Whoever includes it says what is started: `crate::program()`, and `crate::FOREIGN_PREFIXES`, which of the tester's own
-//! environment variables do not reach it.
+//! What these tests share: the fixture as a program, gates, whole clients, and what a process takes.
 
 pub(crate) mod gate;
-pub(crate) mod http;
 pub(crate) mod link;
-pub(crate) mod message;
+#[cfg(target_os = "linux")]
+pub(crate) mod memory;
 pub(crate) mod peer;
-pub(crate) mod process;
-pub(crate) mod stdio;
+
+use pymcp_kit::testing::Program;
+use pymcp_kit::testing::raw::{HttpServer, StdioServer};
+
+/// The fixture as a program. `cargo test` builds examples too, but not with `--test wire`, which takes the one that is
+/// there.
+pub(crate) fn fixture(args: &[&str]) -> Program {
+    let test = std::env::current_exe().unwrap();
+    let built = test.parent().and_then(std::path::Path::parent).unwrap();
+    let fixture = built
+        .join("examples/fixture")
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(
+        fixture.exists(),
+        "{} is missing: cargo build -p pymcp-kit --example fixture",
+        fixture.display()
+    );
+    Program::new(fixture).args(args.iter().copied())
+}
+
+/// The fixture on stdin and stdout.
+pub(crate) fn over_stdio() -> StdioServer {
+    fixture(&[]).raw_stdio()
+}
+
+/// The fixture over HTTP.
+pub(crate) fn over_http(args: &[&str]) -> HttpServer {
+    fixture(args).raw_http("http")
+}
+
+/// The fixture over the HTTP+SSE of 2024-11-05.
+pub(crate) fn over_sse() -> HttpServer {
+    fixture(&[]).raw_http("sse")
+}

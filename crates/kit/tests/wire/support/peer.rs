@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use pymcp_kit::Server;
+use pymcp_kit::testing::message::{answer, notification, request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::link::{Link, Transport, Way, close, connect, is_end, message};
-use super::message::{answer, notification, request};
 
 /// A line of either side.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! The conversation: list, call, elicit, sample, progress, cancel, and the end.
 
-use pymcp_kit::{Ctx, Elicited, Form, NoArgs, Question, Result, Sample, Server, Tool};
+use pymcp_kit::testing::message::text;
+use pymcp_kit::{Ctx, Effect, Elicited, Form, NoArgs, Question, Result, Sample, Server, Tool};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::gate::{Fate, Gate};
 use crate::support::link::{Transport, Way, is_end, message};
-use crate::support::message::text;
 use crate::support::peer::{Line, Peer};
 
 #[derive(Deserialize, JsonSchema)]
@@ -52,8 +52,16 @@ pub(super) fn server() -> (Server, Gate) {
     let server = Server::builder("transcripts", "1.0.0")
         .instructions("Speak clearly.")
         .tool(Tool::new("hail", hail).description("Hails.").read_only())
-        .tool(Tool::new("guess", guess).description("Asks the user."))
-        .tool(Tool::new("poem", poem).description("Asks the model."))
+        .tool(
+            Tool::new("guess", guess)
+                .description("Asks the user.")
+                .effects([Effect::AsksUser]),
+        )
+        .tool(
+            Tool::new("poem", poem)
+                .description("Asks the model.")
+                .effects([Effect::UsesModel]),
+        )
         .tool(Tool::new("count", count).description("Says how far it is."))
         .tool(waiting.description("Waits until it is stopped."))
         .build()

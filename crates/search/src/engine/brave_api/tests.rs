@@ -1,16 +1,15 @@
 use super::*;
 use crate::engine::MOST_HITS;
 use crate::engine::testing::{self, entries, garbage, headers, query, response, spoilt, status};
-use crate::pages::brave_api::{empty, error, page};
 use crate::region::REGIONS;
+use crate::testing::engines::brave_api::{empty, error, page};
 
 fn parse(body: impl Into<Vec<u8>>) -> Result<Hits, Blocked> {
     testing::parse(&KIND, body)
 }
 
 fn address(text: &str, region: &str, page: u32) -> String {
-    let request = testing::engine(&KIND).request(&query(text, region), page);
-    testing::address(&request).to_owned()
+    testing::requested(&KIND, text, region, page)
 }
 
 #[test]

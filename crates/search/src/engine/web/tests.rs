@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use pymcp_egress::Response;
 
 use crate::engine::{Blocked, Engine, Hit, Hits, Kind, Setup, brave, duckduckgo, mojeek, yahoo};
-use crate::pages::{self, Entry};
 use crate::query::Query;
+use crate::testing::engines::{self as pages, Entry};
 
 /// A query whose text would do harm if it were put into an address as it is.
 pub(in crate::engine) const HOSTILE: &str = "a&b#c?=/../%00 é 日本";

@@ -1,12 +1,12 @@
 //! HTTP, with a connection of its own for each request.
 
 use pymcp_kit::Server;
+use pymcp_kit::testing::PATIENCE;
+use pymcp_kit::testing::raw::{Client, Events, LocalServer, Request, patient};
 use pymcp_kit::transport::http::{Endpoints, HttpConfig};
 use serde_json::{Map, Value, json};
 
 use super::{Link, Transport, Way, close};
-use crate::support::http::{Client, Events, LocalServer, Request, patient};
-use crate::support::stdio::PATIENCE;
 
 /// The headers of responses that clients go by.
 const TELLING: [&str; 4] = [

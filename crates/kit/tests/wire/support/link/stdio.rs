@@ -1,13 +1,13 @@
 //! The framing of stdio, over a pipe in memory.
 
 use pymcp_kit::Server;
+use pymcp_kit::testing::PATIENCE;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
 use super::{Link, close};
-use crate::support::stdio::PATIENCE;
 
 pub(super) struct Pipe {
     pipe: BufReader<DuplexStream>,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use super::{ALL, Pages, answered, entries, hits, parsed};
-use crate::pages::Entry;
+use crate::testing::engines::Entry;
 
 /// What an engine shows of the web: any visible text, any address.
 fn any_entries() -> impl Strategy<Value = Vec<Entry>> {

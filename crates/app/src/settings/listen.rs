@@ -1,0 +1,101 @@
+//! Settings of the listener: encryption, a Unix socket, proxies, and how it ends. How they are used together is in
+//! `docs/listening.md`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use pymcp_kit::transport::http::{HttpConfig, Tls, TrustedProxies};
+
+use crate::{Error, Result};
+
+use super::HTTP;
+use super::value::{boolean, seconds};
+
+/// How the server is reached over HTTP, beyond host and port.
+#[derive(Debug, Clone, Args)]
+// An author's own may have the same name.
+#[group(skip)]
+pub(crate) struct Listen {
+    /// Unix socket to listen on instead of host and port: a path. Its owner and its group may connect (mode 0660).
+    #[arg(long, value_name = "PATH", hide_short_help = true, help_heading = HTTP)]
+    pub(crate) unix_socket: Option<PathBuf>,
+
+    /// Certificate in PEM, followed by those of the authorities between it and the root; then clients speak TLS. Read
+    /// again when it changes, and on SIGHUP.
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HTTP)]
+    tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate in PEM; one that every user of the system can read is refused.
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HTTP)]
+    tls_key: Option<PathBuf>,
+
+    /// Proxies whose `Forwarded` and `X-Forwarded-For`, `-Proto` and `-Host` are believed, comma-separated: addresses,
+    /// networks such as `10.0.0.0/8`, and `loopback`. Nobody's are believed otherwise.
+    #[arg(long, default_value = "", value_name = "LIST", value_parser = proxies, hide_default_value = true, hide_short_help = true, help_heading = HTTP)]
+    trusted_proxies: TrustedProxies,
+
+    /// Seconds that requests in flight have at shutdown, 0 to 3600.
+    #[arg(long, default_value = "10", value_name = "SECONDS", value_parser = drain, hide_short_help = true, help_heading = HTTP)]
+    drain: Duration,
+
+    /// Seconds at shutdown for which all is served as before while `/readyz` says 503, so that a load balancer looks
+    /// elsewhere first, 0 to 3600.
+    #[arg(long, default_value = "0", value_name = "SECONDS", value_parser = drain, hide_short_help = true, help_heading = HTTP)]
+    drain_delay: Duration,
+
+    /// Serve no page for people at `/`, and none to browsers at the endpoint.
+    #[arg(long, value_parser = boolean, action = clap::ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "true|false", hide_short_help = true, help_heading = HTTP)]
+    pub(crate) no_page: bool,
+}
+
+fn drain(text: &str) -> Result<Duration, String> {
+    seconds(text, 0, 3600)
+}
+
+fn proxies(text: &str) -> Result<TrustedProxies, String> {
+    TrustedProxies::parse(text).map_err(|bad| {
+        format!(
+            "a comma-separated list of addresses, networks such as 10.0.0.0/8, and loopback: {bad}"
+        )
+    })
+}
+
+impl Listen {
+    /// Whether clients speak TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls_cert.is_some()
+    }
+
+    /// The files of certificate and key.
+    pub(crate) fn tls_files(&self) -> impl Iterator<Item = &PathBuf> {
+        [&self.tls_cert, &self.tls_key].into_iter().flatten()
+    }
+
+    /// Reads certificate and key, if there are any.
+    pub(crate) fn tls(&self) -> Result<Option<Tls>> {
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(key)) => {
+                Tls::from_files(certificate, key).map(Some).map_err(|bad| {
+                    Error::setting(format!("--tls-cert and --tls-key cannot be used: {bad}."))
+                })
+            }
+            (Some(_), None) => Err(Error::setting(
+                "--tls-cert is set without the key of the certificate; name that with --tls-key.",
+            )),
+            (None, Some(_)) => Err(Error::setting(
+                "--tls-key is set without its certificate; name that with --tls-cert.",
+            )),
+        }
+    }
+
+    /// Sets what needs no files.
+    pub(crate) fn apply(&self, config: &mut HttpConfig) {
+        if self.trusted_proxies != TrustedProxies::default() {
+            config.trusted_proxies = self.trusted_proxies.clone();
+        }
+        config.drain = self.drain;
+        config.drain_delay = self.drain_delay;
+    }
+}

@@ -1,0 +1,200 @@
+//! Lines on their way to the writer, and the groups whose answers wait for them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::chain::Head;
+
+/// Bytes of lines that may wait.
+pub(super) const MAX_BYTES: usize = 4 << 20;
+
+/// Bytes that wait from which on no call begins, so that those that have begun find room.
+pub(super) const BUSY_BYTES: usize = MAX_BYTES / 2;
+
+/// Calls whose lines are written together.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    done: AtomicU8,
+    changed: Notify,
+}
+
+const WAITS: u8 = 0;
+const WRITTEN: u8 = 1;
+const FAILED: u8 = 2;
+
+impl Group {
+    /// Whether the lines were written, as soon as that is known.
+    pub(super) async fn written(&self) -> bool {
+        loop {
+            // From here on it hears of a change.
+            let changed = self.changed.notified();
+            match self.done.load(Ordering::Acquire) {
+                WAITS => changed.await,
+                done => return done == WRITTEN,
+            }
+        }
+    }
+
+    pub(super) fn finish(&self, written: bool) {
+        let done = if written { WRITTEN } else { FAILED };
+        self.done.store(done, Ordering::Release);
+        self.changed.notify_waiters();
+    }
+}
+
+/// What the callers and the writer share.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// Bodies of lines.
+    pub(super) waiting: VecDeque<Vec<u8>>,
+    /// Bytes of them.
+    pub(super) bytes: usize,
+    /// How many of them, from the first one, belong to answers that were withheld.
+    pub(super) withheld: usize,
+    /// The group of the others.
+    pub(super) group: Arc<Group>,
+    /// Lines that were lost since the last one that was written.
+    pub(super) lost: u64,
+    /// Lines that were lost in all.
+    pub(super) lost_in_all: u64,
+    /// The last line that was written.
+    pub(super) head: Head,
+    /// Whether the last group could not be written.
+    pub(super) failing: bool,
+    /// Since when a group is being written.
+    pub(super) writing: Option<Instant>,
+    /// Whether the file may have been renamed.
+    pub(super) reopen: bool,
+    /// What the writer is to do between two groups.
+    pub(super) visit: Option<Visit>,
+    /// Whether the writer is to end.
+    pub(super) closing: bool,
+    /// Whether the writer has ended.
+    pub(super) ended: bool,
+    /// Whether the writer waits for something to do.
+    idle: bool,
+}
+
+/// Something to do on the thread of the writer.
+pub(super) struct Visit(pub(super) Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Visit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Visit")
+    }
+}
+
+impl Queue {
+    pub(super) fn new(head: Head) -> Self {
+        Self {
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                bytes: 0,
+                withheld: 0,
+                group: Arc::default(),
+                lost: 0,
+                lost_in_all: 0,
+                head,
+                failing: false,
+                writing: None,
+                reopen: false,
+                visit: None,
+                closing: false,
+                ended: false,
+                idle: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a line, and returns the group that it is of; none where there is no room, and the line is lost.
+    pub(super) fn push(&self, body: Vec<u8>) -> Option<Arc<Group>> {
+        let mut state = self.lock();
+        if state.ended || state.bytes.saturating_add(body.len()) > MAX_BYTES {
+            state.lose(1);
+            return None;
+        }
+        state.bytes += body.len();
+        state.waiting.push_back(body);
+        let group = Arc::clone(&state.group);
+        // Waking it is what costs most.
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        if idle {
+            self.changed.notify_all();
+        }
+        Some(group)
+    }
+
+    /// Changes something that the writer is to see.
+    pub(super) fn tell(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Waits for something to do; with `retry` not for lines, but until then.
+    pub(super) fn wait(&self, retry: Option<Instant>) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        loop {
+            if let Some(Visit(visit)) = state.visit.take() {
+                drop(state);
+                visit();
+                state = self.lock();
+            }
+            if state.reopen || state.closing {
+                return state;
+            }
+            match retry {
+                None if !state.waiting.is_empty() => return state,
+                None => {
+                    state.idle = true;
+                    let woken = self.changed.wait(state);
+                    state = woken.unwrap_or_else(PoisonError::into_inner);
+                    state.idle = false;
+                }
+                Some(retry) => {
+                    let left = retry.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return state;
+                    }
+                    let woken = self.changed.wait_timeout(state, left);
+                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// Waits until the writer has ended, or until then.
+    pub(super) fn wait_for_end(&self, until: Instant) {
+        let mut state = self.lock();
+        while !state.ended {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let woken = self.changed.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl State {
+    pub(super) fn lose(&mut self, lines: u64) {
+        self.lost = self.lost.saturating_add(lines);
+        self.lost_in_all = self.lost_in_all.saturating_add(lines);
+    }
+}

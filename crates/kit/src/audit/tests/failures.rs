@@ -1,0 +1,218 @@
+//! What becomes of calls when lines cannot be written.
+
+use std::io;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::*;
+
+/// What a disk does with each group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    Works,
+    Fails,
+    Panics,
+    /// Takes the group when it is told to.
+    Hangs,
+}
+
+struct Disk {
+    does: Mutex<Does>,
+    written: Mutex<Vec<u8>>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+struct Faulty(Arc<Disk>);
+
+impl Sink for Faulty {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let does = *self.0.does.lock().unwrap();
+        match does {
+            Does::Works => {}
+            Does::Fails => return Err(io::ErrorKind::StorageFull.into()),
+            Does::Panics => panic!("a fault that is meant"),
+            Does::Hangs => self.0.go_on.lock().unwrap().recv().unwrap(),
+        }
+        self.0.written.lock().unwrap().extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn is_full(&self, _: usize) -> bool {
+        false
+    }
+
+    fn rotate(&mut self, _: u64) -> io::Result<PathBuf> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn reopen(&mut self) -> io::Result<bool> {
+        Ok(false)
+    }
+}
+
+impl Disk {
+    fn does(&self, does: Does) {
+        *self.does.lock().unwrap() = does;
+    }
+
+    /// What was written, which is whole.
+    fn lines(&self, head: Head) -> Vec<Value> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        std::fs::write(&path, &*self.written.lock().unwrap()).unwrap();
+        assert_whole(std::slice::from_ref(&path), head);
+        lines(&path)
+    }
+}
+
+fn audit(on_failure: OnFailure, patience: Duration) -> (Audit, Arc<Disk>, Sender<()>) {
+    let (go, go_on) = channel();
+    let disk = Arc::new(Disk {
+        does: Mutex::new(Does::Works),
+        written: Mutex::default(),
+        go_on: Mutex::new(go_on),
+    });
+    let config = AuditConfig {
+        on_failure,
+        patience,
+        ..AuditConfig::new("unused", key())
+    };
+    let sink = Faulty(Arc::clone(&disk));
+    let audit = Audit::start(&config, sink, Head::NONE, Because::New, 0).unwrap();
+    (audit, disk, go)
+}
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// Name, mark of an answer that was withheld, lines lost before.
+fn said(lines: &[Value]) -> Vec<(&str, bool, u64)> {
+    let said = lines
+        .iter()
+        .filter(|line| line["kind"] == "call")
+        .map(|line| {
+            let lost = line["lost"].as_u64().unwrap_or_default();
+            (
+                line["name"].as_str().unwrap(),
+                line["withheld"] == true,
+                lost,
+            )
+        });
+    said.collect()
+}
+
+#[tokio::test]
+async fn with_deny_nothing_is_served_until_lines_are_written_again_and_no_line_is_lost() {
+    for fault in [Does::Fails, Does::Panics] {
+        let (audit, disk, _) = audit(OnFailure::Deny, LONG);
+        assert_eq!((audit.admit(), record(&audit, "a").await), (Ok(()), Ok(())));
+        disk.does(fault);
+        assert_eq!(record(&audit, "b").await, Err(Refused));
+        assert_eq!(audit.admit(), Err(Refused));
+        // One that had begun before.
+        assert_eq!(record(&audit, "c").await, Err(Refused));
+        disk.does(Does::Works);
+        assert_eq!(record(&audit, "d").await, Ok(()));
+        assert_eq!((audit.admit(), record(&audit, "e").await), (Ok(()), Ok(())));
+        let lines = disk.lines(audit.close());
+        assert_eq!(
+            said(&lines),
+            [
+                ("a", false, 0),
+                ("b", true, 0),
+                ("c", true, 0),
+                ("d", false, 0),
+                ("e", false, 0)
+            ]
+        );
+        assert_eq!(audit.lost(), 0);
+    }
+}
+
+#[tokio::test]
+async fn with_continue_calls_are_served_and_the_next_line_says_how_many_are_missing() {
+    for fault in [Does::Fails, Does::Panics] {
+        let (audit, disk, _) = audit(OnFailure::Continue, LONG);
+        record(&audit, "a").await.unwrap();
+        disk.does(fault);
+        for name in ["b", "c", "d"] {
+            assert_eq!(
+                (audit.admit(), record(&audit, name).await),
+                (Ok(()), Ok(()))
+            );
+        }
+        assert!(audit.is_failing() && audit.lost() == 3);
+        disk.does(Does::Works);
+        for name in ["e", "f"] {
+            record(&audit, name).await.unwrap();
+        }
+        assert!(!audit.is_failing());
+        let lines = disk.lines(audit.close());
+        assert_eq!(
+            said(&lines),
+            [("a", false, 0), ("e", false, 3), ("f", false, 0)]
+        );
+        assert_eq!(audit.lost(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_one_that_fails() {
+    let patience = Duration::from_millis(20);
+    let (audit, disk, go) = audit(OnFailure::Deny, patience);
+    disk.does(Does::Hangs);
+    assert_eq!(record(&audit, "a").await, Err(Refused));
+    assert_eq!(audit.admit(), Err(Refused));
+    // What is too much for the queue is counted.
+    let long = "x".repeat(2000);
+    let mut lost = 0;
+    while lost == 0 {
+        let receipt = audit.record(&call(&long));
+        lost = audit.lost();
+        drop(receipt);
+    }
+    assert_eq!(audit.close(), audit.head());
+    disk.does(Does::Works);
+    go.send(()).unwrap();
+    while !audit.0.queue.lock().ended {
+        audit.close();
+    }
+    let lines = disk.lines(audit.head());
+    let lines = said(&lines);
+    assert_eq!((lines[0], lines[1].2), (("a", false, 0), lost));
+    assert!(lines.len() > 1000, "{}", lines.len());
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_begin_is_refused() {
+    let (_, go_on) = channel();
+    let disk = Disk {
+        does: Mutex::new(Does::Fails),
+        written: Mutex::default(),
+        go_on: Mutex::new(go_on),
+    };
+    let sink = Faulty(Arc::new(disk));
+    let config = AuditConfig::new("unused", key());
+    assert!(Audit::start(&config, sink, Head::NONE, Because::New, 0).is_err());
+}
+
+#[tokio::test]
+async fn where_no_new_file_can_be_made_the_old_one_goes_on() {
+    let log = Log::new();
+    let audit = Audit::open(AuditConfig {
+        max_bytes: Some(1),
+        ..log.config()
+    })
+    .unwrap();
+    // In the way of the new name.
+    let aside = file::with(&log.path(), &format!("{:012}", 1));
+    std::fs::write(&aside, "mine").unwrap();
+    record(&audit, "a").await.unwrap();
+    assert_eq!(std::fs::read_to_string(&aside).unwrap(), "mine");
+    record(&audit, "b").await.unwrap();
+    let head = audit.close();
+    std::fs::remove_file(&aside).unwrap();
+    // `opened` and `a` are together, `b` and `closed` have a file each.
+    let files = log.files();
+    assert_eq!(files.len(), 3, "{files:?}");
+    assert_whole(&files, head);
+}

@@ -1,0 +1,64 @@
+//! What the keys of the store are called: `PREFIX:{OWNER}:KIND:REST`.
+//!
+//! `OWNER` stands for a principal and is the hash tag, so that all of one principal is in one slot of a cluster, where a
+//! script can change several keys at once. It is a hash: subjects are often addresses of people, and any length.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::principal::Principal;
+
+/// Characters of a prefix.
+const MAX_PREFIX: usize = 64;
+
+/// The keys of one server.
+#[derive(Debug, Clone)]
+pub(crate) struct Keys(String);
+
+impl Keys {
+    /// `None` when it is no prefix: 1 to 64 letters, digits, `.`, `_` and `-`.
+    pub(crate) fn new(prefix: &str) -> Option<Self> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        let good = (1..=MAX_PREFIX).contains(&prefix.len()) && prefix.chars().all(fits);
+        good.then(|| Self(prefix.to_owned()))
+    }
+
+    /// A key of this principal. `kind` is one of the words in `docs/scaling.md`.
+    pub(crate) fn of(&self, owner: &Principal, kind: &str, rest: &str) -> String {
+        let owner = owner.subject().map_or_else(|| "-".to_owned(), short);
+        format!("{}:{{{owner}}}:{kind}:{rest}", self.0)
+    }
+
+    /// A key of the server itself.
+    pub(crate) fn shared(&self, kind: &str) -> String {
+        format!("{}:{{}}:{kind}", self.0)
+    }
+}
+
+/// Stands for a text of any length: 128 bits of its SHA-256 in hex.
+pub(crate) fn short(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_the_prefix_and_a_tag_for_the_principal() {
+        let keys = Keys::new("zebra-2").unwrap();
+        let alice = keys.of(&Principal::authenticated("alice@example.org"), "n", "1");
+        assert!(alice.starts_with("zebra-2:{") && alice.ends_with("}:n:1"));
+        assert!(!alice.contains("alice"));
+        let bob = keys.of(&Principal::authenticated("bob"), "n", "1");
+        let nobody = keys.of(&Principal::ANONYMOUS, "n", "1");
+        let dash = keys.of(&Principal::authenticated("-"), "n", "1");
+        assert!(alice != bob && bob != nobody && dash != nobody);
+        for bad in ["", "a:b", "{a}", "a b", &"x".repeat(65)] {
+            assert!(Keys::new(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What outlives a request, shared by all replicas of a server on Redis or Valkey: the feature `redis`.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `address` | where the store is, with a password that nothing shows |
+//! | `link` | the connection, its time limits, and what happens while it does not answer |
+//! | `report` | what the store says of itself, and whether it is fit |
+//! | `keys` | what keys are called: prefix, principal, kind |
+//! | `value` | values that two releases can share |
+//! | `script` | what the store does as one step |
+//! | `nonces`, `buckets`, `budgets`, `ended` | used states, what is remembered, limits, sessions that were ended; tasks are in `crate::tasks` |
+//!
+//! [`ServerBuilder::redis`](crate::ServerBuilder::redis) gives a server all of it. `docs/scaling.md` says what is shared,
+//! what each kind of request costs, and what happens while the store is slow or gone.
+//!
+//! To share something else: a trait beside those of [`store`](crate::store) with a form in memory, its implementation in a
+//! file here, its kind of key in `docs/scaling.md`, and a bound for what one caller can make it keep. All keys are made by
+//! `Keys` and have a time to live; what must be one step is a script over keys of one principal. What replicas have to be
+//! told at once (the bus: news, answers, cancellations) takes a second connection beside `Link`, since one that is
+//! subscribed asks nothing; a log of events (Redis Streams) is a kind of key like any other.
+//!
+//! The store has to be trusted: results of tasks and what is remembered are in it as they are. No key, token or password of
+//! the server is.
+
+mod address;
+mod buckets;
+mod budgets;
+mod ended;
+mod keys;
+mod link;
+mod nonces;
+mod report;
+mod script;
+mod value;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::redis::RedisError;
+
+use crate::build_error::BuildError;
+use crate::metrics::Metrics;
+
+use self::keys::Keys;
+use self::link::Link;
+
+pub use self::address::{BadAddress, RedisAddress};
+pub use self::buckets::RedisBuckets;
+pub(crate) use self::keys::short;
+pub use self::report::RedisReport;
+pub(crate) use self::script::{CHANGE_TASK, CREATE_TASK};
+pub(crate) use self::value::{AsRead, read, write};
+
+/// The longest that a key lives: ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Time for what the store says of itself.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Redis or Valkey, shared by all replicas of a server. Cheap to clone; all clones use the same connection.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use pymcp_kit::Server;
+/// use pymcp_kit::store::redis::{Redis, RedisAddress};
+///
+/// let address: RedisAddress = "redis://localhost:6379".parse()?;
+/// let redis = Redis::connect(address, "stock").await?;
+/// let server = Server::builder("stock", "1.0.0").redis(&redis).build()?;
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Redis {
+    pub(crate) link: Arc<Link>,
+    address: Arc<RedisAddress>,
+    report: Arc<RedisReport>,
+}
+
+impl Redis {
+    /// Connects, and looks at what is there. `prefix` is what all keys begin with (1 to 64 letters, digits, `.`, `_` and
+    /// `-`): servers with different ones share a store without seeing each other, replicas need the same. Needs a tokio
+    /// runtime, on which a task keeps the connection.
+    ///
+    /// # Errors
+    /// The store cannot be reached or used, or the prefix is none; a sentence that has no password.
+    pub async fn connect(address: RedisAddress, prefix: &str) -> Result<Self, BuildError> {
+        let keys = Keys::new(prefix).ok_or_else(|| {
+            BuildError(
+                "The prefix of keys in the store must have 1 to 64 letters, digits, '.', '_' and '-'."
+                    .into(),
+            )
+        })?;
+        let unreachable = |error: RedisError| {
+            BuildError(format!("The store at {address} cannot be used: {error}."))
+        };
+        let link = Link::open(address.clone(), keys)
+            .await
+            .map_err(unreachable)?;
+        let info = tokio::time::timeout(LOOK, link.info()).await;
+        let info = info
+            .map_err(|_| BuildError(format!("The store at {address} does not answer in time.")))?;
+        let report = RedisReport::new(&info.map_err(unreachable)?);
+        if let Some(why) = report.unfit() {
+            return Err(BuildError(format!("The store at {address} {why}.")));
+        }
+        Ok(Self {
+            link: Arc::new(link),
+            address: Arc::new(address),
+            report: Arc::new(report),
+        })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> &RedisAddress {
+        &self.address
+    }
+
+    /// What it was when the connection was opened.
+    pub fn report(&self) -> &RedisReport {
+        &self.report
+    }
+
+    /// Whether it answers at the moment.
+    pub fn is_reachable(&self) -> bool {
+        self.link.is_up()
+    }
+
+    /// Has metrics say whether it answers, and how operations ended.
+    pub(crate) fn measure(&self, metrics: &[Metrics]) {
+        self.link.measure(metrics);
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Redis").field(&self.address).finish()
+    }
+}
+
+/// A time to live as the store takes it: at least one millisecond, at most ten years.
+pub(crate) fn millis(time: Duration) -> u64 {
+    let millis = time.min(LONGEST).as_millis().max(1);
+    u64::try_from(millis).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,333 @@
+//! Tasks on Redis or Valkey: begun by one replica, polled, answered and cancelled at any other.
+//!
+//! A task is a hash with its record, and its caller has an index of what it has. A change is made here and written if
+//! nobody else has changed the task meanwhile. Who waits for one is woken at once by what this process changes; what others
+//! change is found by asking for the versions of all that is waited for, twice a second in one round trip. (A bus between
+//! replicas would wake it in `Waiting` as well.)
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::limits::Caller;
+use crate::principal::Principal;
+use crate::store::redis::{AsRead, CHANGE_TASK, CREATE_TASK, Redis, millis, read, short, write};
+use crate::store::{StoreError, StoreFuture};
+
+use super::TaskLimits;
+use super::record::{Change, TaskRecord};
+use super::store::{Changed, TaskStore};
+
+const TASK: &str = "t";
+const HELD: &str = "h";
+
+/// How often what others change is looked for.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Times that a change is made anew because somebody else was faster.
+const ATTEMPTS: u32 = 32;
+
+/// Tasks whose versions are asked for in one round trip.
+const TOGETHER: usize = 256;
+
+/// Tasks on Redis or Valkey, within [`TaskLimits::tasks_per_caller`] and [`TaskLimits::bytes_per_caller`]; of all callers as
+/// many as the store has memory for. Where a caller has no more room, the oldest of its own tasks that have ended goes.
+pub struct RedisTasks {
+    redis: Redis,
+    limits: TaskLimits,
+    waiting: Arc<Waiting>,
+}
+
+/// A task as it was found.
+struct Found {
+    record: TaskRecord,
+    rest: AsRead,
+    /// Milliseconds since 1970, by the store's clock.
+    created: u64,
+    caller: String,
+}
+
+/// Who waits for which task, by its key: the last version that is known of it, 0 for one that is gone.
+#[derive(Default)]
+struct Waiting(Mutex<Waits>);
+
+#[derive(Default)]
+struct Waits {
+    tasks: HashMap<String, watch::Sender<u64>>,
+    /// Whether somebody looks for what others change.
+    looks: bool,
+}
+
+impl RedisTasks {
+    /// Tasks in this store.
+    pub fn new(redis: &Redis, limits: TaskLimits) -> Self {
+        Self {
+            redis: redis.clone(),
+            limits,
+            waiting: Arc::default(),
+        }
+    }
+
+    fn key(&self, owner: &Principal, id: &str) -> String {
+        self.redis.link.keys().of(owner, TASK, id)
+    }
+
+    fn held(&self, owner: &Principal, caller: &str) -> String {
+        self.redis.link.keys().of(owner, HELD, caller)
+    }
+
+    async fn find(&self, owner: &Principal, id: &str) -> Result<Option<Found>, StoreError> {
+        let mut get = ::redis::cmd("HMGET");
+        get.arg(self.key(owner, id))
+            .arg(&["record", "created", "caller"]);
+        type Fields = (Option<Vec<u8>>, Option<u64>, Option<String>);
+        let (record, created, caller): Fields = self.redis.link.read(&get).await?;
+        let (Some(record), Some(created), Some(caller)) = (record, created, caller) else {
+            return Ok(None);
+        };
+        let Some((record, rest)) = read::<TaskRecord>(&record) else {
+            tracing::error!("the store has a task that this release cannot read");
+            return Err(StoreError::Unavailable);
+        };
+        let found = Found {
+            record,
+            rest,
+            created,
+            caller,
+        };
+        Ok((found.record.owner == *owner).then_some(found))
+    }
+
+    /// One attempt: `None` when somebody else was faster.
+    async fn try_change(
+        &self,
+        owner: &Principal,
+        id: &str,
+        change: Change,
+    ) -> Result<Option<Option<Changed>>, StoreError> {
+        let Some(found) = self.find(owner, id).await? else {
+            return Ok(Some(None));
+        };
+        let Found {
+            mut record, rest, ..
+        } = found;
+        let (version, before) = (record.version, record.bytes());
+        let may_be_refused = change.may_be_refused();
+        let now = self.redis.link.now().ok_or(StoreError::Unavailable)?;
+        let age = Duration::from_millis(now.saturating_sub(found.created));
+        let visible = record.apply(change, age);
+        if record.version == version {
+            let record = Arc::new(record);
+            return Ok(Some(Some(Changed { record, visible })));
+        }
+        let after = record.bytes();
+        let more = match may_be_refused {
+            true => after.saturating_sub(before),
+            false => 0,
+        };
+        let text = written(&record, rest)?;
+        let key = self.key(owner, id);
+        let done: i64 = self
+            .redis
+            .link
+            .script(&CHANGE_TASK, |call| {
+                call.key(&key)
+                    .key(self.held(owner, &found.caller))
+                    .arg(id)
+                    .arg(version)
+                    .arg(record.version)
+                    .arg(text)
+                    .arg(millis(record.ttl))
+                    .arg(after)
+                    .arg(more)
+                    .arg(self.limits.bytes_per_caller)
+                    .arg(u8::from(record.ending.is_some()))
+                    .arg(self.key(owner, ""));
+            })
+            .await?;
+        match done {
+            1 => {
+                self.waiting.tell(&key, record.version);
+                let record = Arc::new(record);
+                Ok(Some(Some(Changed { record, visible })))
+            }
+            0 => Ok(None),
+            -1 => Ok(Some(None)),
+            _ => Err(StoreError::Full),
+        }
+    }
+}
+
+fn written(record: &TaskRecord, rest: AsRead) -> Result<Vec<u8>, StoreError> {
+    write(record, rest).map_err(|error| {
+        tracing::error!(%error, "a task cannot be written");
+        StoreError::Unavailable
+    })
+}
+
+impl TaskStore for RedisTasks {
+    fn create<'a>(&'a self, caller: &'a Caller, record: TaskRecord) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let (owner, account) = (caller.principal(), short(&caller.key()));
+            let (version, bytes) = (record.version, record.bytes());
+            let text = written(&record, AsRead::default())?;
+            let created: i64 = self
+                .redis
+                .link
+                .script(&CREATE_TASK, |call| {
+                    call.key(self.key(owner, &record.id))
+                        .key(self.held(owner, &account))
+                        .arg(&*record.id)
+                        .arg(version)
+                        .arg(text)
+                        .arg(millis(record.ttl))
+                        .arg(bytes)
+                        .arg(self.limits.tasks_per_caller)
+                        .arg(self.key(owner, ""))
+                        .arg(&account);
+                })
+                .await?;
+            match created {
+                1 => Ok(()),
+                0 => Err(StoreError::Unavailable),
+                _ => Err(StoreError::Full),
+            }
+        })
+    }
+
+    fn get<'a>(
+        &'a self,
+        owner: &'a Principal,
+        id: &'a str,
+    ) -> StoreFuture<'a, Option<Arc<TaskRecord>>> {
+        Box::pin(async move {
+            let found = self.find(owner, id).await?;
+            Ok(found.map(|found| Arc::new(found.record)))
+        })
+    }
+
+    fn change<'a>(
+        &'a self,
+        owner: &'a Principal,
+        id: &'a str,
+        change: Change,
+    ) -> StoreFuture<'a, Option<Changed>> {
+        Box::pin(async move {
+            for _ in 0..ATTEMPTS {
+                if let Some(done) = self.try_change(owner, id, change.clone()).await? {
+                    return Ok(done);
+                }
+            }
+            tracing::error!("a task is changed by too many at the same time");
+            Err(StoreError::Unavailable)
+        })
+    }
+
+    /// Goes on while the store is away: what was asked for before is not lost by that.
+    fn wait<'a>(
+        &'a self,
+        owner: &'a Principal,
+        id: &'a str,
+        seen: u64,
+    ) -> StoreFuture<'a, Option<Arc<TaskRecord>>> {
+        Box::pin(async move {
+            let key = self.key(owner, id);
+            let mut watched = Watched::of(&self.waiting, &key, &self.redis, seen);
+            loop {
+                match self.find(owner, id).await {
+                    Ok(Some(found)) if found.record.version != seen => {
+                        return Ok(Some(Arc::new(found.record)));
+                    }
+                    Ok(None) => return Ok(None),
+                    Ok(Some(_)) => watched.changed().await,
+                    Err(_) => tokio::time::sleep(LOOK).await,
+                }
+            }
+        })
+    }
+}
+
+impl Waiting {
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        // Nothing that is done under this lock can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, key: &str, version: u64) {
+        if let Some(task) = self.waits().tasks.get(key) {
+            task.send_if_modified(|known| std::mem::replace(known, version) != version);
+        }
+    }
+}
+
+/// Somebody who waits for a task.
+struct Watched {
+    waiting: Arc<Waiting>,
+    key: String,
+    news: watch::Receiver<u64>,
+}
+
+impl Watched {
+    fn of(waiting: &Arc<Waiting>, key: &str, redis: &Redis, seen: u64) -> Self {
+        let mut waits = waiting.waits();
+        let task = waits.tasks.entry(key.to_owned());
+        let news = task.or_insert_with(|| watch::Sender::new(seen)).subscribe();
+        if !waits.looks {
+            waits.looks = true;
+            tokio::spawn(look(Arc::downgrade(waiting), redis.clone()));
+        }
+        Self {
+            waiting: Arc::clone(waiting),
+            key: key.to_owned(),
+            news,
+        }
+    }
+
+    async fn changed(&mut self) {
+        // The sender is there as long as somebody waits.
+        let _ = self.news.changed().await;
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let mut waits = self.waiting.waits();
+        let task = waits.tasks.get(&self.key);
+        if task.is_some_and(|task| task.receiver_count() <= 1) {
+            waits.tasks.remove(&self.key);
+        }
+    }
+}
+
+/// Looks for what others change, as long as somebody waits for it.
+async fn look(waiting: Weak<Waiting>, redis: Redis) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let keys: Vec<String> = {
+            let Some(waiting) = waiting.upgrade() else {
+                return;
+            };
+            let mut waits = waiting.waits();
+            if waits.tasks.is_empty() {
+                waits.looks = false;
+                return;
+            }
+            waits.tasks.keys().cloned().collect()
+        };
+        for keys in keys.chunks(TOGETHER) {
+            let mut versions = ::redis::pipe();
+            for key in keys {
+                versions.cmd("HGET").arg(key).arg("version");
+            }
+            let found = redis.link.read_all::<Vec<Option<u64>>>(&versions).await;
+            let (Ok(found), Some(waiting)) = (found, waiting.upgrade()) else {
+                break;
+            };
+            for (key, version) in keys.iter().zip(found) {
+                waiting.tell(key, version.unwrap_or(0));
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The file of a Unix socket, for a proxy or a program on the same machine.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net;
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::UnixListener;
+
+use super::listeners::BACKLOG;
+
+/// Its owner and its group may connect.
+const MODE: u32 = 0o660;
+
+/// A Unix socket that is listened on. Its file is removed when it is dropped.
+#[derive(Debug)]
+pub struct UnixSocket {
+    pub(super) listener: UnixListener,
+    pub(super) file: SocketFile,
+}
+
+/// Listens on a Unix socket. Its owner and its group may connect (mode 0660); who may reach it
+/// besides is a matter of the folder it is in.
+///
+/// A socket that an earlier process has left there is replaced, one that somebody listens on is not.
+///
+/// # Errors
+/// What the system says; `AddrInUse` where somebody listens, or where there is a file of another kind.
+pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<UnixSocket> {
+    let path = path.as_ref();
+    let address = SockAddr::unix(path)?;
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&address)?;
+    let file = SocketFile::of(path)?;
+    // Before it listens nobody can connect, whatever the umask has left of the mode.
+    fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    socket.listen(BACKLOG as i32)?;
+    socket.set_nonblocking(true)?;
+    let listener = net::UnixListener::from(OwnedFd::from(socket));
+    Ok(UnixSocket {
+        listener: UnixListener::from_std(listener)?,
+        file,
+    })
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !found.file_type().is_socket() {
+        let why = "there is a file of this name that is no socket";
+        return Err(io::Error::new(ErrorKind::AddrInUse, why));
+    }
+    match net::UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => {
+            let why = "another process listens on this socket";
+            Err(io::Error::new(ErrorKind::AddrInUse, why))
+        }
+    }
+}
+
+/// The file of a socket, as long as it is that of this one.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: std::path::absolute(path)?,
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
+        if ours && let Err(error) = fs::remove_file(&self.path) {
+            tracing::warn!(%error, "cannot remove the file of the Unix socket");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_was_left_is_replaced_and_one_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.sock");
+        // A listener of the standard library leaves its file.
+        drop(net::UnixListener::bind(&path).unwrap());
+        let first = bind_unix(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, MODE);
+        let in_use = bind_unix(&path).unwrap_err();
+        assert_eq!(in_use.kind(), ErrorKind::AddrInUse);
+        assert!(path.exists());
+        drop(first);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn no_other_file_is_replaced_or_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.sock");
+        fs::write(&path, "precious").unwrap();
+        let refused = bind_unix(&path).unwrap_err();
+        assert!(refused.to_string().contains("no socket"), "{refused}");
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+
+        let other = folder.path().join("other.sock");
+        let socket = bind_unix(&other).unwrap();
+        fs::rename(&path, &other).unwrap();
+        drop(socket);
+        assert_eq!(fs::read(&other).unwrap(), b"precious");
+        assert!(bind_unix(folder.path().join("none/server.sock")).is_err());
+    }
+}
