@@ -24,7 +24,7 @@ inspect *args:
 
 # Run every test
 test *args:
-    cargo test --workspace --locked "$@"
+    cargo test --workspace --locked --no-fail-fast "$@"
 
 # Format, lint, test and compare the generated docs: what a change must pass
 check: fmt-check lint test docs-check

@@ -50,6 +50,7 @@ use crate::{Error, Result};
 
 pub(crate) use self::connection::{Connection, INTERRUPTED, Watched};
 pub(crate) use self::http::headers;
+pub(crate) use self::sse::SseServer;
 pub(crate) use self::stop::Stop;
 pub(crate) use self::target::{EraChoice, Target, TargetArgs};
 pub(crate) use self::user::{Notice, UserArgs, capabilities};

@@ -1,6 +1,8 @@
 //! HTTP+SSE, the transport of revision 2024-11-05: what the server says comes as events of one GET, the first of which names
 //! the address to post messages to. Deprecated since 2025-03-26, and rmcp has it no more.
 
+mod lines;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use url::Url;
+
+pub(crate) use self::lines::SseServer;
 
 /// Bytes that an event may have.
 const MAX_EVENT: usize = 16 << 20;
@@ -39,23 +43,14 @@ impl Sse {
         headers: HeaderMap,
         patience: Duration,
     ) -> Result<Self, Failure> {
-        let get = client.get(url.clone()).headers(headers.clone());
-        let get = get.header(ACCEPT, "text/event-stream").send();
-        let response = timeout(patience, get).await.map_err(|_| Failure::Mute)??;
-        if response.status() != StatusCode::OK {
-            return Err(Failure::Status(response.status()));
-        }
-        let mut events = Events::new(response);
-        let endpoint = timeout(patience, endpoint(&mut events, &url));
-        let endpoint = endpoint.await.map_err(|_| Failure::Mute)??;
+        let (mut events, endpoint) = open(&client, &url, &headers, patience).await?;
         let (sender, incoming) = mpsc::channel(QUEUE);
         let reading = tokio::spawn(async move {
             // Whoever waits for an answer is told that the connection is closed.
             while let Ok(Some(event)) = events.next().await {
                 // What is no message is left out, as on every other transport.
                 let message = serde_json::from_slice(&event.data);
-                let is_message = event.name.is_empty() || event.name == "message";
-                if let (true, Ok(message)) = (is_message, message)
+                if let (true, Ok(message)) = (event.is_message(), message)
                     && sender.send(message).await.is_err()
                 {
                     return;
@@ -75,18 +70,12 @@ impl Sse {
         &mut self,
         message: ClientJsonRpcMessage,
     ) -> impl Future<Output = Result<(), Failure>> + Send + 'static {
-        let post = self.client.post(self.endpoint.clone());
+        let (client, endpoint) = (self.client.clone(), self.endpoint.clone());
         let headers = Arc::clone(&self.headers);
         async move {
             // A message of the protocol is JSON.
             let body = serde_json::to_vec(&message).unwrap_or_default();
-            let post = post.headers(HeaderMap::clone(&headers));
-            let post = post.header(CONTENT_TYPE, "application/json").body(body);
-            let response = post.send().await?;
-            match response.status().is_success() {
-                true => Ok(()),
-                false => Err(Failure::Status(response.status())),
-            }
+            post(&client, &endpoint, &headers, body).await
         }
     }
 
@@ -103,6 +92,41 @@ impl Sse {
 impl Drop for Sse {
     fn drop(&mut self) {
         self.reading.abort();
+    }
+}
+
+/// Opens the stream, and waits for the address to post to.
+async fn open(
+    client: &Client,
+    url: &Url,
+    headers: &HeaderMap,
+    patience: Duration,
+) -> Result<(Events, Url), Failure> {
+    let get = client.get(url.clone()).headers(headers.clone());
+    let get = get.header(ACCEPT, "text/event-stream").send();
+    let response = timeout(patience, get).await.map_err(|_| Failure::Mute)??;
+    if response.status() != StatusCode::OK {
+        return Err(Failure::Status(response.status()));
+    }
+    let mut events = Events::new(response);
+    let endpoint = timeout(patience, endpoint(&mut events, url));
+    let endpoint = endpoint.await.map_err(|_| Failure::Mute)??;
+    Ok((events, endpoint))
+}
+
+/// Sends a message.
+async fn post(
+    client: &Client,
+    endpoint: &Url,
+    headers: &HeaderMap,
+    body: Vec<u8>,
+) -> Result<(), Failure> {
+    let post = client.post(endpoint.clone()).headers(headers.clone());
+    let post = post.header(CONTENT_TYPE, "application/json").body(body);
+    let response = post.send().await?;
+    match response.status().is_success() {
+        true => Ok(()),
+        false => Err(Failure::Status(response.status())),
     }
 }
 
@@ -202,6 +226,13 @@ impl Events {
 struct Event {
     name: String,
     data: Vec<u8>,
+}
+
+impl Event {
+    /// Whether its data is a message of the protocol.
+    fn is_message(&self) -> bool {
+        self.name.is_empty() || self.name == "message"
+    }
 }
 
 #[derive(Default)]

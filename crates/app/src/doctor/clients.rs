@@ -115,7 +115,7 @@ const FACTS: &[Fact] = &[
 pub(crate) fn facts(over: Over) -> impl Iterator<Item = &'static Fact> {
     FACTS.iter().filter(move |fact| match fact.about {
         About::All => true,
-        About::Process => over != Over::Http,
+        About::Process => matches!(over, Over::Memory | Over::Stdio),
         About::Http => over == Over::Http,
     })
 }
@@ -134,6 +134,7 @@ mod tests {
             );
         }
         assert!(facts(Over::Http).all(|fact| fact.about != About::Process));
+        assert!(facts(Over::Sse).all(|fact| fact.about == About::All));
         assert!(facts(Over::Stdio).any(|fact| fact.client == "Codex"));
     }
 }

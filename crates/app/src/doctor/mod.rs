@@ -219,7 +219,7 @@ impl Gathered {
             };
             self.fact("Revisions", format!("{}{more}", revisions.join(", ")));
         }
-        if let (Some(start), Over::Stdio | Over::Http) = (seen.start, seen.over) {
+        if let (Some(start), Over::Stdio | Over::Http | Over::Sse) = (seen.start, seen.over) {
             self.fact("First answer", format!("after {} ms", start.as_millis()));
         }
         if !seen.is_understood() {

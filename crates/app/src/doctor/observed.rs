@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     Status(u16),
     /// More bytes than are read.
     Flooded,
+    /// A message that names a member twice, so that two clients can read it differently.
+    Ambiguous,
 }
 
 impl Outcome {
@@ -53,6 +55,7 @@ impl Outcome {
             Self::Closed => "the end of the connection".into(),
             Self::Status(status) => format!("the status {status} without a JSON-RPC answer"),
             Self::Flooded => "more bytes than are read".into(),
+            Self::Ambiguous => "a message that names a member twice".into(),
         }
     }
 }
@@ -66,6 +69,8 @@ pub(crate) enum Over {
     Stdio,
     /// Streamable HTTP.
     Http,
+    /// HTTP+SSE of 2024-11-05.
+    Sse,
 }
 
 /// What was seen of a server.

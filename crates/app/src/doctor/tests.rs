@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use clap::Parser;
 use http::HeaderMap;
-use pymcp_kit::transport::http::{HttpConfig, serve};
+use pymcp_kit::transport::http::{Endpoints, HttpConfig, serve};
 use pymcp_kit::{Ctx, Error, NoArgs, Prompt, Resource, ResourceTemplate, Server, Tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use super::observed::{HttpSeen, Lists, Observed, Outcome, Over, Stream};
 use super::probe::http::Endpoint;
 use super::probe::web::Web;
 use super::probe::{self, Options, Target};
+use crate::client::TargetArgs;
 
 #[derive(Deserialize, JsonSchema)]
 struct Order {
@@ -126,6 +128,48 @@ async fn a_good_server_has_nothing_to_find() {
     assert_eq!(bad(&seen), [""; 0]);
     let tried = seen.http.unwrap().tried;
     assert_eq!(tried.len(), 14, "{:?}", tried.keys());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_of_http_sse_is_looked_at_and_its_transport_named() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = HttpConfig {
+        endpoints: Endpoints::LegacySse,
+        ..HttpConfig::default()
+    };
+    tokio::spawn(serve(
+        listener,
+        good(),
+        config,
+        std::future::pending::<()>(),
+    ));
+    let url = format!("http://{address}/sse");
+    let args = Line::parse_from(["doctor", "--url", &url]);
+    let target = crate::verbs::doctor::found(&args.target).unwrap().unwrap();
+    let seen = probe::observe(&target, &options()).await.unwrap();
+    assert_eq!(
+        bad(&seen),
+        [format!(
+            "transport-deprecated: {url} Its transport is HTTP+SSE."
+        )]
+    );
+    assert_eq!((seen.lists.tools.items.len(), seen.calls.len()), (2, 1));
+    assert!(seen.calls[0].1.result().is_some(), "{:?}", seen.calls);
+    assert_eq!(seen.revisions.len(), 4);
+
+    let args = Line::parse_from(["doctor", "--url", &format!("http://{address}/no/sse")]);
+    let target = crate::verbs::doctor::found(&args.target).unwrap().unwrap();
+    let refused = probe::observe(&target, &options()).await.unwrap_err();
+    let sentence = refused.sentence().unwrap();
+    assert!(sentence.contains("404"), "{sentence}");
+    assert_eq!(refused.code(), 3);
+}
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    target: TargetArgs,
 }
 
 #[cfg(unix)]

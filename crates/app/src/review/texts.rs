@@ -10,6 +10,20 @@ use super::{Item, named};
 /// Bytes of a word of the protocol.
 const MAX_WORD: usize = 40;
 
+/// Members that say nothing by their names: the protocol's, and keywords of JSON Schema (2020-12).
+#[rustfmt::skip]
+const KNOWN: &[&str] = &[
+    "$anchor", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary",
+    "_meta", "additionalProperties", "allOf", "annotations", "anyOf", "arguments", "audience", "const", "contains",
+    "contentEncoding", "contentMediaType", "contentSchema", "default", "dependentRequired", "dependentSchemas",
+    "deprecated", "description", "destructiveHint", "else", "enum", "examples", "exclusiveMaximum", "exclusiveMinimum",
+    "execution", "format", "idempotentHint", "if", "items", "lastModified", "maxContains", "maxItems", "maxLength",
+    "maxProperties", "maximum", "mimeType", "minContains", "minItems", "minLength", "minProperties", "minimum",
+    "multipleOf", "name", "not", "oneOf", "openWorldHint", "prefixItems", "priority", "readOnlyHint", "required", "size",
+    "taskSupport", "then", "title", "type", "unevaluatedItems",
+    "unevaluatedProperties", "uniqueItems",
+];
+
 /// What a model reads of one item.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,7 +130,17 @@ fn collect(value: &Value, place: &[&str], texts: &mut Vec<Text>) {
                     "icons" => {}
                     "inputSchema" => collect(value, &[place, &["input"]].concat(), texts),
                     "outputSchema" => collect(value, &[place, &["output"]].concat(), texts),
-                    key => collect(value, &[place, &[key]].concat(), texts),
+                    key => {
+                        let (place, before) = ([place, &[key]].concat(), texts.len());
+                        collect(value, &place, texts);
+                        // Its name stands nowhere else.
+                        if texts.len() == before && !KNOWN.contains(&key) {
+                            texts.push(Text {
+                                place: place.join(" "),
+                                text: String::new(),
+                            });
+                        }
+                    }
                 }
             }
         }

@@ -113,9 +113,10 @@ pub(crate) fn found(args: &TargetArgs) -> Result<Option<Target>> {
         client::Target::Http(url) => web(Endpoint::new(&url)?),
         #[cfg(unix)]
         client::Target::Unix(path) => web(Endpoint::unix(&path)?),
-        client::Target::Sse(_) => Err(Error::setting(
-            "--url is of HTTP+SSE, which is deprecated and not looked at; name the endpoint of streamable HTTP.",
-        )),
+        client::Target::Sse(url) => {
+            let server = client::SseServer::new(&url, args)?;
+            Ok(Some(Target::Sse(Box::new(server))))
+        }
         client::Target::Command(words) => Ok(Some(Target::Command(Started {
             words,
             directory: args.cwd.clone(),

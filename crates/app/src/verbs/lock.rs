@@ -20,7 +20,7 @@ pub(crate) const NAME: &str = "lock";
 /// Write what the server exposes into a lock, or show what differs from it
 ///
 /// A lock that is there and differs stays as it is, and the exit code is 1, until --accept. With --check nothing is
-/// written: exit code 0 if nothing differs, 1 if something does, 2 if the lock cannot be used. The settings are those of
+/// written: exit code 0 if nothing differs, 1 if something does, 2 if nothing could be compared. The settings are those of
 /// the environment and of the files that are named.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -77,7 +77,11 @@ pub(crate) fn run(matches: &ArgMatches, host: Host<'_>) -> Result<()> {
         (None, None) => Projection::Code,
     };
     let settled = host.settle(&args.files)?;
-    let now = of_own(program, settled, projection)?;
+    // That nothing could be compared must not pass for a difference.
+    let now = of_own(program, settled, projection).map_err(|error| match args.check {
+        true => error.with_code(Error::USAGE),
+        false => error,
+    })?;
     let locking = Locking {
         program,
         path: &path,

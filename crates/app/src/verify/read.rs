@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::client::EraChoice;
 use crate::doctor::finding::quoted;
-use crate::doctor::observed::{Outcome, Stream};
+use crate::doctor::observed::{Outcome, Over, Stream};
 use crate::doctor::probe::list::{self, Budget};
 use crate::doctor::probe::message::Client;
 use crate::doctor::probe::{Clock, Link, Target};
@@ -173,8 +173,13 @@ async fn greet(
     clock: Clock,
     told: &Told,
 ) -> Result<(Link, bool, Value)> {
-    let mut eras = order.eras().into_iter().peekable();
-    let mut link = target.open(clock, false, client.clone())?;
+    let eras = match target.over() {
+        // The transport is older than the other era.
+        Over::Sse => vec![Era::Legacy],
+        _ => order.eras(),
+    };
+    let mut eras = eras.into_iter().peekable();
+    let mut link = target.open(clock, false, client.clone()).await?;
     while let Some(era) = eras.next() {
         let modern = era == Era::Modern;
         link.speak(modern);
@@ -194,7 +199,7 @@ async fn greet(
         // It may not have borne the question.
         if outcome == Outcome::Closed {
             drop(link);
-            link = target.open(clock, false, client.clone())?;
+            link = target.open(clock, false, client.clone()).await?;
         }
     }
     Err(Error::unreached(format!("{} was not asked.", told.target)))
@@ -255,6 +260,9 @@ impl Told {
             },
             Outcome::Flooded => {
                 format!("{target} sends more than is read, and no answer to {method}.")
+            }
+            Outcome::Ambiguous => {
+                format!("{target} answers {method} with a message that names a member twice.")
             }
             Outcome::Status(401) => format!("{target} wants a client to authenticate."),
             Outcome::Status(403) => format!("{target} does not allow {method} with that token."),

@@ -99,6 +99,13 @@ fn a_server_that_floods_is_left() {
 }
 
 #[test]
+fn a_message_that_clients_can_read_in_two_ways_is_not_checked() {
+    let why = "answers tools/list with a message that names a member twice.";
+    assert_unchecked(Python, "member-twice", LONG, why);
+    assert_unchecked(Node, "member-twice", LONG, why);
+}
+
+#[test]
 fn a_server_that_says_nothing_is_left_in_time() {
     for language in [Python, Node] {
         let Some(ran) = of(language, "mute", BRIEF) else {

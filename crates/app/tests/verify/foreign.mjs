@@ -110,5 +110,10 @@ for await (const line of createInterface({ input: process.stdin })) {
     process.stdout.write('"]}}\n');
     continue;
   }
-  process.stdout.write(`${JSON.stringify(answer(request))}\n`);
+  const text = JSON.stringify(answer(request));
+  if (mode === 'member-twice') {
+    process.stdout.write(`${text.replace('"name":"greet"', '"name":"part","name":"greet"')}\n`);
+    continue;
+  }
+  process.stdout.write(`${text}\n`);
 }

@@ -155,6 +155,10 @@ def stdio(mode: str) -> None:
                         write("x" * MEGABYTE)
                     write('"]}}\n')
                     continue
+                case "member-twice":
+                    text = json.dumps(message(mode, request))
+                    write(text.replace('"name": "greet"', '"name": "part", "name": "greet"') + "\n")
+                    continue
                 case "values":
                     values = "[]," * (2 * MEGABYTE)
                     write('{"jsonrpc": "2.0", "id": %d, "result": {"tools": [%s[]]}}\n' % (request["id"], values))

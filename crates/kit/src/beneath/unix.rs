@@ -83,18 +83,18 @@ impl Dir {
         }))
     }
 
-    /// Puts a file at this path, in the place of one that is there. Folders on the way are made. Who
-    /// reads the file meanwhile has all of the old one or all of the new one.
+    /// Puts a file at this path, in the place of one that is there, whose mode it takes over as far as the process may give
+    /// it (`umask`). Folders on the way are made. Who reads the file meanwhile has all of the old one or all of the new one.
     pub(crate) fn write(&self, names: &[&str], bytes: &[u8]) -> Result<(), Refused> {
         let (name, within) = self.enter(names, true)?;
         let at = within.as_ref().unwrap_or(&self.0).as_fd();
-        match kind(at, name) {
-            None | Some(FileType::RegularFile) => {}
-            Some(FileType::Symlink) => return Err(Refused::Link),
+        let mode = match look(at, name) {
+            None => Mode::from_raw_mode(0o666),
+            Some((FileType::RegularFile, mode)) => mode & Mode::from_raw_mode(0o777),
+            Some((FileType::Symlink, _)) => return Err(Refused::Link),
             Some(_) => return Err(Refused::NoFile),
-        }
+        };
         let scratch = scratch_name()?;
-        let mode = Mode::from_raw_mode(0o666);
         let mut file: File = openat(at, &*scratch, NEW, mode).map_err(io_error)?.into();
         let written = file
             .write_all(bytes)
@@ -152,10 +152,16 @@ fn io_error(error: Errno) -> Refused {
     Refused::Io(error.into())
 }
 
+/// What is there, if anything, and its mode; a link is not followed.
+fn look(at: BorrowedFd<'_>, name: &str) -> Option<(FileType, Mode)> {
+    let about = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let kind = FileType::from_raw_mode(about.st_mode);
+    Some((kind, Mode::from_raw_mode(about.st_mode)))
+}
+
 /// What is there, if anything; a link is not followed.
 fn kind(at: BorrowedFd<'_>, name: &str) -> Option<FileType> {
-    let about = statat(at, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    Some(FileType::from_raw_mode(about.st_mode))
+    look(at, name).map(|(kind, _)| kind)
 }
 
 fn is_link(at: BorrowedFd<'_>, name: &str) -> bool {

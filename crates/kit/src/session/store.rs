@@ -189,8 +189,7 @@ impl Sessions {
     pub fn find(&self, id: &str, principal: &Principal) -> Option<Arc<Connection>> {
         let state = self.read();
         let (key, session) = state.sessions.get_key_value(id)?;
-        let good = |seal: Seal| self.time() < seal.expires;
-        if session.connection.principal() != principal || !session.seal.is_none_or(good) {
+        if !self.is_of(session, principal) {
             return None;
         }
         session.last_used.store(self.now(), Ordering::Relaxed);
@@ -260,6 +259,12 @@ impl Sessions {
         }))
     }
 
+    /// Whether a session that is in memory is this principal's, and not over: what is, stays there until it is swept.
+    fn is_of(&self, session: &Session, principal: &Principal) -> bool {
+        let lasts = |seal: Seal| self.time() < seal.expires;
+        session.connection.principal() == principal && session.seal.is_none_or(lasts)
+    }
+
     /// What a sealed id says, if it is this principal's and good. All is looked at, whatever is wrong.
     fn valid(&self, id: &str, principal: &Principal) -> Option<Claimed> {
         let claimed = sealed::read(id)?;
@@ -274,8 +279,8 @@ impl Sessions {
     pub fn close(&self, id: &str, principal: &Principal) -> bool {
         let valid = self.valid(id, principal).map(|claimed| claimed.seal);
         let mut state = self.write();
-        let ours = |session: &Session| session.connection.principal() == principal;
-        let there = state.sessions.get(id).is_some_and(ours);
+        let session = state.sessions.get(id);
+        let there = session.is_some_and(|session| self.is_of(session, principal));
         let closed = there.then(|| state.remove(id)).flatten();
         if let Some(seal) = valid {
             state.revoked.add(seal, self.limits.ended, self.time());

@@ -323,6 +323,8 @@ mod sealed_ids {
         tokio::time::advance(Duration::from_secs(3)).await;
         for sessions in [&one, &two] {
             assert_eq!(served(sessions, &id, 1), None);
+            // What is over does not exist, whether it was swept or not.
+            assert!(!close(sessions, &id));
             sessions.sweep();
             assert!(sessions.is_empty());
             assert!(!close(sessions, &id));

@@ -18,4 +18,5 @@ pub use error::{Code, RpcError};
 pub use id::Id;
 pub use limits::WireLimits;
 pub use message::{Body, Malformed, Message, Notification, Outcome, Request, Response, parse};
+pub use scan::is_ambiguous;
 pub(crate) use scan::{check, tree};

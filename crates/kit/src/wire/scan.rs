@@ -137,6 +137,20 @@ pub(crate) fn check(text: &str, depth: usize, nodes: usize) -> Result<(), String
     Err(format!("{what} (line {})", error.line()))
 }
 
+/// Whether readers differ in what this JSON text is: an object in it names a member twice, and some take the first, some
+/// the last.
+pub fn is_ambiguous(text: &str) -> bool {
+    let mut budget = Budget {
+        limit: usize::MAX,
+        depth: usize::MAX,
+        nodes: usize::MAX,
+        flaw: None,
+        keys: Vec::new(),
+    };
+    let flaw = budget.check(text).err();
+    matches!(flaw, Some(Flaw::DuplicateKey | Flaw::ReservedKey))
+}
+
 /// Any JSON value, counted and dropped.
 struct Node<'b, 'de>(&'b mut Budget<'de>);
 

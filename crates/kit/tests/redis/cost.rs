@@ -1,7 +1,7 @@
 //! What each kind of request costs the store: `docs/scaling.md` has these figures, and this holds them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pymcp_kit::limits::Rate;
 use pymcp_kit::store::redis::RedisBuckets;
@@ -14,6 +14,9 @@ use super::{caller, redis_server, replica, who};
 const TTL: Duration = Duration::from_secs(60);
 const TIMES: usize = 200;
 
+/// What a replica asks at most in a second by itself: the time, who is there, the versions of tasks.
+const OFTEN: usize = 4;
+
 fn number(server: &RedisServer, section: &str, name: &str) -> usize {
     let info = server.command(&["INFO", section]);
     let line = info.lines().find_map(|line| line.strip_prefix(name));
@@ -25,10 +28,11 @@ fn number(server: &RedisServer, section: &str, name: &str) -> usize {
 
 /// Commands that came from a client, and bytes that went both ways, for each of `TIMES`; what keeps the connection is not
 /// counted, and what the measuring itself takes only once.
-async fn cost(server: &RedisServer, what: impl AsyncFn(usize)) -> (usize, usize) {
+async fn cost(server: &RedisServer, what: impl AsyncFn(usize)) -> Cost {
     // The scripts are known from here on.
     what(TIMES).await;
     server.command(&["CONFIG", "RESETSTAT"]);
+    let began = Instant::now();
     for turn in 0..TIMES {
         what(turn).await;
     }
@@ -40,7 +44,20 @@ async fn cost(server: &RedisServer, what: impl AsyncFn(usize)) -> (usize, usize)
         .iter()
         .map(|name| number(server, "commandstats", &format!("cmdstat_{name}")))
         .sum();
-    (calls, bytes / TIMES)
+    Cost {
+        calls,
+        besides: OFTEN * (began.elapsed().as_secs() as usize + 1),
+        bytes: bytes / TIMES,
+    }
+}
+
+struct Cost {
+    /// What was asked, all times together.
+    calls: usize,
+    /// What the replica may have asked meanwhile on its own account.
+    besides: usize,
+    /// For each time.
+    bytes: usize,
 }
 
 #[tokio::test]
@@ -58,14 +75,24 @@ async fn each_kind_of_request_costs_what_the_page_says() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scaling.md");
     let page = std::fs::read_to_string(page).unwrap();
     let mut wrong = Vec::new();
-    let mut holds = |kind: &str, (calls, bytes): (usize, usize), each: usize| {
+    let mut holds = |kind: &str, cost: Cost, each: usize| {
+        let Cost {
+            calls,
+            besides,
+            bytes,
+        } = cost;
         let row = page
             .lines()
             .find(|line| line.starts_with(&format!("| {kind} |")));
         let row = row.unwrap_or_else(|| panic!("docs/scaling.md has no row: {kind}"));
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
         let said: (usize, usize) = (cells[2].parse().unwrap(), cells[3].parse().unwrap());
-        assert_eq!((said.0, calls), (each, each * TIMES), "{kind}");
+        let all = each * TIMES;
+        assert_eq!(said.0, each, "{kind}");
+        assert!(
+            (all..all + besides.min(TIMES / 2)).contains(&calls),
+            "{kind}: {calls}"
+        );
         if !(said.1 * 9 / 10..=said.1 * 11 / 10).contains(&bytes) {
             wrong.push(format!(
                 "{kind}: {bytes} bytes, and the page says {}",

@@ -425,6 +425,23 @@ fn effects_add_up_and_asking_declares_itself() {
     assert_eq!(kinds, ["asks-user", "random", "clock"]);
 }
 
+/// Who keeps a file from others keeps its next contents from them as well.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_written_anew_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    let probe = testing::Probe::new();
+    probe.ctx().files().write(&path, "x").await.unwrap();
+    for strict in [0o600, 0o640, 0o700] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(strict)).unwrap();
+        probe.ctx().files().write(&path, "y").await.unwrap();
+        assert_eq!(mode(), strict, "{strict:o}");
+    }
+}
+
 #[tokio::test]
 async fn a_probe_opens_all_doors_unless_it_is_told_which() {
     let folder = tempfile::tempdir().unwrap();

@@ -56,6 +56,13 @@ const MODERN_MISSING: Rule = Rule {
     breaks: "Nobody yet: clients that know it fall back to initialize.",
     mend: "Update the SDK of the server when it has the revision.",
 };
+const DEPRECATED: Rule = Rule {
+    id: "transport-deprecated",
+    severity: Severity::Warning,
+    about: "It is served over HTTP+SSE, which was deprecated with 2025-03-26.",
+    breaks: "Clients that speak streamable HTTP alone, such as those made with rmcp; and nobody can resume a stream.",
+    mend: "Serve streamable HTTP; a server can have both endpoints side by side.",
+};
 const DISCOVER: Rule = Rule {
     id: "discover-incomplete",
     severity: Severity::Error,
@@ -79,6 +86,7 @@ pub(super) const RULES: &[&Rule] = &[
     &OLD,
     &LEGACY_MISSING,
     &MODERN_MISSING,
+    &DEPRECATED,
     &DISCOVER,
     &NOT_JSON,
 ];
@@ -139,6 +147,10 @@ pub(super) fn check(seen: &Observed, found: &mut Findings) {
         }
     }
     match &seen.discover {
+        // It is older than that revision.
+        _ if seen.over == Over::Sse => {
+            found.add(&DEPRECATED, target, "Its transport is HTTP+SSE.");
+        }
         Outcome::Result(result) => {
             let missing = missing_of_discover(result);
             if !missing.is_empty() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::http::{Cut, Reply, Until};
-use super::message::{self, TooMany};
+use super::message::{self, Unread};
 
 /// Bytes of a body that is no message that are kept.
 const MAX_KEPT: usize = 2 << 10;
@@ -35,6 +35,15 @@ async fn next(body: &mut Incoming, read: &mut usize, end: Instant) -> Result<Opt
     }
 }
 
+impl From<Unread> for Cut {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooMany => Self::TooLarge,
+            Unread::Ambiguous => Self::Ambiguous,
+        }
+    }
+}
+
 /// Reads a body that ends.
 pub(super) async fn whole(reply: &mut Reply, mut body: Incoming, end: Instant) {
     let (mut bytes, mut read) = (Vec::new(), 0);
@@ -55,7 +64,7 @@ pub(super) async fn whole(reply: &mut Reply, mut body: Incoming, end: Instant) {
             bytes.truncate(MAX_KEPT);
             reply.text = String::from_utf8_lossy(&bytes).into_owned();
         }
-        Err(TooMany) => reply.cut = Some(Cut::TooLarge),
+        Err(unread) => reply.cut = Some(unread.into()),
     }
 }
 
@@ -96,8 +105,8 @@ pub(super) async fn events(reply: &mut Reply, mut body: Incoming, until: &Until,
                         data.truncate(MAX_KEPT);
                         reply.text = String::from_utf8_lossy(&data).into_owned();
                     }
-                    Err(TooMany) => {
-                        reply.cut = Some(Cut::TooLarge);
+                    Err(unread) => {
+                        reply.cut = Some(unread.into());
                         return;
                     }
                 }

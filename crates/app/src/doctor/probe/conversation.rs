@@ -108,7 +108,7 @@ pub(super) async fn revisions(target: &Target, clock: Clock, seen: &mut Observed
         .into_iter()
         .filter(|one| *one != LATEST_LEGACY);
     for version in older.chain([NO_REVISION]) {
-        let mut link = target.open(clock, false, Client::doctor())?;
+        let mut link = target.open(clock, false, Client::doctor()).await?;
         let hello = link.hello(version);
         let outcome = link.ask("initialize", hello).await;
         seen.revisions.push((version, outcome));

@@ -77,6 +77,8 @@ pub(crate) struct Reply {
 pub(crate) enum Cut {
     TimedOut,
     TooLarge,
+    /// A message in it names a member twice.
+    Ambiguous,
     /// The connection ended early, or it was no HTTP.
     Broken,
 }

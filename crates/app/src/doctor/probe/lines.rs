@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::finding::quoted;
 use super::super::observed::{Outcome, Stream};
-use super::message::{self, Kind, TooMany};
+use super::message::{self, Kind, Unread};
 
 /// Bytes of a line: a list of a thousand tools has less.
 const MAX_LINE: usize = 8 << 20;
@@ -112,7 +112,11 @@ impl Lines {
                 keep(&mut self.stream.noise, || quoted(&text));
                 return None;
             }
-            Err(TooMany) => {
+            Err(Unread::Ambiguous) => {
+                keep(&mut self.stream.malformed, || quoted(&text));
+                return Some(Outcome::Ambiguous);
+            }
+            Err(Unread::TooMany) => {
                 self.stream.flooded = true;
                 return Some(Outcome::Flooded);
             }

@@ -1,6 +1,7 @@
 //! JSON-RPC messages, as they are written and told apart here: strictly, unlike most clients.
 
 use pymcp_kit::protocol::MODERN_VERSION;
+use pymcp_kit::wire::is_ambiguous;
 use serde_json::{Value, json};
 
 use super::super::observed::Outcome;
@@ -62,17 +63,29 @@ impl Client {
 /// What a text is as JSON; none for what is no JSON.
 ///
 /// # Errors
-/// It has more than [`MAX_VALUES`], and is not looked at.
-pub(super) fn parse(text: &[u8]) -> Result<Option<Value>, TooMany> {
+/// It has more than [`MAX_VALUES`], and is not looked at; or it is not one message to all who read it.
+pub(super) fn parse(text: &[u8]) -> Result<Option<Value>, Unread> {
     let begins = |byte: &&u8| matches!(byte, b',' | b'[' | b'{');
-    match text.iter().filter(begins).count() > MAX_VALUES {
-        true => Err(TooMany),
-        false => Ok(serde_json::from_slice(text).ok()),
+    if text.iter().filter(begins).count() > MAX_VALUES {
+        return Err(Unread::TooMany);
+    }
+    let Ok(value) = serde_json::from_slice(text) else {
+        return Ok(None);
+    };
+    match std::str::from_utf8(text).is_ok_and(is_ambiguous) {
+        true => Err(Unread::Ambiguous),
+        false => Ok(Some(value)),
     }
 }
 
-/// More values than are read.
-pub(super) struct TooMany;
+/// Why JSON is not taken for a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It has more values than are read.
+    TooMany,
+    /// It names a member twice: what is checked could be another message than the one that a client reads.
+    Ambiguous,
+}
 
 /// What a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,6 +163,19 @@ pub(super) fn outcome(answer: &Value) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_member_that_is_named_twice_makes_no_message() {
+        for text in [
+            r#"{"jsonrpc": "2.0", "id": 1, "id": 2, "result": {}}"#,
+            r#"{"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "a", "n\u0061me": "b"}]}}"#,
+        ] {
+            assert_eq!(parse(text.as_bytes()), Err(Unread::Ambiguous), "{text}");
+        }
+        let text = br#"{"a": {"b": 1}, "b": {"b": 1}}"#;
+        assert!(parse(text).is_ok_and(|found| found.is_some()));
+        assert_eq!(parse(b"{"), Ok(None));
+    }
 
     #[test]
     fn messages_are_told_apart_strictly() {

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `message` | JSON-RPC, told apart strictly |
-//! | `lines` | messages as lines: stdio, and the program's own server in memory |
+//! | `lines` | messages as lines: stdio, HTTP+SSE, and the program's own server in memory |
 //! | `process` | a server as a process |
 //! | `http`, `body` | raw HTTP/1.1 within bounds |
 //! | `web` | a conversation over streamable HTTP |
@@ -38,6 +38,7 @@ use self::process::Process;
 pub(crate) use self::process::Started;
 use self::web::Web;
 use super::observed::{HttpSeen, Lists, Observed, Outcome, Over, Stream, Try};
+use crate::client::SseServer;
 use crate::{Error, Result};
 
 /// How often the time of one answer all of it may take.
@@ -57,6 +58,8 @@ pub(crate) enum Target {
     Command(Started),
     /// An endpoint of streamable HTTP.
     Url(Box<Web>),
+    /// An endpoint of HTTP+SSE.
+    Sse(Box<SseServer>),
 }
 
 /// How it is looked at.
@@ -105,8 +108,8 @@ impl Target {
     /// A connection on which nothing was said yet.
     ///
     /// # Errors
-    /// The command cannot be started.
-    pub(crate) fn open(&self, clock: Clock, modern: bool, client: Client) -> Result<Link> {
+    /// The command cannot be started, or the stream of HTTP+SSE cannot be opened.
+    pub(crate) async fn open(&self, clock: Clock, modern: bool, client: Client) -> Result<Link> {
         let wire = match self {
             Self::Own(_, server) => {
                 let (reader, writer) = tokio::io::split(testing::connect(server));
@@ -119,6 +122,10 @@ impl Target {
                     Error::unreached(format!("{name} cannot be started: {error}."))
                 })?;
                 Wire::Lines(Box::new(lines), Some(process))
+            }
+            Self::Sse(server) => {
+                let (reader, writer) = tokio::io::split(server.connect(clock.left()).await?);
+                Wire::Lines(Box::new(Lines::new(reader, writer)), None)
             }
             Self::Url(web) => {
                 let mut web = web.anew();
@@ -135,11 +142,12 @@ impl Target {
         })
     }
 
-    fn over(&self) -> Over {
+    pub(crate) fn over(&self) -> Over {
         match self {
             Self::Own(..) => Over::Memory,
             Self::Command(_) => Over::Stdio,
             Self::Url(_) => Over::Http,
+            Self::Sse(_) => Over::Sse,
         }
     }
 
@@ -152,6 +160,7 @@ impl Target {
                 words.collect::<Vec<_>>().join(" ")
             }
             Self::Url(web) => web.endpoint.shown(),
+            Self::Sse(server) => server.shown(),
         }
     }
 }
@@ -270,7 +279,7 @@ impl Link {
 pub(crate) async fn observe(target: &Target, options: &Options) -> Result<Observed> {
     let began = Instant::now();
     let clock = Clock::new(options.patience);
-    let mut link = target.open(clock, false, Client::doctor())?;
+    let mut link = target.open(clock, false, Client::doctor()).await?;
     let hello = link.hello(LATEST_LEGACY);
     let initialize = link.ask("initialize", hello).await;
     let answered = matches!(initialize, Outcome::Result(_) | Outcome::Error(_));
@@ -308,8 +317,8 @@ pub(crate) async fn observe(target: &Target, options: &Options) -> Result<Observ
     }
     let is_flooding = matches!(seen.initialize, Outcome::Flooded);
     let mut modern = None;
-    if !is_flooding {
-        let mut other = target.open(clock, true, Client::doctor())?;
+    if !is_flooding && target.over() != Over::Sse {
+        let mut other = target.open(clock, true, Client::doctor()).await?;
         seen.discover = other.ask("server/discover", Value::Null).await;
         modern = Some(other);
     }

@@ -147,6 +147,7 @@ impl Web {
                 self.stream.flooded = true;
                 Outcome::Flooded
             }
+            (None, Some(Cut::Ambiguous)) => Outcome::Ambiguous,
             (None, Some(Cut::TimedOut)) => Outcome::Silent,
             (None, Some(Cut::Broken)) => Outcome::Closed,
             (None, None) => Outcome::Status(reply.status),

@@ -43,6 +43,9 @@ pub(super) const MAX_HEADERS: usize = 64;
 /// Bytes of a request's head.
 pub(super) const MAX_HEAD: usize = 16 << 10;
 
+/// Time for connections that are half made when nobody else is taken any more: a round trip.
+const HALF_MADE: Duration = Duration::from_millis(50);
+
 /// Pause after `accept` failed and to displace somebody could not help: trying on at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -188,6 +191,22 @@ impl Acceptor {
                     }
                 },
             }
+        }
+        if listeners.turn_away() {
+            let half_made = async {
+                loop {
+                    match poll_fn(|cx| listeners.poll_accept(cx)).await {
+                        Ok((stream, address)) => {
+                            if let Ok(place) = self.admit(address) {
+                                self.begin(stream, address, place);
+                            }
+                        }
+                        Err(_) => sleep(ACCEPT_PAUSE).await,
+                    }
+                }
+            };
+            // Nobody else is to come.
+            let _ = timeout(HALF_MADE, half_made).await;
         }
         let waiting = listeners.close();
         for (stream, address) in waiting.take(self.app.config.connections) {

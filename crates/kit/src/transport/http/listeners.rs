@@ -78,6 +78,16 @@ impl Listener {
         }
     }
 
+    /// Has the system pass over who begins to connect, as if it had not heard; whether it does.
+    fn turn_away(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => turn_away(listener).is_ok(),
+            // Nobody is between connected and waiting there.
+            #[cfg(unix)]
+            Self::Unix(_) => false,
+        }
+    }
+
     /// What waits to be accepted, as far as the system knows; then nobody listens here any more.
     fn close(self) -> Vec<Accepted> {
         match self {
@@ -123,10 +133,44 @@ impl Listeners {
         Poll::Pending
     }
 
+    /// Has the system pass over who begins to connect from now on; whether it does so anywhere. Without it, who connects
+    /// between the last look and the end is reset with the request that they have sent. With it they hear nothing, try
+    /// again after a second, and are refused, so that whoever balances the load goes to another server.
+    pub(super) fn turn_away(&self) -> bool {
+        let turned = self.0.iter().map(Listener::turn_away);
+        turned.fold(false, |any, one| any | one)
+    }
+
     /// Stops listening, and takes what waits to be accepted.
     pub(super) fn close(self) -> impl Iterator<Item = Accepted> {
         self.0.into_iter().flat_map(Listener::close)
     }
+}
+
+/// A filter that only the first segment of a connection does not pass, in the instructions of the classic BPF; a filter of
+/// a TCP socket sees a segment from its header on (RFC 9293 §3.1).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn turn_away(listener: &TcpListener) -> io::Result<()> {
+    use socket2::{SockFilter, SockRef};
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    SockRef::from(listener).attach_filter(&[
+        SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        SockFilter::new(AND, 0, 0, SYN | ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 1, 0, SYN),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ])
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn turn_away(_: &TcpListener) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// What can be accepted without waiting. One that failed meanwhile is passed over.
@@ -144,6 +188,35 @@ fn waiting<T>(mut accept: impl FnMut() -> io::Result<T>) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Who was connected before is served, whether it was accepted or not; who comes later is not half connected.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_is_turned_away_is_not_connected_and_who_waits_is_taken() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        use tokio::time::{Duration, timeout};
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = bind(address.parse().unwrap()) else {
+                println!("skipped: no {address} here");
+                continue;
+            };
+            let address = listener.local_addr().unwrap();
+            let listeners = Listeners::from(listener);
+            let mut before = TcpStream::connect(address).await.unwrap();
+            assert!(listeners.turn_away());
+            before.write_all(b"x").await.unwrap();
+            let brief = Duration::from_millis(100);
+            let late = timeout(brief, TcpStream::connect(address)).await;
+            assert!(late.is_err(), "{late:?}");
+            let mut waiting: Vec<_> = listeners.close().collect();
+            assert_eq!(waiting.len(), 1);
+            let mut byte = [0];
+            waiting[0].0.read_exact(&mut byte).await.unwrap();
+            assert_eq!(&byte, b"x");
+            let refused = TcpStream::connect(address).await.unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        }
+    }
 
     #[test]
     fn a_connection_that_failed_in_the_backlog_does_not_end_it() {
