@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod declared;
+mod issuer;
 mod refused;
 mod said;
 mod serving;

@@ -11,13 +11,13 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A program, the lines that it says, and its end.
-struct Started {
+pub(super) struct Started {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStderr>>,
 }
 
 impl Started {
-    fn new(folder: &Path, flags: &[&str]) -> Self {
+    pub(super) fn new(folder: &Path, flags: &[&str]) -> Self {
         let program = mischief(folder, flags);
         let mut command = program.command();
         let command = command.args(["--transport=http", "--port=0", "--confine=require"]);
@@ -45,7 +45,7 @@ impl Started {
         assert!(sent.unwrap().success());
     }
 
-    fn ends(&mut self) {
+    pub(super) fn ends(&mut self) {
         self.signal("TERM");
         assert!(self.child.wait().unwrap().success());
     }
@@ -59,7 +59,7 @@ impl Drop for Started {
 }
 
 /// Waits for something that comes within moments.
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < end, "{what}");
@@ -84,7 +84,7 @@ fn get(socket: &Path, path: &str) -> String {
     )
 }
 
-fn post(socket: &Path, token: &str) -> String {
+pub(super) fn post(socket: &Path, token: &str) -> String {
     let body = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": "act", "arguments": { "what": "bind" }, "_meta": {
