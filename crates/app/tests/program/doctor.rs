@@ -281,7 +281,7 @@ fn every_rule_that_can_be_planted_is() {
     planted.extend(HTTP.iter().flat_map(|all| all.iter()));
     planted.extend(AUTH.iter().map(|(fault, _)| fault));
     let rest: Vec<_> = documented.difference(&planted).copied().collect();
-    // Slow starts and plain connections are judged in unit tests, this machine below.
+    // Slow starts, plain connections and HTTP+SSE are judged in unit tests, this machine below.
     let others = [
         "cleartext",
         "clock-skew",
@@ -294,6 +294,7 @@ fn every_rule_that_can_be_planted_is() {
         "start-late",
         "start-noticeable",
         "start-slow",
+        "transport-deprecated",
         "unauthenticated",
     ];
     assert_eq!(rest, others);

@@ -192,6 +192,7 @@ impl Acceptor {
                 },
             }
         }
+        self.leave();
         if listeners.turn_away() {
             let half_made = async {
                 loop {
@@ -252,12 +253,16 @@ impl Acceptor {
         activity.is(task);
     }
 
-    /// Lets go of all connections, as soon as each of them has nothing to wait for.
-    async fn drain(mut self) {
+    /// Tells all connections, and those to come, that they end.
+    fn leave(&self) {
         self.connections.clock.leave();
         self.stop.cancel();
         // Subscriptions end with their result, which is what tells their clients to come back.
         self.app.closing.cancel();
+    }
+
+    /// Lets go of all connections, as soon as each of them has nothing to wait for.
+    async fn drain(mut self) {
         let drained = timeout(self.app.config.drain, async {
             let mut answers = pin!(sleep(ANSWERS));
             loop {
