@@ -65,6 +65,16 @@ fn a_lock_is_written_once_and_then_by_consent() {
     assert_eq!(std::fs::read_dir(folder.0.path()).unwrap().count(), 2);
 }
 
+/// A pipeline that asks takes 1 for a difference.
+#[test]
+fn a_server_that_cannot_be_built_is_no_difference() {
+    let folder = Folder::new();
+    folder.printed(&["lock"]);
+    let budget = [("VAULT_TOOL_BUDGET", "nothing=5/min")];
+    let run = folder.vault_with(&["lock", "--check"], &budget);
+    run.refused(2, &["There is a budget for the tool 'nothing'"]);
+}
+
 #[test]
 fn a_program_reads_the_same_as_json() {
     let folder = Folder::new();
