@@ -97,6 +97,10 @@ judge which *args:
     cargo build --release --locked
     tests/python/run "$@"
 
+# Build a server as the image of deploy/ is built, and run it where nothing else is (as root)
+static-check:
+    tests/deploy/static
+
 # Run all attacks on the release build
 attacks:
     cargo build --workspace --release --locked --bins

@@ -18,6 +18,23 @@ pub(super) enum Part {
     Search,
     /// A tool that asks an API, with a secret.
     Egress,
+    /// Traces for a collector of OpenTelemetry (--otlp-endpoint).
+    Otlp,
+    /// A store that replicas share, on Redis or Valkey (--store).
+    Redis,
+    /// Manifests of Kubernetes.
+    Kubernetes,
+}
+
+impl Part {
+    /// The feature of `pymcp-app` that it is, if it is one.
+    pub(super) fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::Otlp => Some("otlp"),
+            Self::Redis => Some("redis"),
+            Self::Python | Self::Search | Self::Egress | Self::Kubernetes => None,
+        }
+    }
 }
 
 /// How clients connect.
@@ -48,7 +65,7 @@ impl Choices {
         let parts = match parts {
             Some(parts) => parts,
             None if asks => question(
-                "Parts to begin with (python, search, egress; empty for none)",
+                "Parts to begin with (python, search, egress, otlp, redis, kubernetes; empty for none)",
                 several,
             )?,
             None => Vec::new(),
@@ -90,8 +107,9 @@ fn several(text: &str) -> Result<Vec<Part>, String> {
     let words = text.split([',', ' ']).filter(|word| !word.is_empty());
     words
         .map(|word| {
-            Part::from_str(word, true)
-                .map_err(|_| format!("'{word}' is none of python, search and egress."))
+            Part::from_str(word, true).map_err(|_| {
+                format!("'{word}' is none of python, search, egress, otlp, redis and kubernetes.")
+            })
         })
         .collect()
 }

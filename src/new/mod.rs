@@ -38,7 +38,7 @@ pub(crate) struct Args {
     #[arg(value_name = "NAME|.", required_unless_present = "list")]
     name: Option<String>,
 
-    /// Parts to begin with, comma-separated: python, search, egress.
+    /// Parts to begin with, comma-separated: python, search, egress, otlp, redis, kubernetes.
     #[arg(long, value_name = "PARTS", value_delimiter = ',', ignore_case = true)]
     with: Option<Vec<Part>>,
 

@@ -46,18 +46,26 @@ impl Origin {
     }
 
     /// What a manifest says of one of the crates, such as `"0.3"` or `{ path = "…", version = "0.3" }`.
-    pub(super) fn dependency(&self, folder: &str, default_features: bool) -> String {
+    pub(super) fn dependency(
+        &self,
+        folder: &str,
+        default_features: bool,
+        features: &[&str],
+    ) -> String {
         let version = version();
-        let features = match default_features {
-            true => "",
-            false => ", default-features = false",
-        };
+        let mut rest = String::new();
+        if !default_features {
+            rest += ", default-features = false";
+        }
+        if !features.is_empty() {
+            rest += &format!(", features = {features:?}");
+        }
         match self {
-            Self::Registry if default_features => format!("\"{version}\""),
-            Self::Registry => format!("{{ version = \"{version}\"{features} }}"),
+            Self::Registry if rest.is_empty() => format!("\"{version}\""),
+            Self::Registry => format!("{{ version = \"{version}\"{rest} }}"),
             Self::Inside { root } | Self::Checkout { root } => {
                 let path = toml_string(&format!("{root}/crates/{folder}"));
-                format!("{{ path = {path}, version = \"{version}\"{features} }}")
+                format!("{{ path = {path}, version = \"{version}\"{rest} }}")
             }
         }
     }
@@ -111,14 +119,21 @@ mod tests {
     fn a_manifest_says_where_a_crate_is() {
         let version = version();
         let registry = Origin::Registry;
-        assert_eq!(registry.dependency("kit", true), format!("\"{version}\""));
         assert_eq!(
-            registry.dependency("python", false),
+            registry.dependency("kit", true, &[]),
+            format!("\"{version}\"")
+        );
+        assert_eq!(
+            registry.dependency("python", false, &[]),
             format!("{{ version = \"{version}\", default-features = false }}")
+        );
+        assert_eq!(
+            registry.dependency("app", true, &["otlp", "redis"]),
+            format!("{{ version = \"{version}\", features = [\"otlp\", \"redis\"] }}")
         );
         let root = "/a \"b\"\\c".to_owned();
         assert_eq!(
-            Origin::Checkout { root }.dependency("kit", true),
+            Origin::Checkout { root }.dependency("kit", true, &[]),
             format!("{{ path = \"/a \\\"b\\\"\\\\c/crates/kit\", version = \"{version}\" }}")
         );
     }

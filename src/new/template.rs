@@ -42,6 +42,7 @@ const ALL: Option<Part> = None;
 const PYTHON: Option<Part> = Some(Part::Python);
 const SEARCH: Option<Part> = Some(Part::Search);
 const EGRESS: Option<Part> = Some(Part::Egress);
+const KUBERNETES: Option<Part> = Some(Part::Kubernetes);
 
 /// Every file that can be written, in the order of the listing.
 const FILES: &[File] = files! {
@@ -77,11 +78,17 @@ const FILES: &[File] = files! {
     SEARCH: "tests/snapshots/tools/web_search.json" from "tests/snapshots/web_search.json.jinja",
     EGRESS: "src/tools/latest.rs" from "src/tools/latest.rs.jinja",
     EGRESS: "tests/snapshots/tools/latest.json" from "tests/snapshots/latest.json.jinja",
+    KUBERNETES: "deploy/kubernetes.yaml" from "deploy/kubernetes.yaml.jinja",
 };
 
 /// The files of a server.
 pub(super) fn server(name: &Name, choices: &Choices, origin: &Origin) -> Result<Vec<Rendered>> {
     let has = |part: Part| choices.parts.contains(&part);
+    let features: Vec<_> = choices
+        .parts
+        .iter()
+        .filter_map(|part| part.feature())
+        .collect();
     let values = context! {
         name => &name.package,
         crate => name.library(),
@@ -92,13 +99,16 @@ pub(super) fn server(name: &Name, choices: &Choices, origin: &Origin) -> Result<
         python => has(Part::Python),
         search => has(Part::Search),
         egress => has(Part::Egress),
+        otlp => has(Part::Otlp),
+        redis => has(Part::Redis),
+        kubernetes => has(Part::Kubernetes),
         http => choices.transport == TransportName::Http,
         inside => origin.is_inside(),
-        kit => origin.dependency("kit", true),
-        app => origin.dependency("app", true),
-        egress_crate => origin.dependency("egress", true),
-        python_crate => origin.dependency("python", false),
-        search_crate => origin.dependency("search", true),
+        kit => origin.dependency("kit", true, &[]),
+        app => origin.dependency("app", true, &features),
+        egress_crate => origin.dependency("egress", true, &[]),
+        python_crate => origin.dependency("python", false, &[]),
+        search_crate => origin.dependency("search", true, &[]),
     };
     let files = FILES.iter().filter(|file| file.part.is_none_or(has));
     files
@@ -135,7 +145,7 @@ pub(super) fn listing() -> String {
                 .get_help()
                 .map(ToString::to_string)
                 .unwrap_or_default();
-            text += &format!("  {:<8} {help}\n", value.get_name());
+            text += &format!("  {:<10} {help}\n", value.get_name());
         }
     }
     text += "\nTransports (--transport): stdio, http\n\nFiles:\n";

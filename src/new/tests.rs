@@ -107,6 +107,28 @@ fn a_part_brings_its_tool_and_its_crate() {
 }
 
 #[test]
+fn a_feature_of_the_program_is_switched_on_and_named_in_the_readme() {
+    for (parts, app, settings) in [
+        (&[][..], "pymcp-app = \"", [false, false]),
+        (&[Part::Otlp], "features = [\"otlp\"] }", [true, false]),
+        (
+            &[Part::Redis, Part::Otlp],
+            "features = [\"otlp\", \"redis\"] }",
+            [true, true],
+        ),
+    ] {
+        let files = files(parts, TransportName::Http);
+        let text = |path: &str| &files.iter().find(|file| file.path == path).unwrap().text;
+        let mut lines = text("Cargo.toml").lines();
+        let line = lines.find(|line| line.starts_with("pymcp-app = ")).unwrap();
+        assert!(line.contains(app), "{line}");
+        let readme = text("README.md");
+        let named = ["--otlp-endpoint", "ZEBRA_2_STORE"].map(|name| readme.contains(name));
+        assert_eq!(named, settings);
+    }
+}
+
+#[test]
 fn the_interpreter_is_built_as_here() {
     let files = files(&[Part::Python], TransportName::Stdio);
     let text = |path: &str| &files.iter().find(|file| file.path == path).unwrap().text;
@@ -129,10 +151,13 @@ fn what_can_be_written_is_listed() {
         "python",
         "search",
         "egress",
+        "otlp",
+        "redis",
         "Cargo.toml",
         "deploy/NAME.service",
         "deploy/nginx.conf",
         "src/tools/latest.rs  (with egress)",
+        "deploy/kubernetes.yaml  (with kubernetes)",
     ] {
         assert!(listing.contains(line), "{line} is not in:\n{listing}");
     }

@@ -72,6 +72,9 @@ pub(crate) async fn check(
 ) {
     let over_http = shared.transport != Transport::Stdio;
     files(program, sources, found);
+    if over_http {
+        certificate(shared, facts, found);
+    }
     facts.push(("Confinement".into(), confine::here(shared.confine)));
     if shared.cors_origins.allow_any() && over_http {
         found.add(&rules::ORIGINS, "--cors-origins", "It has '*'.");
@@ -100,6 +103,22 @@ pub(crate) async fn check(
         if shared.auth.auth == Mode::None && !shared.allow_unauthenticated {
             found.add(&rules::UNAUTHENTICATED, "--auth", host);
         }
+    }
+}
+
+/// Says until when the certificate is good, or why it cannot be used.
+fn certificate(shared: &Shared, facts: &mut Vec<(String, String)>, found: &mut Findings) {
+    match shared.listen.tls() {
+        Ok(tls) => {
+            if let Some(end) = tls.and_then(|tls| tls.end()) {
+                super::certificate::judge(end, "--tls-cert", facts, found);
+            }
+        }
+        Err(error) => found.add(
+            &rules::SETTING,
+            "--tls-cert",
+            error.sentence().unwrap_or_default(),
+        ),
     }
 }
 

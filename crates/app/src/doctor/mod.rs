@@ -20,6 +20,7 @@
 //! its server ([`Prepared::check`](crate::Prepared::check)).
 
 mod auth;
+mod certificate;
 mod challenge;
 mod checks;
 mod clients;
@@ -183,6 +184,7 @@ pub(crate) async fn server(
     gathered.server(&seen);
     checks::judge(&seen, &mut gathered.found);
     gathered.clock(&seen);
+    gathered.certificate(&seen);
     if let (Target::Url(web), true) = (&target, asked.auth || seen.wants_token()) {
         gathered.auth(web, asked).await?;
     }
@@ -259,6 +261,17 @@ impl Gathered {
             let (by, where_) = (ahead.abs(), if ahead > 0 { "ahead" } else { "behind" });
             let what = format!("The clock of the server is {by} s {where_}.");
             self.found.add(&machine_rules::CLOCK, &seen.target, what);
+        }
+    }
+
+    /// Says until when the certificate is good that the server showed.
+    fn certificate(&mut self, seen: &Observed) {
+        let first = seen
+            .http
+            .as_ref()
+            .and_then(|http| http.tried.get(&Try::First));
+        if let Some(end) = first.and_then(|reply| reply.certificate_end) {
+            certificate::judge(end, &seen.target, &mut self.facts, &mut self.found);
         }
     }
 

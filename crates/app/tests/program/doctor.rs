@@ -283,6 +283,8 @@ fn every_rule_that_can_be_planted_is() {
     let rest: Vec<_> = documented.difference(&planted).copied().collect();
     // Slow starts, plain connections and HTTP+SSE are judged in unit tests, this machine below.
     let others = [
+        "certificate-ended",
+        "certificate-ends-soon",
         "cleartext",
         "clock-skew",
         "cors-origins-any",
@@ -458,6 +460,55 @@ fn files_with_secrets_that_others_can_read_are_found() {
         let found = Found::by(&["--env-file", path], &[]);
         assert_eq!(found.all(), ids, "{:#}", found.report);
     }
+}
+
+/// On this machine, and at another server as the system trusts it.
+#[cfg(unix)]
+#[test]
+fn a_certificate_that_has_ended_or_soon_will_is_found() {
+    let of_certificates = |found: &Found| -> Vec<String> {
+        let ids = found.all().into_iter();
+        let ids = ids.filter(|id| id.starts_with("certificate"));
+        ids.map(str::to_owned).collect()
+    };
+    for (days, ids) in [
+        (-1, &["certificate-ended"][..]),
+        (13, &["certificate-ends-soon"]),
+        (15, &[]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let [cert, key] = listen::certificate(folder.path(), days);
+        let path = |flag: &str| flag.split_once('=').unwrap().1.to_owned();
+        let (cert_path, key_path) = (path(&cert), path(&key));
+        let environment = [
+            ("ZEBRA_2_TRANSPORT", "http"),
+            ("ZEBRA_2_PORT", "0"),
+            ("ZEBRA_2_TLS_CERT", cert_path.as_str()),
+            ("ZEBRA_2_TLS_KEY", key_path.as_str()),
+        ];
+        let found = Found::by(&[], &environment);
+        assert_eq!(of_certificates(&found), ids, "{:#}", found.report);
+        let until = found.report["facts"]["Certificate"].as_str().unwrap();
+        assert!(until.starts_with("until 20"), "{until}");
+        if days > 0 {
+            let (_server, listening, _lines) = listen::start(&[&cert, &key]);
+            let url = listening.split(' ').next().unwrap();
+            let trusted = [("SSL_CERT_FILE", cert_path.as_str())];
+            let found = Found::by(&["--url", url], &trusted);
+            assert_eq!(of_certificates(&found), ids, "{:#}", found.report);
+            assert_eq!(found.report["facts"]["Certificate"], until);
+        }
+    }
+    let unpaired = [
+        ("ZEBRA_2_TRANSPORT", "http"),
+        ("ZEBRA_2_TLS_CERT", "cert.pem"),
+    ];
+    let found = Found::by(&[], &unpaired);
+    assert!(
+        found.all().contains("setting-refused"),
+        "{:#}",
+        found.report
+    );
 }
 
 #[test]

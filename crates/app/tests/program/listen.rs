@@ -4,12 +4,13 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use rcgen::{CertificateParams, KeyPair};
+use chrono::Datelike as _;
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::{PATIENCE, Running, assert_ends, command, run, text};
 
 /// Starts the program over HTTP, and reads what it says up to where it listens.
-fn start(arguments: &[&str]) -> (Running, String, impl Iterator<Item = String> + use<>) {
+pub(crate) fn start(arguments: &[&str]) -> (Running, String, impl Iterator<Item = String> + use<>) {
     let folder = std::env::temp_dir();
     let mut command = command(&folder, &["--transport=http", "--port=0"], &[]);
     command
@@ -38,9 +39,15 @@ fn signal(server: &Running, name: &str) {
     assert!(sent.unwrap().success());
 }
 
-fn certificate(folder: &std::path::Path) -> [String; 2] {
+/// Writes a certificate that is good for so many days from now, and its key.
+pub(crate) fn certificate(folder: &std::path::Path, days: i64) -> [String; 2] {
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["example.org".to_owned()]).unwrap();
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let mut certificate = CertificateParams::new(names).unwrap();
+    let end =
+        chrono::Utc::now().date_naive() + chrono::Days::new(1) + chrono::TimeDelta::days(days);
+    let (month, day) = (end.month() as u8, end.day() as u8);
+    certificate.not_after = date_time_ymd(end.year(), month, day);
     let certificate = certificate.self_signed(&key).unwrap();
     let [cert, secret] = ["cert.pem", "key.pem"].map(|name| folder.join(name));
     std::fs::write(&cert, certificate.pem()).unwrap();
@@ -60,7 +67,7 @@ fn certificate(folder: &std::path::Path) -> [String; 2] {
 #[test]
 fn tls_is_served_checked_and_read_again_at_a_hangup() {
     let folder = tempfile::tempdir().unwrap();
-    let [cert, key] = certificate(folder.path());
+    let [cert, key] = certificate(folder.path(), 100);
     let (server, listening, mut lines) = start(&[&cert, &key]);
     assert!(
         listening.starts_with("https://") && listening.contains("/mcp ("),
@@ -70,10 +77,13 @@ fn tls_is_served_checked_and_read_again_at_a_hangup() {
     assert_ends(&run(&["health", url], &[]), 0, "");
     let plain = run(&["health", &url.replacen("https", "http", 1)], &[]);
     assert_eq!(plain.status.code(), Some(3), "{}", text(&plain.stderr));
-    certificate(folder.path());
+    // The new one has its end before it, of which the log tells.
+    certificate(folder.path(), 5);
     signal(&server, "HUP");
     let replaced = lines.find(|line| line.contains("the TLS certificate was replaced"));
     assert!(replaced.is_some(), "it has ended");
+    let warned = lines.find(|line| line.contains("the TLS certificate ends on 20"));
+    assert!(warned.is_some_and(|line| line.contains("WARN")));
     assert_ends(&run(&["health", url], &[]), 0, "");
     let unpaired = run(&["--transport=http", &cert], &[]);
     assert_eq!(unpaired.status.code(), Some(2));

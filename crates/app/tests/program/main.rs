@@ -3,6 +3,7 @@
 
 mod about;
 mod audit;
+mod curl;
 mod doctor;
 mod env_file;
 mod listen;

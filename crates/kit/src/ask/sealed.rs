@@ -151,10 +151,8 @@ fn binding(ctx: &Ctx) -> Result<Vec<u8>> {
     let params = seed.params()?;
     // Each part ends with a byte that none of them can hold.
     const END: u8 = 0xff;
-    // How the anonymous principal is written: no subject can be that.
-    const NOBODY: &[u8] = &[0xfe];
     let mut binding = b"round".to_vec();
-    let owner = ctx.principal().subject().map_or(NOBODY, str::as_bytes);
+    let owner = ctx.principal().bytes();
     for part in [ctx.server().name.as_bytes(), owner, seed.method.as_bytes()] {
         binding.push(END);
         binding.extend_from_slice(part);

@@ -114,7 +114,7 @@ pub struct Entry<'a> {
     #[serde(serialize_with = "time")]
     #[schemars(with = "DateTime<Utc>")]
     pub time: SystemTime,
-    /// Who asked, at most 512 bytes; left out for the anonymous principal.
+    /// Who asked, at most 512 bytes; left out where nobody had to authenticate.
     #[serde(
         serialize_with = "bounded_if_any::<512, _>",
         skip_serializing_if = "Option::is_none"

@@ -27,10 +27,14 @@ struct Inner {
 }
 
 impl Permit {
-    /// Leave to do everything, as nobody in particular: for whoever owns the process (stdio, a test, a program that calls
-    /// its own server), and for HTTP where nobody has to authenticate.
+    /// Leave to do everything, as nobody in particular: for HTTP where nobody has to authenticate.
     pub fn unrestricted() -> Self {
         Self::unrestricted_as(Principal::ANONYMOUS)
+    }
+
+    /// Leave to do everything, for whoever owns the process: on stdio, in a test, in a program that calls its own server.
+    pub fn owner() -> Self {
+        Self::unrestricted_as(Principal::OWNER)
     }
 
     /// The same, as this principal: for a program that calls its own server on somebody's behalf.

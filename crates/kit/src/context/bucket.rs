@@ -45,18 +45,20 @@ pub struct Bucket {
 
 impl Ctx {
     /// What is remembered for the principal who is asking, from one call to the next, in both eras
-    /// and whatever the connection.
+    /// and whatever the connection. On stdio that is the owner of the process.
     ///
     /// # Errors
-    /// When the principal is anonymous: nobody could tell whose it is. The caller is told.
+    /// When the principal is anonymous, as everybody is over HTTP without authentication: nobody could tell whose it is.
+    /// The caller is told.
     pub fn bucket(&self) -> Result<Bucket> {
         self.bucket_under(String::new())
     }
 
     pub(super) fn bucket_under(&self, prefix: String) -> Result<Bucket> {
-        if self.principal().subject().is_none() {
+        if *self.principal() == Principal::ANONYMOUS {
             return Err(Error::user(
-                "The server remembers things only for clients that authenticate, and this one does not; set up authentication.",
+                "Over HTTP the server remembers things only for clients that authenticate, and this one does not; set up \
+                 authentication, or use stdio.",
             ));
         }
         Ok(Bucket {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::keys::{Purpose, SIGNATURE};
+use crate::principal::Principal;
 
 use super::{Bucket, Ctx};
 
@@ -94,10 +95,10 @@ impl Ctx {
     /// A new handle, for whoever is asking and for so long.
     ///
     /// # Errors
-    /// When the principal is anonymous, of which the caller is told: nobody could tell whose it is. Or
-    /// when the operating system has no randomness to give.
+    /// When the principal is anonymous, as everybody is over HTTP without authentication; the caller is told: nobody could
+    /// tell whose it is. Or when the operating system has no randomness to give.
     pub fn mint(&self, ttl: Duration) -> Result<Handle> {
-        let subject = self.principal().subject().ok_or_else(nobody)?;
+        let owner = somebody(self)?;
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce)?;
         let keys = &self.facts().keys;
@@ -107,7 +108,7 @@ impl Ctx {
         bytes.extend(nonce);
         let signature = keys.sign(
             HANDLE,
-            &[&bytes, self.server().name.as_bytes(), subject.as_bytes()],
+            &[&bytes, self.server().name.as_bytes(), owner.bytes()],
         );
         bytes.extend(signature);
         Ok(Handle(URL_SAFE_NO_PAD.encode(bytes)))
@@ -120,15 +121,15 @@ impl Handle {
     /// # Errors
     /// When it was not minted by this server for this principal, or has expired. The caller is told.
     pub fn id(&self, ctx: &Ctx) -> Result<HandleId> {
-        let subject = ctx.principal().subject().ok_or_else(nobody)?;
-        self.open(ctx, subject).ok_or_else(|| {
+        let owner = somebody(ctx)?;
+        self.open(ctx, owner).ok_or_else(|| {
             Error::user(
                 "The handle is not known: it has expired or was made up; get a new one from the tool that gave it.",
             )
         })
     }
 
-    fn open(&self, ctx: &Ctx, subject: &str) -> Option<HandleId> {
+    fn open(&self, ctx: &Ctx, owner: &Principal) -> Option<HandleId> {
         if self.0.len() != LENGTH {
             return None;
         }
@@ -138,11 +139,7 @@ impl Handle {
         let (key, rest) = rest.split_first_chunk()?;
         let (expires, nonce) = rest.split_first_chunk()?;
         let nonce = u128::from_be_bytes(nonce.try_into().ok()?);
-        let parts = [
-            &signed[..],
-            ctx.server().name.as_bytes(),
-            subject.as_bytes(),
-        ];
+        let parts = [&signed[..], ctx.server().name.as_bytes(), owner.bytes()];
         let signed = ctx.facts().keys.is_signed(*key, HANDLE, &parts, signature);
         let lasts = now() < u64::from_be_bytes(*expires);
         (signed & lasts & (*format == FORMAT)).then_some(HandleId(nonce))
@@ -165,8 +162,13 @@ fn now() -> u64 {
         .map_or(0, |passed| passed.as_secs())
 }
 
-fn nobody() -> Error {
-    Error::user(
-        "Handles are for clients that authenticate, and this one does not; set up authentication.",
-    )
+/// Who is asking, if that can be told.
+fn somebody(ctx: &Ctx) -> Result<&Principal> {
+    match ctx.principal() {
+        &Principal::ANONYMOUS => Err(Error::user(
+            "Over HTTP, handles are for clients that authenticate, and this one does not; set up authentication, or use \
+             stdio.",
+        )),
+        somebody => Ok(somebody),
+    }
 }

@@ -56,7 +56,7 @@ impl Caller {
 }
 
 /// Tells this process from others, as numbers of connections do not.
-fn process() -> u64 {
+pub(crate) fn process() -> u64 {
     static PROCESS: OnceLock<u64> = OnceLock::new();
     *PROCESS.get_or_init(|| {
         let mut bytes = [0; 8];

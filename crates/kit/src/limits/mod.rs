@@ -28,6 +28,8 @@ pub use budget::BudgetLimits;
 pub(crate) use budget::{Budget, Spent};
 pub use caller::Caller;
 pub(crate) use caller::neighbourhood;
+#[cfg(feature = "redis")]
+pub(crate) use caller::process;
 pub use calls::CallLimits;
 pub use flood::{Flood, FloodLimits};
 pub(crate) use places::Places;

@@ -104,6 +104,11 @@ pub(crate) const TLS_RELOADS: Reading = by(
     Counter,
     "Changes of the files of the TLS certificate, and whether they could be used",
 );
+pub(crate) const TLS_EXPIRY: Reading = one(
+    "mcp_server_tls_certificate_expiry_timestamp_seconds",
+    Gauge,
+    "When the TLS certificate in use ends, in seconds since 1970; 0 when that cannot be read",
+);
 pub(crate) const SPANS: Reading = by(
     "result",
     "mcp_server_spans",
@@ -128,7 +133,7 @@ pub(crate) const BUDGETS_LOCAL: Reading = one(
     "Calls whose budget was counted in this process, since the store was not there",
 );
 
-const ALL: [&Reading; 15] = [
+const ALL: [&Reading; 16] = [
     &IN_FLIGHT,
     &PLACES,
     &PLACES_MAX,
@@ -140,6 +145,7 @@ const ALL: [&Reading; 15] = [
     &AUDIT_FAILING,
     &AUDIT_LOST,
     &TLS_RELOADS,
+    &TLS_EXPIRY,
     &SPANS,
     &STORE_UP,
     &STORE_OPERATIONS,

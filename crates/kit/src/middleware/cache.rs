@@ -234,10 +234,7 @@ fn question(request: &Request) -> Option<Vec<u8>> {
     const END: u8 = 0xff;
     let mut key = Vec::with_capacity(160);
     key.extend_from_slice(request.ctx.manifest().as_bytes());
-    match request.ctx.principal().subject() {
-        Some(subject) => key.extend_from_slice(subject.as_bytes()),
-        None => key.push(0xfe),
-    }
+    key.extend_from_slice(request.ctx.principal().bytes());
     key.push(END);
     key.push(match request.ctx.era() {
         Era::Legacy => b'l',

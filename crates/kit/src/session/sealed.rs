@@ -64,10 +64,9 @@ impl Claimed {
     }
 }
 
-/// Everything that is signed. No subject can be written as the anonymous principal is.
+/// Everything that is signed.
 fn parts<'a>(signed: &'a [u8], principal: &'a Principal) -> [&'a [u8]; 2] {
-    const NOBODY: &[u8] = &[0xfe];
-    [signed, principal.subject().map_or(NOBODY, str::as_bytes)]
+    [signed, principal.bytes()]
 }
 
 /// Makes an id, good for so many seconds from `issued`.

@@ -38,7 +38,8 @@ impl Default for BucketLimits {
 
 /// Keeps values by principal and name.
 ///
-/// A name is its principal's: the same one of somebody else is another. What one principal can keep,
+/// A name is its principal's: the same one of somebody else is another. [`Principal::OWNER`] is of one process: a store that
+/// others use as well has to tell the owners of different processes apart. What one principal can keep,
 /// and how many can, should be bounded ([`BucketLimits`]), so that nobody fills the store for all
 /// others.
 pub trait BucketStore: Send + Sync + 'static {

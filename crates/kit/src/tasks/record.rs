@@ -293,17 +293,31 @@ fn shortened(mut message: String) -> String {
 }
 
 mod owner {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+    use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
 
     use crate::principal::Principal;
 
+    /// Who is authenticated has a text, nobody in particular `null`, and the owner of a process `true`.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Subject(Option<String>),
+        Owner(bool),
+    }
+
     pub(super) fn serialize<S: Serializer>(owner: &Principal, to: S) -> Result<S::Ok, S::Error> {
-        owner.subject().serialize(to)
+        match owner {
+            &Principal::OWNER => true.serialize(to),
+            other => other.subject().serialize(to),
+        }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Principal, D::Error> {
-        let subject = Option::<String>::deserialize(from)?;
-        Ok(subject.map_or(Principal::ANONYMOUS, Principal::authenticated))
+        Ok(match Written::deserialize(from)? {
+            Written::Subject(Some(subject)) => Principal::authenticated(subject),
+            Written::Owner(true) => Principal::OWNER,
+            Written::Subject(None) | Written::Owner(false) => Principal::ANONYMOUS,
+        })
     }
 }
 

@@ -162,7 +162,11 @@ fn what_ends_late_can_still_be_fetched() {
 
 #[test]
 fn a_shared_store_can_write_and_read_it() {
-    for owner in [Principal::ANONYMOUS, Principal::authenticated("alice")] {
+    for owner in [
+        Principal::ANONYMOUS,
+        Principal::OWNER,
+        Principal::authenticated("alice"),
+    ] {
         let mut task = record();
         task.owner = owner;
         task.apply(ask("a"), Duration::ZERO);

@@ -94,7 +94,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves one client over a pipe in memory; the other end is for the client. Needs a tokio runtime.
 pub fn connect(server: &Server) -> DuplexStream {
-    connect_as(server, Permit::unrestricted())
+    connect_as(server, Permit::owner())
 }
 
 /// [`connect`], for a client that may do what this permit allows.

@@ -75,8 +75,8 @@ impl Probe {
             .unwrap();
         let ctx = Ctx::new(CtxFields {
             facts: Arc::clone(&server.inner().facts),
-            connection: Connection::new(Principal::ANONYMOUS),
-            permit: Permit::unrestricted(),
+            connection: Connection::new(Principal::OWNER),
+            permit: Permit::owner(),
             peer: Arc::new(PeerInfo {
                 era: Era::Legacy,
                 version: LATEST_LEGACY,

@@ -48,7 +48,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    serve_as(server, Permit::unrestricted(), reader, writer).await
+    serve_as(server, Permit::owner(), reader, writer).await
 }
 
 /// [`serve`], for a client that may do what this permit allows.

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use pymcp_kit::metrics::Metrics;
 use pymcp_kit::transport::http::{HttpConfig, Tls};
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -54,10 +54,15 @@ impl Files {
 
     /// Another certificate and key.
     fn renew(&mut self) -> CertificateDer<'static> {
+        self.renew_until(2100)
+    }
+
+    /// The same with a certificate that ends when this year begins.
+    fn renew_until(&mut self, year: i32) -> CertificateDer<'static> {
         let key = KeyPair::generate().unwrap();
-        let names = ["localhost".to_owned()];
-        let certificate = CertificateParams::new(names).unwrap().self_signed(&key);
-        let certificate = certificate.unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
+        let certificate = params.self_signed(&key).unwrap();
         self.trusted.add(certificate.der().clone()).unwrap();
         self.write("cert.pem", &certificate.pem(), 0o644);
         self.write("key.pem", &key.serialize_pem(), 0o640);
@@ -155,6 +160,37 @@ async fn both_versions_of_tls_are_served_and_both_of_http() {
     // Who does not speak TLS is told nothing.
     let mut plain = stage.connect().await;
     assert_eq!(plain.ask(&list()).await, None);
+}
+
+#[tokio::test]
+async fn the_end_of_the_certificate_in_use_is_measured() {
+    let mut files = Files::new();
+    let tls = files.tls().unwrap();
+    let metrics = Metrics::new();
+    let config = HttpConfig {
+        tls: Some(tls.clone()),
+        ..HttpConfig::default()
+    };
+    let stage = Stage::measured(config, &metrics).await;
+    // Who is served finds a server that is measured.
+    files.connect(&stage).await;
+    let measured = |seconds: u64| {
+        let line = format!("\nmcp_server_tls_certificate_expiry_timestamp_seconds {seconds}\n");
+        let text = metrics.text();
+        assert!(text.contains(&line), "{line}: {text}");
+        let end = tls.end().unwrap().duration_since(UNIX_EPOCH).unwrap();
+        assert_eq!(end.as_secs(), seconds);
+    };
+    measured(4_102_444_800);
+    files.renew_until(2049);
+    measured(4_102_444_800);
+    tls.reload();
+    measured(2_493_072_000);
+    // What cannot be used is not in use.
+    files.renew_until(2060);
+    files.write("key.pem", "", 0o640);
+    tls.reload();
+    measured(2_493_072_000);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod clients;
 mod hostile;
 mod issuer;
 mod keys;
+mod remembering;
 mod requests;
 mod shapes;
 mod table;

@@ -121,6 +121,24 @@ async fn a_bucket_is_its_principals_in_both_eras_and_on_any_connection() {
 }
 
 #[tokio::test]
+async fn the_owner_of_the_process_has_both_and_is_nobody_else() {
+    let server = server();
+    let owner = modern(&server, Principal::OWNER);
+    let said = |text: &str| json!({ "text": text });
+    assert_eq!(fine(&owner, "note", said("one")).await, "nothing");
+    let session = legacy(&server, Principal::OWNER).await;
+    assert_eq!(fine(&session, "note", said("two")).await, "one");
+    let basket = fine(&owner, "open", json!({})).await;
+    let put = json!({ "basket": basket, "item": "tea" });
+    assert_eq!(fine(&session, "put", put.clone()).await, "tea");
+    // A subject may have any name.
+    let other = modern(&server, Principal::authenticated("owner"));
+    assert_eq!(fine(&other, "note", said("x")).await, "nothing");
+    let why = refused(&other, "put", put).await;
+    assert!(why.contains("get a new one"), "{why}");
+}
+
+#[tokio::test]
 async fn nobody_in_particular_has_neither() {
     let server = server();
     let nobody = modern(&server, Principal::ANONYMOUS);

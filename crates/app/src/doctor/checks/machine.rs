@@ -59,6 +59,21 @@ pub(crate) const CLOCK: Rule = Rule {
     mend: "Let both machines set their clocks by NTP.",
 };
 
+pub(crate) const CERTIFICATE_ENDED: Rule = Rule {
+    id: "certificate-ended",
+    severity: Severity::Error,
+    about: "The TLS certificate of the server has ended.",
+    breaks: "Everybody: clients refuse the connection.",
+    mend: "Have the certificate renewed; the server reads the files again by itself.",
+};
+pub(crate) const CERTIFICATE: Rule = Rule {
+    id: "certificate-ends-soon",
+    severity: Severity::Warning,
+    about: "The TLS certificate of the server ends within 14 days.",
+    breaks: "Everybody, from that day on: clients refuse the connection.",
+    mend: "See why it was not renewed yet, and renew it; the server reads the files again by itself.",
+};
+
 pub(crate) const RULES: &[&Rule] = &[
     &SETTING,
     &SERVER,
@@ -68,4 +83,6 @@ pub(crate) const RULES: &[&Rule] = &[
     &UNAUTHENTICATED,
     &ORIGINS,
     &CLOCK,
+    &CERTIFICATE_ENDED,
+    &CERTIFICATE,
 ];

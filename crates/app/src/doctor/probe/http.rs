@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use pymcp_kit::transport::http::certificate_end;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
@@ -70,6 +71,8 @@ pub(crate) struct Reply {
     /// What was no message: the start of it.
     pub(crate) text: String,
     pub(crate) cut: Option<Cut>,
+    /// When the certificate ends that the server showed.
+    pub(crate) certificate_end: Option<SystemTime>,
 }
 
 /// Why a response was not read to its end.
@@ -283,7 +286,14 @@ impl Endpoint {
                     .await
                     .map_err(|_| Failure::TimedOut)?
                     .map_err(|error| Failure::Unreached(format!("TLS: {error}")))?;
-                self.exchange(stream, sent, end).await
+                let shown = stream.get_ref().1.peer_certificates();
+                let own = shown.and_then(<[_]>::first);
+                let certificate_end = own.and_then(|own| certificate_end(own));
+                let reply = self.exchange(stream, sent, end).await?;
+                Ok(Reply {
+                    certificate_end,
+                    ..reply
+                })
             }
         }
     }

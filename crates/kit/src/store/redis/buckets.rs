@@ -30,11 +30,11 @@ impl RedisBuckets {
     }
 
     fn key(&self, owner: &Principal, name: &str) -> String {
-        self.redis.link.keys().of(owner, VALUE, name)
+        self.redis.link.keys().of_person(owner, VALUE, name)
     }
 
     fn index(&self, owner: &Principal) -> String {
-        self.redis.link.keys().of(owner, INDEX, "")
+        self.redis.link.keys().of_person(owner, INDEX, "")
     }
 }
 

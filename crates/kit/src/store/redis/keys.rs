@@ -5,6 +5,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::limits::process;
 use crate::principal::Principal;
 
 /// Characters of a prefix.
@@ -24,8 +25,20 @@ impl Keys {
 
     /// A key of this principal. `kind` is one of the words in `docs/scaling.md`.
     pub(crate) fn of(&self, owner: &Principal, kind: &str, rest: &str) -> String {
-        let owner = owner.subject().map_or_else(|| "-".to_owned(), short);
+        let owner = match owner {
+            &Principal::OWNER => "~".to_owned(),
+            other => other.subject().map_or_else(|| "-".to_owned(), short),
+        };
         format!("{}:{{{owner}}}:{kind}:{rest}", self.0)
+    }
+
+    /// The same for what is found by a name that others can guess: owners of different processes may be different people,
+    /// so those are kept apart.
+    pub(crate) fn of_person(&self, owner: &Principal, kind: &str, rest: &str) -> String {
+        match owner {
+            &Principal::OWNER => format!("{}:{{~{:x}}}:{kind}:{rest}", self.0, process()),
+            other => self.of(other, kind, rest),
+        }
     }
 
     /// A key of the server itself.
@@ -57,6 +70,13 @@ mod tests {
         let nobody = keys.of(&Principal::ANONYMOUS, "n", "1");
         let dash = keys.of(&Principal::authenticated("-"), "n", "1");
         assert!(alice != bob && bob != nobody && dash != nobody);
+        let owner = keys.of(&Principal::OWNER, "n", "1");
+        assert!(![&alice, &bob, &nobody, &dash].contains(&&owner));
+        // The owners of two processes are not the same person, whatever else is.
+        let here = format!("zebra-2:{{~{:x}}}:b:1", process());
+        assert_eq!(keys.of_person(&Principal::OWNER, "b", "1"), here);
+        let bob = Principal::authenticated("bob");
+        assert_eq!(keys.of_person(&bob, "b", "1"), keys.of(&bob, "b", "1"));
         for bad in ["", "a:b", "{a}", "a b", &"x".repeat(65)] {
             assert!(Keys::new(bad).is_none(), "{bad}");
         }

@@ -10,6 +10,7 @@
 //! | `stream` | what a connection is made of: TCP, or a Unix socket |
 //! | `socket` | its bytes: what comes, and what does not leave |
 //! | `tls` | certificate and key, and how they are replaced |
+//! | `certificate` | until when a certificate is good |
 //! | `unix` | the file of a Unix socket |
 //! | `probes` | `/healthz` and `/readyz`, before all checks |
 //! | `client` | who is at the other end, and `forwarded` who is behind a proxy that is trusted |
@@ -32,6 +33,7 @@ mod activity;
 mod allowed;
 mod body;
 mod card;
+mod certificate;
 mod client;
 mod connections;
 mod door;
@@ -81,6 +83,7 @@ use reply::{Lacking, Refusal};
 use request_body::Incoming;
 
 pub use allowed::{BadEntry, Hosts, Origins};
+pub use certificate::certificate_end;
 pub use forwarded::TrustedProxies;
 pub use listener::serve;
 pub use listeners::{Listeners, bind};
