@@ -9,7 +9,11 @@ use std::process::Command;
 use crate::Result;
 use crate::scenario::Scenario;
 
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
+
+/// The name of the server that is generated.
+const GENERATED: &str = "generated";
 
 /// The project may trade speed for size in its own binary; a control is as fast as it can be.
 const CONTROL_PROFILE: [&str; 4] = [
@@ -52,17 +56,10 @@ impl Artifacts {
             return Ok(artifacts);
         }
         let build = |what: &[&str]| -> Result<()> {
-            let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-            let status = Command::new(cargo)
-                .args(["build", "--locked"])
-                .args(["--manifest-path", WORKSPACE])
-                .env("CARGO_TARGET_DIR", target)
-                .args(what)
-                .status()?;
-            match status.success() {
-                true => Ok(()),
-                false => Err(format!("building {what:?} failed").into()),
-            }
+            let mut cargo = cargo();
+            cargo.args(["build", "--locked"]);
+            cargo.args(["--manifest-path", WORKSPACE]);
+            succeed(cargo.env("CARGO_TARGET_DIR", target).args(what))
         };
         // Each package by itself: built together, one's features would creep into the other's binary.
         if pymcp.is_none() {
@@ -80,6 +77,7 @@ impl Artifacts {
                 "--target-dir",
                 &target.join("light").to_string_lossy(),
             ])?;
+            artifacts.generate()?;
         }
         if scenarios.contains(&Scenario::Calls) {
             let mut controls = vec!["--profile", "control", "--package", "pymcp-bench-load"];
@@ -97,6 +95,28 @@ impl Artifacts {
             ])?;
         }
         Ok(artifacts)
+    }
+
+    /// Writes and builds the server that `pymcp new` makes when nothing is chosen, as its author would.
+    fn generate(&self) -> Result<()> {
+        let root = Path::new(ROOT).canonicalize()?;
+        let folder = self.folder.join("new");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder)?;
+        let mut new = Command::new(&self.pymcp);
+        new.current_dir(&folder).args(["new", GENERATED, "--yes"]);
+        // Below the checkout it finds that by itself, and stays out of its workspace.
+        if !folder.canonicalize()?.starts_with(&root) {
+            new.arg("--checkout").arg(&root);
+        }
+        succeed(&mut new)?;
+        // The versions that everything else here is measured with.
+        let package = folder.join(GENERATED);
+        fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock"))?;
+        let mut cargo = cargo();
+        cargo.args(["build", "--release", "--manifest-path"]);
+        cargo.arg(package.join("Cargo.toml"));
+        succeed(cargo.env("CARGO_TARGET_DIR", self.target.join(GENERATED)))
     }
 
     /// `pymcp` over stdio.
@@ -117,6 +137,16 @@ impl Artifacts {
     /// The same without features.
     pub(crate) fn pymcp_light_http(&self) -> Command {
         over_http(self.pymcp_light())
+    }
+
+    /// The server that `pymcp new` makes, over stdio.
+    pub(crate) fn generated(&self) -> Command {
+        self.command(Path::new(GENERATED).join("release").join(GENERATED))
+    }
+
+    /// The same over HTTP, on a port of its choice.
+    pub(crate) fn generated_http(&self) -> Command {
+        over_http(self.generated())
     }
 
     pub(crate) fn control_axum(&self) -> Command {
@@ -145,4 +175,15 @@ impl Artifacts {
 fn over_http(mut pymcp: Command) -> Command {
     pymcp.args(["serve", "--transport", "http", "--port", "0"]);
     pymcp
+}
+
+fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    match command.status()?.success() {
+        true => Ok(()),
+        false => Err(format!("{command:?} failed").into()),
+    }
 }

@@ -1,7 +1,7 @@
 //! Gives memory back to the system.
 //!
-//! glibc keeps what was freed for the next allocation. After a crowd that is tens of megabytes, which
-//! a server that idles needs no more. Other allocators give it back by themselves.
+//! glibc keeps what was freed for the next allocation. After the start that is some hundred kilobytes, after a crowd
+//! tens of megabytes, which a server that idles needs no more. Other allocators give it back by themselves.
 #![allow(unsafe_code)]
 // Sound: `malloc_trim` takes no pointer, may be called from any thread at any time, and touches only
 // memory that is free (malloc_trim(3)).
@@ -37,10 +37,14 @@ impl Keeper {
         let statm = self.statm.as_ref().and_then(|file| file.try_clone().ok());
         let Some(statm) = statm else { return };
         let at_start = self.at_start;
-        let looks = move || loop {
-            thread::sleep(LOOK);
-            if resident(&statm).is_some_and(|now| now > at_start + WORTH) {
-                trim();
+        let looks = move || {
+            // What only the start needed: the command line with all its help, schemas as they were read.
+            trim();
+            loop {
+                thread::sleep(LOOK);
+                if resident(&statm).is_some_and(|now| now > at_start + WORTH) {
+                    trim();
+                }
             }
         };
         // Without it the server only keeps more than it needs.

@@ -19,6 +19,7 @@ pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     report.heading("Start")?;
     let light = measure(artifacts.pymcp_light(), artifacts.pymcp_light_http())?;
     let full = measure(artifacts.pymcp(), artifacts.pymcp_http())?;
+    let generated = measure(artifacts.generated(), artifacts.generated_http())?;
     let row = |name: &str, build: &Build| {
         vec![
             name.to_owned(),
@@ -39,6 +40,7 @@ pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
         &[
             row("`--no-default-features`", &light),
             row("as it is shipped", &full),
+            row("a server of `pymcp new`", &generated),
         ],
     )?;
     report.paragraph(&format!("Median (min–max) of {STARTS} starts over stdio."))?;
@@ -61,6 +63,29 @@ pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
         15.0,
         " MB",
     );
+    let of_generated = [
+        (
+            "start to the first answer",
+            generated.millis.median,
+            6.0,
+            " ms",
+        ),
+        (
+            "idle RSS over stdio",
+            generated.resident.median,
+            7.0,
+            " MiB",
+        ),
+        ("stripped binary", generated.megabytes, 8.0, " MB"),
+    ];
+    for (what, measured, limit, unit) in of_generated {
+        report.target(
+            &format!("{what}, of a server of `pymcp new`"),
+            measured,
+            limit,
+            unit,
+        );
+    }
     Ok(())
 }
 

@@ -32,6 +32,7 @@ mod tool;
 mod uri;
 mod uri_template;
 mod views;
+mod well_formed;
 
 pub use crate::effects::{Effect, Effects, InvalidEffect};
 pub use crate::protocol::Kind;

@@ -1,6 +1,8 @@
 //! JSON Schemas from Rust types, and what is compiled from them once: a validator, and a plan for
 //! reading arguments leniently ([`super::plan`]).
 
+use std::sync::OnceLock;
+
 use jsonschema::Validator;
 use rmcp::model::JsonObject;
 use schemars::JsonSchema;
@@ -8,8 +10,8 @@ use schemars::generate::{Contract, SchemaSettings};
 use serde_json::{Value, json};
 
 use super::complaint::{self, Subject};
-use super::nulls;
 use super::plan::Plan;
+use super::{nulls, well_formed};
 
 /// The only dialect of JSON Schema that is read; it is what a schema without `$schema` is in.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -176,12 +178,13 @@ pub(crate) fn required(schema: &JsonObject) -> impl Iterator<Item = &str> {
 /// A schema, compiled.
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    pub(crate) validator: Validator,
+    /// Made at the start only where making it may fail (`well_formed.rs` says why).
+    validator: OnceLock<Result<Validator, String>>,
     pub(crate) plan: Plan,
     /// What complaints find the allowed values in.
     schema: Value,
-    /// What its members are called.
-    member: &'static str,
+    /// Whether it is that of a form.
+    form: bool,
 }
 
 impl Compiled {
@@ -196,38 +199,48 @@ impl Compiled {
         Self::compile(schema, true)
     }
 
-    fn compile(schema: &JsonObject, formats: bool) -> Result<Self, String> {
+    fn compile(schema: &JsonObject, form: bool) -> Result<Self, String> {
         if let Some(dialect) = schema.get("$schema")
             && dialect.as_str().map(|uri| uri.trim_end_matches('#')) != Some(DIALECT)
         {
             return Err(format!("its schema has to be of the dialect {DIALECT}"));
         }
-        let whole = Value::Object(schema.clone());
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(formats)
-            .build(&whole)
-            .map_err(|error| error.to_string())?;
-        Ok(Self {
-            validator,
+        let compiled = Self {
+            validator: OnceLock::new(),
             plan: Plan::of(schema),
-            schema: whole,
-            member: if formats { "field" } else { "argument" },
-        })
+            schema: Value::Object(schema.clone()),
+            form,
+        };
+        if !well_formed::is_plain(schema) {
+            compiled.validator()?;
+        }
+        Ok(compiled)
+    }
+
+    fn validator(&self) -> Result<&Validator, String> {
+        let made = self.validator.get_or_init(|| {
+            let options = jsonschema::draft202012::options().should_validate_formats(self.form);
+            let made = options.build(&self.schema);
+            made.map_err(|error| error.to_string())
+        });
+        made.as_ref().map_err(Clone::clone)
     }
 
     /// What is wrong with `value`, as one sentence that names members and no values.
     pub(crate) fn complain(&self, value: &Value) -> Option<String> {
-        if self.validator.is_valid(value) {
+        let validator = match self.validator() {
+            Ok(validator) => validator,
+            // What cannot be checked is not let through.
+            Err(error) => return Some(error),
+        };
+        if validator.is_valid(value) {
             return None;
         }
         let subject = Subject {
             schema: &self.schema,
-            member: self.member,
+            member: if self.form { "field" } else { "argument" },
         };
-        Some(complaint::sentence(
-            self.validator.iter_errors(value),
-            subject,
-        ))
+        Some(complaint::sentence(validator.iter_errors(value), subject))
     }
 }
 

@@ -203,6 +203,24 @@ fn complaints_name_members_and_never_values() {
 }
 
 #[test]
+fn a_validator_is_made_when_it_is_first_asked_unless_that_may_fail() {
+    let compiled = Compiled::new(&input::<Args>()).unwrap();
+    assert!(compiled.validator.get().is_none());
+    assert!(compiled.complain(&json!({})).is_some());
+    assert!(compiled.validator.get().is_some());
+    let of = |schema: Value| Compiled::new(schema.as_object().unwrap());
+    let compiled = of(json!({"properties": {"a": {"pattern": "^a"}}})).unwrap();
+    assert!(compiled.validator.get().is_some());
+    for wrong in [
+        json!({"properties": {"a": {"pattern": "("}}}),
+        json!({"properties": {"a": {"type": "text"}}}),
+        json!({"properties": {"a": {"$ref": "#/$defs/nothing"}}}),
+    ] {
+        assert!(of(wrong.clone()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_schema_that_points_elsewhere_is_refused() {
     let Value::Object(schema) =
         json!({"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/x"}}})

@@ -1,7 +1,8 @@
 //! Stdin and stdout of the process for tasks: a thread each does what may block.
 //!
-//! Both have two buffers: one for the thread, which reads or writes it without a lock, and one for the task. They are
-//! exchanged when the one is full and the other empty.
+//! Thread and task have a buffer each, which they read or write without a lock, or hand one over to the other: nothing that is
+//! read is copied. Buffers are as large as what comes: most clients say little at a time, and a server that idles has
+//! nothing to keep.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -9,10 +10,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
-/// Bytes of a buffer: what a pipe has on Linux.
+/// Bytes of a buffer at most: what a pipe has on Linux.
 const BUFFER: usize = 64 << 10;
+
+/// Bytes that are read at once, until a read takes as many as it can.
+const FIRST: usize = 8 << 10;
 
 /// What a thread and a task share.
 struct Shared<S> {
@@ -59,13 +63,18 @@ fn wake(waker: Option<Waker>) {
 
 /// Reads ahead by one buffer. A read that is under way when this is dropped stays so until something comes or the
 /// process ends.
-pub(super) struct Input(Arc<Shared<Reading>>);
+pub(super) struct Input {
+    shared: Arc<Shared<Reading>>,
+    buffer: Vec<u8>,
+    /// What has not been taken yet, within `buffer`.
+    from: usize,
+    to: usize,
+}
 
 struct Reading {
     buffer: Vec<u8>,
-    /// What the task has not had yet, within `buffer`.
-    from: usize,
-    to: usize,
+    /// Bytes of `buffer` that the task has not had yet; zero if the thread may put others there.
+    filled: usize,
     end: Option<io::Result<()>>,
     waker: Option<Waker>,
     dropped: bool,
@@ -74,14 +83,18 @@ struct Reading {
 impl Input {
     pub(super) fn new(mut source: impl Read + Send + 'static) -> io::Result<Self> {
         let shared = Shared::new(Reading {
-            buffer: vec![0; BUFFER],
-            from: 0,
-            to: 0,
+            buffer: Vec::new(),
+            filled: 0,
             end: None,
             waker: None,
             dropped: false,
         });
-        let input = Self(Arc::clone(&shared));
+        let input = Self {
+            shared: Arc::clone(&shared),
+            buffer: Vec::new(),
+            from: 0,
+            to: 0,
+        };
         let thread = thread::Builder::new().name("stdin".into());
         thread.spawn(move || read(&mut source, &shared))?;
         Ok(input)
@@ -89,18 +102,25 @@ impl Input {
 }
 
 fn read(source: &mut impl Read, shared: &Shared<Reading>) {
-    let mut buffer = vec![0; BUFFER];
+    let mut size = FIRST;
+    let mut buffer: Vec<u8> = Vec::new();
     loop {
+        if buffer.len() < size {
+            buffer = vec![0; size];
+        }
         let read = source.read(&mut buffer);
-        let mut state = shared.wait_while(|state| state.from < state.to && !state.dropped);
+        let mut state = shared.wait_while(|state| state.filled > 0 && !state.dropped);
         if state.dropped {
             return;
         }
         match read {
             Ok(0) => state.end = Some(Ok(())),
             Ok(length) => {
+                if length == buffer.len() {
+                    size = BUFFER.min(2 * size);
+                }
                 std::mem::swap(&mut state.buffer, &mut buffer);
-                (state.from, state.to) = (0, length);
+                state.filled = length;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => state.end = Some(Err(error)),
@@ -114,34 +134,50 @@ fn read(source: &mut impl Read, shared: &Shared<Reading>) {
     }
 }
 
+impl AsyncBufRead for Input {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let input = self.get_mut();
+        if input.from == input.to {
+            let mut state = input.shared.lock();
+            if state.filled == 0 {
+                return match &mut state.end {
+                    Some(end) => {
+                        Poll::Ready(std::mem::replace(end, Ok(())).map(|()| <&[u8]>::default()))
+                    }
+                    None => wait(&mut state.waker, cx),
+                };
+            }
+            std::mem::swap(&mut input.buffer, &mut state.buffer);
+            (input.from, input.to) = (0, std::mem::take(&mut state.filled));
+            drop(state);
+            input.shared.changed.notify_one();
+        }
+        Poll::Ready(Ok(&input.buffer[input.from..input.to]))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, taken: usize) {
+        self.from = self.to.min(self.from + taken);
+    }
+}
+
 impl AsyncRead for Input {
     fn poll_read(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut state = self.0.lock();
-        let left = &state.buffer[state.from..state.to];
-        if left.is_empty() {
-            return match &mut state.end {
-                Some(end) => Poll::Ready(std::mem::replace(end, Ok(()))),
-                None => wait(&mut state.waker, cx),
-            };
-        }
+        let left = std::task::ready!(self.as_mut().poll_fill_buf(cx))?;
         let taken = left.len().min(into.remaining());
         into.put_slice(&left[..taken]);
-        state.from += taken;
-        if state.from == state.to {
-            self.0.changed.notify_one();
-        }
+        self.consume(taken);
         Poll::Ready(Ok(()))
     }
 }
 
 impl Drop for Input {
     fn drop(&mut self) {
-        self.0.lock().dropped = true;
-        self.0.changed.notify_one();
+        self.shared.lock().dropped = true;
+        self.shared.changed.notify_one();
     }
 }
 
@@ -266,7 +302,7 @@ impl Drop for Output {
 mod tests {
     use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -311,6 +347,23 @@ mod tests {
         input.read_to_end(&mut received).await.unwrap();
         assert!(received == sent);
         assert_eq!(input.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn buffers_grow_to_a_limit_while_they_are_filled() {
+        let mut input = Input::new(io::Cursor::new(numbers(16 * BUFFER))).unwrap();
+        let mut lengths = Vec::new();
+        loop {
+            let length = input.fill_buf().await.unwrap().len();
+            if length == 0 {
+                break;
+            }
+            input.consume(length);
+            lengths.push(length);
+        }
+        assert_eq!(lengths[..4], [FIRST, 2 * FIRST, 4 * FIRST, 8 * FIRST]);
+        assert!(lengths[3..lengths.len() - 1].iter().all(|it| *it == BUFFER));
+        assert_eq!(lengths.iter().sum::<usize>(), 16 * BUFFER);
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -25,6 +25,9 @@ use crate::wire::{Malformed, RpcError};
 use super::lines::{Line, Lines};
 use super::process::{Input, Output};
 use crate::descriptor;
+
+/// Bytes that are read or written at once.
+const BUFFER: usize = 64 << 10;
 
 /// Calls that may wait before reading pauses.
 const MAX_WAITING: usize = 128;
@@ -60,6 +63,20 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    let reader = BufReader::with_capacity(BUFFER, reader);
+    serve_buffered(server, permit, reader, writer).await
+}
+
+async fn serve_buffered<R, W>(
+    server: Server,
+    permit: Permit,
+    reader: R,
+    writer: W,
+) -> io::Result<()>
+where
+    R: AsyncBufRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
     let connection = Connection::new(permit.principal().clone());
     let served = Session::new(server, Arc::clone(&connection), permit, reader, writer)
         .run()
@@ -79,20 +96,20 @@ where
 pub async fn serve_process(server: Server) -> io::Result<()> {
     let input = Input::new(descriptor::stdin())?;
     let output = Output::new(descriptor::stdout())?;
-    serve(server, input, output).await
+    serve_buffered(server, Permit::unrestricted(), input, output).await
 }
 
 struct Session<R, W> {
     server: Server,
     connection: Arc<Connection>,
     permit: Permit,
-    lines: Lines<BufReader<R>>,
+    lines: Lines<R>,
     writer: BufWriter<W>,
     waiting: JoinSet<()>,
     outgoing: (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>),
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
+impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
     fn new(
         server: Server,
         connection: Arc<Connection>,
@@ -105,8 +122,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
             server,
             connection,
             permit,
-            lines: Lines::new(BufReader::with_capacity(64 << 10, reader), limit),
-            writer: BufWriter::with_capacity(64 << 10, writer),
+            lines: Lines::new(reader, limit),
+            writer: BufWriter::with_capacity(BUFFER, writer),
             waiting: JoinSet::new(),
             outgoing: mpsc::channel(OUTGOING),
         }
