@@ -1,0 +1,124 @@
+//! What replicas of a server have to tell each other at once.
+//!
+//! A [`Bus`] carries bytes and knows nothing of them. What they say is in [`Said`]: to add something, add a variant; replicas
+//! of another release pass over what they do not know. Nothing secret belongs in it, and no id of a session: its number is
+//! of no use without the rest of the id.
+
+use std::sync::Weak;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+
+/// Carries messages between the replicas of a server. None is sure to arrive: who listens is told when some may not have.
+pub trait Bus: Send + Sync + 'static {
+    /// The number of this replica, from 1 to 2³¹ - 1, which no other has at the same time.
+    fn replica(&self) -> u32;
+
+    /// Whether what is published arrives, as far as it is known.
+    fn is_up(&self) -> bool;
+
+    /// Hands a message to all replicas (this one may be among them), or to one. Never waits: what cannot be carried is
+    /// dropped.
+    fn publish(&self, to: Option<u32>, message: Bytes);
+
+    /// Has somebody hear what arrives from here on, for as long as they are there.
+    fn attach(&self, listener: Weak<dyn BusListener>);
+}
+
+/// Who hears what arrives. Both methods are called where the bus is read: they must be quick and never wait.
+pub trait BusListener: Send + Sync + 'static {
+    /// A message has arrived.
+    fn hear(&self, message: &[u8]);
+
+    /// Messages may have been missed up to now: the bus was away, or a replica had to drop some.
+    fn missed(&self);
+}
+
+/// The bus of a server that stands alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoBus;
+
+impl Bus for NoBus {
+    fn replica(&self) -> u32 {
+        1
+    }
+
+    fn is_up(&self) -> bool {
+        false
+    }
+
+    fn publish(&self, _: Option<u32>, _: Bytes) {}
+
+    fn attach(&self, _: Weak<dyn BusListener>) {}
+}
+
+/// Messages that readers of this format understand. One that raises it is passed over by replicas of releases before.
+const FORMAT: u32 = 1;
+
+/// What one replica says to others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Said {
+    /// Some of what was said before was dropped.
+    Missed,
+    /// Of a kind that a later release knows.
+    #[serde(other)]
+    Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Message {
+    /// The oldest format whose readers understand it.
+    readers: u32,
+    from: u32,
+    #[serde(flatten)]
+    said: Said,
+}
+
+impl Said {
+    /// The message that says it, from this replica.
+    pub(crate) fn write(self, from: u32) -> Bytes {
+        let message = Message {
+            readers: FORMAT,
+            from,
+            said: self,
+        };
+        // Nothing in it can fail to be written.
+        serde_json::to_vec(&message).unwrap_or_default().into()
+    }
+
+    /// Who says what. `None` for what this release does not understand.
+    pub(crate) fn read(message: &[u8]) -> Option<(u32, Self)> {
+        let Message {
+            readers,
+            from,
+            said,
+        } = serde_json::from_slice(message).ok()?;
+        (readers <= FORMAT && said != Self::Unknown).then_some((from, said))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_release_says_is_passed_over() {
+        let said = Said::Missed.write(7);
+        assert_eq!(Said::read(&said), Some((7, Said::Missed)));
+        let more = br#"{"readers":1,"from":7,"kind":"missed","colour":{"a":[1]}}"#;
+        assert_eq!(Said::read(more), Some((7, Said::Missed)));
+        for strange in [
+            &br#"{"readers":2,"from":7,"kind":"missed"}"#[..],
+            br#"{"readers":1,"from":7,"kind":"painted","colour":1}"#,
+            br#"{"from":7,"kind":"missed"}"#,
+            br#"{"readers":1,"from":7}"#,
+            b"[]",
+            b"\xff",
+            b"",
+        ] {
+            assert_eq!(Said::read(strange), None);
+        }
+    }
+}
