@@ -287,6 +287,12 @@ impl Connection {
         tracing::debug!("dropped a notification for a client that does not read");
     }
 
+    /// Whether a stream for such notifications is open.
+    pub(crate) fn is_heard(&self) -> bool {
+        let state = self.state();
+        state.listeners.iter().any(|(_, stream)| !stream.is_closed())
+    }
+
     /// Stops the request, if it is in flight here.
     pub(crate) fn cancel(&self, id: &Id) {
         let request = self.state().in_flight.get(id).cloned();
@@ -449,6 +455,12 @@ impl Connection {
 
     pub(crate) fn unsubscribe(&self, uri: &str) {
         self.state().subscriptions.remove(uri);
+    }
+
+    /// The URIs that it is subscribed to.
+    pub(crate) fn subscribed(&self) -> Vec<String> {
+        let state = self.state();
+        state.subscriptions.iter().map(|uri| uri.to_string()).collect()
     }
 
     pub(crate) fn is_subscribed(&self, uri: &str) -> bool {

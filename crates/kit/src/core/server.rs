@@ -27,6 +27,7 @@ use super::call::{Answer, Call, Reply};
 use super::heartbeat::Heartbeat;
 use super::inbound::Inbound;
 use super::method;
+use super::replicas::Replicas;
 use super::slot::Slot;
 use super::subscriptions::Subscriptions;
 use super::watch::{Begun, Watch, transport};
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     pub(super) subscriptions: Arc<Subscriptions>,
     /// Where replicas tell each other which sessions were ended.
     pub(crate) ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    /// The other replicas, where they can be told something at once.
+    pub(super) replicas: Option<Arc<Replicas>>,
     pub(crate) audit: Option<Audit>,
     pub(super) denials: Denials,
     /// Who hears of what happens.

@@ -4,10 +4,16 @@
 //! of another release pass over what they do not know. Nothing secret belongs in it, and no id of a session: its number is
 //! of no use without the rest of the id.
 
+use std::fmt;
 use std::sync::Weak;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest as _, Sha256};
+
+use crate::principal::Principal;
+use crate::protocol::Kind;
 
 
 /// Carries messages between the replicas of a server. None is sure to arrive: who listens is told when some may not have.
@@ -56,10 +62,95 @@ impl Bus for NoBus {
 /// Messages that readers of this format understand. One that raises it is passed over by replicas of releases before.
 const FORMAT: u32 = 1;
 
+/// Stands for a principal: 128 bits of the SHA-256 of its subject, and `-` for nobody. Subjects are often addresses of people,
+/// and any length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Owner(Option<u128>);
+
+impl Owner {
+    pub(crate) fn of(principal: &Principal) -> Self {
+        Self(principal.subject().map(|subject| hash(subject)))
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(hash) => write!(f, "{hash:032x}"),
+            None => f.write_str("-"),
+        }
+    }
+}
+
+impl Serialize for Owner {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Owner {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        match &*String::deserialize(json)? {
+            "-" => Ok(Self(None)),
+            hash => u128::from_str_radix(hash, 16)
+                .map(|hash| Self(Some(hash)))
+                .map_err(D::Error::custom),
+        }
+    }
+}
+
+/// 128 bits of the SHA-256 of a text.
+pub(crate) fn hash(text: &str) -> u128 {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    digest[..16]
+        .iter()
+        .fold(0, |hash, byte| hash << 8 | u128::from(*byte))
+}
+
+/// A list of components; templates are listed with the resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Listed {
+    Tools,
+    Resources,
+    Prompts,
+}
+
+impl From<Kind> for Listed {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Tool => Self::Tools,
+            Kind::Resource | Kind::Template => Self::Resources,
+            Kind::Prompt => Self::Prompts,
+        }
+    }
+}
+
+impl From<Listed> for Kind {
+    fn from(listed: Listed) -> Self {
+        match listed {
+            Listed::Tools => Self::Tool,
+            Listed::Resources => Self::Resource,
+            Listed::Prompts => Self::Prompt,
+        }
+    }
+}
+
 /// What one replica says to others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Said {
+    /// A handler says that this list is another one now.
+    Changed { list: Listed },
+    /// A handler says that the resource at this (normalised) URI has changed.
+    Updated { uri: String },
+    /// A task has this version now. `shown`: its client can see the difference.
+    Task {
+        owner: Owner,
+        id: String,
+        version: u64,
+        shown: bool,
+    },
     /// Some of what was said before was dropped.
     Missed,
     /// Of a kind that a later release knows.
@@ -102,6 +193,34 @@ impl Said {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_is_read_as_it_was_said() {
+        let owner = Owner::of(&Principal::authenticated("alice@example.org"));
+        let nobody = Owner::of(&Principal::ANONYMOUS);
+        assert_ne!(owner, Owner::of(&Principal::authenticated("bob")));
+        assert_ne!(nobody, Owner::of(&Principal::authenticated("-")));
+        let task = |owner| Said::Task {
+            owner,
+            id: "1f".into(),
+            version: u64::MAX,
+            shown: true,
+        };
+        for said in [
+            Said::Changed {
+                list: Kind::Template.into(),
+            },
+            Said::Updated {
+                uri: "data://\"ä\"".into(),
+            },
+            task(owner),
+            task(nobody),
+        ] {
+            let written = said.clone().write(u32::MAX);
+            assert!(!written.windows(5).any(|bytes| bytes == b"alice"));
+            assert_eq!(Said::read(&written), Some((u32::MAX, said)));
+        }
+    }
 
     #[test]
     fn what_a_later_release_says_is_passed_over() {

@@ -45,12 +45,11 @@ use crate::metrics::Metrics;
 use crate::store::Bus as _;
 
 use self::bus::RedisBus;
-use self::keys::Keys;
 use self::link::Link;
 
 pub use self::address::{BadAddress, RedisAddress};
 pub use self::buckets::RedisBuckets;
-pub(crate) use self::keys::short;
+pub(crate) use self::keys::{Keys, short};
 pub use self::report::RedisReport;
 pub(crate) use self::script::{CHANGE_TASK, CREATE_TASK};
 pub(crate) use self::value::{AsRead, read, write};
