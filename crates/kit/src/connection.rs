@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::limits::{Caller, Permit, Share, Shares};
 use crate::principal::Principal;
 use crate::protocol::{Era, Level, PeerInfo};
+use crate::store::bus::SharedSession;
 use crate::streams::Streams;
 use crate::telemetry::Open;
 use crate::wire::{Code, Id, Outcome, RpcError};
@@ -76,6 +77,8 @@ pub struct Connection {
     questions: OnceLock<Semaphore>,
     /// Rings when somebody begins to read a response, or nobody does any more.
     readers: Notify,
+    /// What replicas call it, where they can tell each other of it.
+    shared: OnceLock<SharedSession>,
 }
 
 #[derive(Default)]
@@ -163,6 +166,7 @@ impl Connection {
             calls: OnceLock::new(),
             questions: OnceLock::new(),
             readers: Notify::new(),
+            shared: OnceLock::new(),
         }
     }
 
@@ -199,6 +203,17 @@ impl Connection {
     /// Remembers the client; `true` when it introduces itself for the first time.
     pub(crate) fn set_peer(&self, peer: Arc<PeerInfo>) -> bool {
         self.state().peer.replace(peer).is_none()
+    }
+
+    /// From here on other replicas may know of it, by this name.
+    pub(crate) fn share(&self, session: SharedSession) {
+        // It has one name for good.
+        let _ = self.shared.set(session);
+    }
+
+    /// What replicas call it.
+    pub(crate) fn shared(&self) -> Option<SharedSession> {
+        self.shared.get().copied()
     }
 
     /// Keeps what says that the session is open, until it is not.
@@ -294,11 +309,12 @@ impl Connection {
     }
 
     /// Stops the request, if it is in flight here.
-    pub(crate) fn cancel(&self, id: &Id) {
+    pub(crate) fn cancel(&self, id: &Id) -> bool {
         let request = self.state().in_flight.get(id).cloned();
-        if let Some(request) = request {
+        if let Some(request) = &request {
             request.cancel();
         }
+        request.is_some()
     }
 
     /// Whether a handler waits for the client: holding back its messages now would be a deadlock.

@@ -1,19 +1,23 @@
 //! What this replica hears of the others: `store::bus` carries it, and `docs/architecture.md` draws it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::component::{Components, News};
+use crate::connection::Connection;
 use crate::principal::Principal;
 use crate::protocol::Kind;
-use crate::store::bus::{Owner, Said};
+use crate::store::bus::{Owner, Said, SharedSession};
 use crate::store::{Bus, BusListener};
 use crate::tasks::Tasks;
+use crate::wire::Id;
+
+use super::method::MAX_REQUEST_ID;
 
 /// Time after a gap before clients are told to look again, and up to so much more, no two replicas' alike: what other
 /// replicas have missed is told together with it.
@@ -28,6 +32,15 @@ pub(crate) struct Replicas {
     /// Whether clients are about to be told to look again.
     gap: AtomicBool,
     changed: Mutex<ChangedTasks>,
+    sessions: Mutex<Sessions>,
+}
+
+/// Legacy sessions that are in memory, some of which may be gone.
+#[derive(Default)]
+struct Sessions {
+    by_name: HashMap<SharedSession, Weak<Connection>>,
+    /// How many of them there were when those that are gone were last swept out.
+    swept: usize,
 }
 
 /// Tasks that were changed at another replica and that somebody here listens for.
@@ -49,10 +62,48 @@ impl Replicas {
             tasks: tasks.clone(),
             gap: AtomicBool::new(false),
             changed: Mutex::default(),
+            sessions: Mutex::default(),
         });
         let listener: Weak<Self> = Arc::downgrade(&replicas);
         replicas.bus.attach(listener);
         replicas
+    }
+
+    /// A legacy session that other replicas may serve as well, with the nonce of its id, is in memory from here on.
+    pub(crate) fn join(&self, connection: &Arc<Connection>, nonce: u128) {
+        let owner = Owner::of(connection.principal());
+        let session = SharedSession { owner, nonce };
+        connection.share(session);
+        let mut sessions = self.sessions();
+        // Each time they have doubled, so that none costs more than a few looks.
+        if sessions.by_name.len() > 2 * sessions.swept {
+            sessions.by_name.retain(|_, weak| weak.strong_count() > 0);
+            sessions.swept = sessions.by_name.len();
+            sessions.by_name.shrink_to(4 * sessions.swept);
+        }
+        sessions.by_name.insert(session, Arc::downgrade(connection));
+    }
+
+    /// The session of this name and owner, if it is in memory.
+    fn session(&self, session: SharedSession) -> Option<Arc<Connection>> {
+        self.sessions().by_name.get(&session)?.upgrade()
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        // Nothing that is done under this lock can panic half-way.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has other replicas stop a request that is not in flight here.
+    pub(super) fn cancelled(&self, connection: &Connection, id: &Id) {
+        if let Some(session) = connection.shared() {
+            let request = id.as_json().to_owned();
+            self.tell(None, Said::Cancelled { session, request });
+        }
+    }
+
+    fn tell(&self, to: Option<u32>, said: Said) {
+        self.bus.publish(to, said.write(self.bus.replica()));
     }
 
     /// A task has changed elsewhere: whoever listens for it here is told.
@@ -94,7 +145,7 @@ impl Replicas {
         next
     }
 
-    fn changed(&self) -> std::sync::MutexGuard<'_, ChangedTasks> {
+    fn changed(&self) -> MutexGuard<'_, ChangedTasks> {
         // Nothing that is done under this lock can panic half-way.
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -132,6 +183,13 @@ impl BusListener for Replicas {
                 shown: true,
                 ..
             } => self.task_changed(owner, id),
+            Said::Cancelled { session, request } => {
+                if let Some(connection) = self.session(session)
+                    && let Some(id) = Id::from_json(&request, MAX_REQUEST_ID)
+                {
+                    connection.cancel(&id);
+                }
+            }
             Said::Task { .. } | Said::Missed | Said::Unknown => {}
         }
     }

@@ -55,7 +55,7 @@ pub(crate) struct Inner {
     /// Where replicas tell each other which sessions were ended.
     pub(crate) ended_sessions: Option<Arc<dyn EndedSessionStore>>,
     /// The other replicas, where they can be told something at once.
-    pub(super) replicas: Option<Arc<Replicas>>,
+    pub(crate) replicas: Option<Arc<Replicas>>,
     pub(crate) audit: Option<Audit>,
     pub(super) denials: Denials,
     /// Who hears of what happens.
@@ -193,7 +193,7 @@ impl Server {
                 })
             }
             Message::Notification(notification) => {
-                method::notified(connection, &notification);
+                method::notified(self, connection, &notification);
                 Reply::Accepted
             }
             Message::Response(response) => {

@@ -5,6 +5,8 @@
 //! of no use without the rest of the id.
 
 use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Weak;
 
 use bytes::Bytes;
@@ -90,12 +92,46 @@ impl Serialize for Owner {
 
 impl<'de> Deserialize<'de> for Owner {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        match &*String::deserialize(json)? {
+        let text = String::deserialize(json)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+impl FromStr for Owner {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        match text {
             "-" => Ok(Self(None)),
-            hash => u128::from_str_radix(hash, 16)
-                .map(|hash| Self(Some(hash)))
-                .map_err(D::Error::custom),
+            hash => Ok(Self(Some(u128::from_str_radix(hash, 16)?))),
         }
+    }
+}
+
+/// A legacy session, as replicas call it: `OWNER:NONCE`. The nonce is the part of its sealed id that tells it from all others,
+/// and of no use without the rest. A session is looked up by both, so what names another's finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SharedSession {
+    pub(crate) owner: Owner,
+    pub(crate) nonce: u128,
+}
+
+impl Serialize for SharedSession {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}:{:032x}", self.owner, self.nonce))
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedSession {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(json)?;
+        let (owner, nonce) = text
+            .split_once(':')
+            .ok_or_else(|| D::Error::custom("no session"))?;
+        Ok(Self {
+            owner: owner.parse().map_err(D::Error::custom)?,
+            nonce: u128::from_str_radix(nonce, 16).map_err(D::Error::custom)?,
+        })
     }
 }
 
@@ -150,6 +186,11 @@ pub(crate) enum Said {
         id: String,
         version: u64,
         shown: bool,
+    },
+    /// A client wants no answer to the request with this id (its JSON text) any more.
+    Cancelled {
+        session: SharedSession,
+        request: String,
     },
     /// Some of what was said before was dropped.
     Missed,
@@ -215,6 +256,10 @@ mod tests {
             },
             task(owner),
             task(nobody),
+            Said::Cancelled {
+                session: SharedSession { owner, nonce: 1 },
+                request: "\"a\"".into(),
+            },
         ] {
             let written = said.clone().write(u32::MAX);
             assert!(!written.windows(5).any(|bytes| bytes == b"alice"));
