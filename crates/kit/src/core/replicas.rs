@@ -9,13 +9,13 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::component::{Components, News};
-use crate::connection::Connection;
+use crate::connection::{AskOutcome, Connection, asked_by};
 use crate::principal::Principal;
 use crate::protocol::Kind;
-use crate::store::bus::{Owner, Said, SharedSession};
+use crate::store::bus::{Answer, Owner, Said, SharedSession};
 use crate::store::{Bus, BusListener};
 use crate::tasks::Tasks;
-use crate::wire::Id;
+use crate::wire::{Id, Outcome};
 
 use super::method::MAX_REQUEST_ID;
 
@@ -73,7 +73,7 @@ impl Replicas {
     pub(crate) fn join(&self, connection: &Arc<Connection>, nonce: u128) {
         let owner = Owner::of(connection.principal());
         let session = SharedSession { owner, nonce };
-        connection.share(session);
+        connection.share(session, self.bus.replica());
         let mut sessions = self.sessions();
         // Each time they have doubled, so that none costs more than a few looks.
         if sessions.by_name.len() > 2 * sessions.swept {
@@ -100,6 +100,31 @@ impl Replicas {
             let request = id.as_json().to_owned();
             self.tell(None, Said::Cancelled { session, request });
         }
+    }
+
+    /// Hands an answer of a client to the replica that has asked; `false` when that is none, or this one.
+    pub(super) fn answered(
+        &self,
+        connection: &Connection,
+        question: u64,
+        outcome: &Outcome<'_>,
+    ) -> bool {
+        let asker = asked_by(question).filter(|asker| *asker != self.bus.replica());
+        let (Some(session), Some(asker)) = (connection.shared(), asker) else {
+            return false;
+        };
+        let answer = match outcome {
+            Outcome::Result(result) => Answer::Result((*result).to_owned()),
+            Outcome::Error(error) => Answer::Error((*error).to_owned()),
+            Outcome::Malformed(_) | Outcome::Missing(_) => Answer::Malformed,
+        };
+        let said = Said::Answered {
+            session,
+            question,
+            answer,
+        };
+        self.tell(Some(asker), said);
+        true
     }
 
     fn tell(&self, to: Option<u32>, said: Said) {
@@ -188,6 +213,19 @@ impl BusListener for Replicas {
                     && let Some(id) = Id::from_json(&request, MAX_REQUEST_ID)
                 {
                     connection.cancel(&id);
+                }
+            }
+            Said::Answered {
+                session,
+                question,
+                answer,
+            } => {
+                if let Some(connection) = self.session(session) {
+                    connection.resolve(question, || match answer {
+                        Answer::Result(result) => AskOutcome::Result(result.into()),
+                        Answer::Error(error) => AskOutcome::Error(error.into()),
+                        Answer::Malformed => AskOutcome::Malformed,
+                    });
                 }
             }
             Said::Task { .. } | Said::Missed | Said::Unknown => {}

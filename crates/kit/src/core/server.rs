@@ -18,7 +18,7 @@ use crate::skills::Skills;
 use crate::store::EndedSessionStore;
 use crate::tasks::Tasks;
 use crate::telemetry::{Observers, Refused};
-use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits};
+use crate::wire::{self, Body, Id, Malformed, Message, Outcome, RpcError, WireLimits};
 
 use super::audited::{self, Audited, Denials};
 use super::batch::Batch;
@@ -197,20 +197,37 @@ impl Server {
                 Reply::Accepted
             }
             Message::Response(response) => {
-                match &response.id {
-                    Some(id) => connection.resolve(id, &response.outcome),
-                    None => tracing::debug!("a client could not read a message of ours"),
-                }
+                let asked = match &response.id {
+                    Some(id) => self.answered(connection, id, &response.outcome),
+                    None => {
+                        tracing::debug!("a client could not read a message of ours");
+                        false
+                    }
+                };
                 match response.outcome {
                     Outcome::Result(_) | Outcome::Error(_) => Reply::Accepted,
                     Outcome::Malformed(error) => Reply::Answer(Answer::error(None, &error)),
                     Outcome::Missing(error) => {
-                        let id = response.id.filter(|id| !connection.gave(id));
+                        let id = response.id.filter(|id| !asked && !connection.gave(id));
                         Reply::Answer(Answer::error(id.as_ref(), &error))
                     }
                 }
             }
         }
+    }
+
+    /// Hands a client's answer to whoever asked, here or at another replica; `false` when nobody did. Answers to nothing are
+    /// ignored.
+    fn answered(&self, connection: &Connection, id: &Id, outcome: &Outcome<'_>) -> bool {
+        let Some(question) = id.as_number() else {
+            return false;
+        };
+        connection.resolve(question, || outcome.into())
+            || self
+                .0
+                .replicas
+                .as_ref()
+                .is_some_and(|replicas| replicas.answered(connection, question, outcome))
     }
 
     /// The components, to add and remove them and to switch them on and off while the server runs,

@@ -192,11 +192,26 @@ pub(crate) enum Said {
         session: SharedSession,
         request: String,
     },
+    /// A client has answered this question, which the replica that hears it has asked.
+    Answered {
+        session: SharedSession,
+        question: u64,
+        answer: Answer,
+    },
     /// Some of what was said before was dropped.
     Missed,
     /// Of a kind that a later release knows.
     #[serde(other)]
     Unknown,
+}
+
+/// What a client answers: the JSON text of its `result` or `error`, or neither.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    Result(String),
+    Error(String),
+    Malformed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -259,6 +274,14 @@ mod tests {
             Said::Cancelled {
                 session: SharedSession { owner, nonce: 1 },
                 request: "\"a\"".into(),
+            },
+            Said::Answered {
+                session: SharedSession {
+                    owner: nobody,
+                    nonce: u128::MAX,
+                },
+                question: (1 << 53) - 1,
+                answer: Answer::Result("{\"a\":1}".into()),
             },
         ] {
             let written = said.clone().write(u32::MAX);
