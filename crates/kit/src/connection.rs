@@ -102,7 +102,7 @@ pub struct Connection {
     /// Rings when somebody begins to read a response, or nobody does any more.
     readers: Notify,
     /// What replicas call it, where they can tell each other of it, and this replica.
-    shared: OnceLock<(SharedSession, u32)>,
+    shared: OnceLock<Box<(SharedSession, u32)>>,
 }
 
 #[derive(Default)]
@@ -232,19 +232,19 @@ impl Connection {
     /// From here on other replicas may know of it, by this name. This one is `replica`, which the ids of its questions say.
     pub(crate) fn share(&self, session: SharedSession, replica: u32) {
         // It has one name for good.
-        let _ = self.shared.set((session, replica));
+        let _ = self.shared.set(Box::new((session, replica)));
     }
 
     /// What replicas call it.
     pub(crate) fn shared(&self) -> Option<SharedSession> {
-        self.shared.get().map(|(session, _)| *session)
+        self.shared.get().map(|shared| shared.0)
     }
 
     /// The id of a question: where replicas serve the session together, it says which of them asks, so that a client never
     /// sees one twice and an answer finds its way.
     fn question(&self, number: u64) -> u64 {
         match self.shared.get() {
-            Some((_, replica)) => u64::from(*replica) << QUESTION_BITS | number & QUESTIONS,
+            Some(shared) => u64::from(shared.1) << QUESTION_BITS | number & QUESTIONS,
             None => number,
         }
     }
@@ -338,7 +338,10 @@ impl Connection {
     /// Whether a stream for such notifications is open.
     pub(crate) fn is_heard(&self) -> bool {
         let state = self.state();
-        state.listeners.iter().any(|(_, stream)| !stream.is_closed())
+        state
+            .listeners
+            .iter()
+            .any(|(_, stream)| !stream.is_closed())
     }
 
     /// Stops the request, if it is in flight here.
@@ -512,7 +515,11 @@ impl Connection {
     /// The URIs that it is subscribed to.
     pub(crate) fn subscribed(&self) -> Vec<String> {
         let state = self.state();
-        state.subscriptions.iter().map(|uri| uri.to_string()).collect()
+        state
+            .subscriptions
+            .iter()
+            .map(|uri| uri.to_string())
+            .collect()
     }
 
     pub(crate) fn is_subscribed(&self, uri: &str) -> bool {

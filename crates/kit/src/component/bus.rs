@@ -202,6 +202,26 @@ impl Bus {
         }
     }
 
+    /// Tells everybody here, and legacy clients of this replica that listen at another one: for what is true of this one alone.
+    pub(crate) fn publish_own(&self, news: &News) {
+        self.publish(news);
+        let (Some(replicas), Some(message)) = (self.replicas.get(), message(news)) else {
+            return;
+        };
+        let there = self.there();
+        let unheard = there.iter().filter(|connection| !connection.is_heard());
+        let sessions: Vec<_> = unheard
+            .filter_map(|connection| connection.shared())
+            .collect();
+        for sessions in sessions.chunks(store::bus::SESSIONS) {
+            let said = Said::Push {
+                sessions: sessions.to_vec(),
+                message: String::from_utf8_lossy(&message).into_owned(),
+            };
+            replicas.publish(None, said.write(replicas.replica()));
+        }
+    }
+
     /// Whose task this is, if they listen for it here.
     pub(crate) fn listens_for_task(&self, owner: Owner, id: &str) -> Option<Principal> {
         let listeners = lock(&self.listeners);
@@ -231,7 +251,9 @@ impl Bus {
                     listener.put(&news);
                 }
             }
-            let own = own.iter().map(|id| (listener.principal.clone(), id.clone()));
+            let own = own
+                .iter()
+                .map(|id| (listener.principal.clone(), id.clone()));
             tasks.extend(own);
         }
         drop(listeners);

@@ -345,7 +345,7 @@ impl Components {
         drop(disabled);
         // Of this replica alone: another has components of its own.
         if is_seen {
-            self.bus.publish(&News::Changed(kind));
+            self.bus.publish_own(&News::Changed(kind));
         }
         Ok(())
     }

@@ -530,9 +530,10 @@ impl ServerBuilder {
         let tasks = Tasks::with_listener(store, self.tasks, move |task| {
             told.bus.publish(&News::Task(Arc::clone(task)));
         });
-        let replicas = self
-            .bus
-            .map(|bus| Replicas::new(bus, &components, &tasks));
+        let replicas = self.bus.map(|bus| Replicas::new(bus, &components, &tasks));
+        if let Some(replicas) = &replicas {
+            replicas.measure(&self.metrics);
+        }
         for metrics in &self.metrics {
             let components = Arc::downgrade(&components);
             metrics.manifest(move || {

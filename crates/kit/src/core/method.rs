@@ -218,11 +218,7 @@ pub(super) const MAX_REQUEST_ID: usize = 1 << 10;
 const MAX_REASON: usize = 200;
 
 /// Acts on a notification; unknown ones are ignored, as JSON-RPC wants.
-pub(super) fn notified(
-    server: &Server,
-    connection: &Connection,
-    notification: &Notification<'_>,
-) {
+pub(super) fn notified(server: &Server, connection: &Connection, notification: &Notification<'_>) {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Cancelled<'a> {

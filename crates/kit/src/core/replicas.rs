@@ -1,18 +1,22 @@
 //! What this replica hears of the others: `store::bus` carries it, and `docs/architecture.md` draws it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::component::{Components, News};
 use crate::connection::{AskOutcome, Connection, asked_by};
+use crate::limits::{Permit, Shares};
+use crate::metrics::Metrics;
+use crate::metrics::readings::BUS_MESSAGES;
 use crate::principal::Principal;
 use crate::protocol::Kind;
-use crate::store::bus::{Answer, Owner, Said, SharedSession};
+use crate::store::bus::{Answer, Owner, SESSIONS, Said, SharedSession};
 use crate::store::{Bus, BusListener};
 use crate::tasks::Tasks;
 use crate::wire::{Id, Outcome};
@@ -22,6 +26,18 @@ use super::method::MAX_REQUEST_ID;
 /// Time after a gap before clients are told to look again, and up to so much more, no two replicas' alike: what other
 /// replicas have missed is told together with it.
 const GAP: Duration = Duration::from_millis(300);
+
+/// Places of messages for clients that wait to be published: those of one caller must not keep others' waiting.
+const PLACES: usize = 512;
+
+/// Places that one caller can have, and never more than are left for others.
+const PLACES_PER_CALLER: usize = 128;
+
+/// Bytes of subscriptions that are told in one message, and those of one session more.
+const AT_A_TIME: usize = 64 << 10;
+
+/// Bytes of a message that take a place.
+const PLACE: usize = 16 << 10;
 
 /// The other replicas, as far as this one has to do with them.
 pub(crate) struct Replicas {
@@ -33,6 +49,21 @@ pub(crate) struct Replicas {
     gap: AtomicBool,
     changed: Mutex<ChangedTasks>,
     sessions: Mutex<Sessions>,
+    places: Shares,
+    /// Messages for which there was no place.
+    refused: AtomicU64,
+}
+
+/// A message with its places, until it is published or dropped.
+struct Placed {
+    message: Bytes,
+    _places: Vec<Permit>,
+}
+
+impl AsRef<[u8]> for Placed {
+    fn as_ref(&self) -> &[u8] {
+        &self.message
+    }
 }
 
 /// Legacy sessions that are in memory, some of which may be gone.
@@ -41,6 +72,14 @@ struct Sessions {
     by_name: HashMap<SharedSession, Weak<Connection>>,
     /// How many of them there were when those that are gone were last swept out.
     swept: usize,
+}
+
+impl Sessions {
+    fn sweep(&mut self) {
+        self.by_name.retain(|_, weak| weak.strong_count() > 0);
+        self.swept = self.by_name.len();
+        self.by_name.shrink_to(2 * self.swept);
+    }
 }
 
 /// Tasks that were changed at another replica and that somebody here listens for.
@@ -63,10 +102,24 @@ impl Replicas {
             gap: AtomicBool::new(false),
             changed: Mutex::default(),
             sessions: Mutex::default(),
+            places: Shares::new(PLACES, PLACES_PER_CALLER),
+            refused: AtomicU64::new(0),
         });
         let listener: Weak<Self> = Arc::downgrade(&replicas);
         replicas.bus.attach(listener);
         replicas
+    }
+
+    /// Has metrics say what it did not pass on, since a caller had too much on its way.
+    pub(super) fn measure(self: &Arc<Self>, metrics: &[Metrics]) {
+        self.places.measure("bus", metrics);
+        for metrics in metrics {
+            let replicas = Arc::downgrade(self);
+            metrics.read(&BUS_MESSAGES, "refused", move || {
+                let replicas = replicas.upgrade();
+                replicas.map_or(0, |all| all.refused.load(Ordering::Relaxed))
+            });
+        }
     }
 
     /// A legacy session that other replicas may serve as well, with the nonce of its id, is in memory from here on.
@@ -77,11 +130,14 @@ impl Replicas {
         let mut sessions = self.sessions();
         // Each time they have doubled, so that none costs more than a few looks.
         if sessions.by_name.len() > 2 * sessions.swept {
-            sessions.by_name.retain(|_, weak| weak.strong_count() > 0);
-            sessions.swept = sessions.by_name.len();
-            sessions.by_name.shrink_to(4 * sessions.swept);
+            sessions.sweep();
         }
         sessions.by_name.insert(session, Arc::downgrade(connection));
+    }
+
+    /// Gives back what is kept of sessions that are gone.
+    pub(super) fn sweep(&self) {
+        self.sessions().sweep();
     }
 
     /// The session of this name and owner, if it is in memory.
@@ -98,7 +154,7 @@ impl Replicas {
     pub(super) fn cancelled(&self, connection: &Connection, id: &Id) {
         if let Some(session) = connection.shared() {
             let request = id.as_json().to_owned();
-            self.tell(None, Said::Cancelled { session, request });
+            self.tell_for(connection, None, Said::Cancelled { session, request });
         }
     }
 
@@ -123,8 +179,76 @@ impl Replicas {
             question,
             answer,
         };
-        self.tell(Some(asker), said);
+        self.tell_for(connection, Some(asker), said);
         true
+    }
+
+    /// A stream of this session for what belongs to no request was opened here: whoever knows what it is subscribed to says so.
+    pub(crate) fn listening(&self, connection: &Connection) {
+        if let Some(session) = connection.shared() {
+            let sessions = vec![session];
+            self.tell_for(connection, None, Said::Listening { sessions });
+        }
+    }
+
+    /// A session was subscribed to this here, or is no more: who has its stream has to know.
+    pub(super) fn subscribed(&self, connection: &Connection, uri: String, on: bool) {
+        // Nobody else needs to know while the stream is here; what others believe they know has to end all the same.
+        if let Some(session) = connection.shared()
+            && !(on && connection.is_heard())
+        {
+            let sessions = vec![(session, vec![uri])];
+            self.tell_for(connection, None, Said::Subscribed { sessions, on });
+        }
+    }
+
+    /// Tells a replica what these sessions are subscribed to, as far as it is known here.
+    fn tell_subscriptions(&self, to: u32, sessions: Vec<SharedSession>) {
+        let (mut known, mut bytes, on) = (Vec::new(), 0, true);
+        for session in sessions {
+            let uris = self.session(session).map(|known| known.subscribed());
+            let Some(uris) = uris.filter(|uris| !uris.is_empty()) else {
+                continue;
+            };
+            bytes += uris.iter().map(String::len).sum::<usize>();
+            known.push((session, uris));
+            if bytes > AT_A_TIME {
+                let sessions = std::mem::take(&mut known);
+                self.tell(Some(to), Said::Subscribed { sessions, on });
+                bytes = 0;
+            }
+        }
+        if !known.is_empty() {
+            let sessions = known;
+            self.tell(Some(to), Said::Subscribed { sessions, on });
+        }
+    }
+
+    /// The sessions whose streams are open here.
+    fn heard_here(&self) -> Vec<SharedSession> {
+        let sessions = self.sessions();
+        let there = sessions.by_name.iter();
+        there
+            .filter(|(_, weak)| weak.upgrade().is_some_and(|one| one.is_heard()))
+            .map(|(session, _)| *session)
+            .collect()
+    }
+
+    /// Tells what the client of this connection makes it tell.
+    fn tell_for(&self, connection: &Connection, to: Option<u32>, said: Said) {
+        let message = said.write(self.bus.replica());
+        let share = self.places.of(connection.caller());
+        let places = (0..=message.len() / PLACE).map(|_| share.take());
+        let places: Result<Vec<_>, _> = places.collect();
+        match places {
+            Ok(_places) => {
+                let placed = Placed { message, _places };
+                self.bus.publish(to, Bytes::from_owner(placed));
+            }
+            Err(_) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
     }
 
     fn tell(&self, to: Option<u32>, said: Said) {
@@ -175,16 +299,24 @@ impl Replicas {
         self.changed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look_again(&self) {
+    fn exposes(&self, kind: Kind) -> bool {
         let exposed = self.components.current().exposed;
-        let kinds = [
-            (exposed.tools, Kind::Tool),
-            (exposed.resources, Kind::Resource),
-            (exposed.prompts, Kind::Prompt),
-        ];
+        match kind {
+            Kind::Tool => exposed.tools,
+            Kind::Resource | Kind::Template => exposed.resources,
+            Kind::Prompt => exposed.prompts,
+        }
+    }
+
+    async fn look_again(&self) {
+        for sessions in self.heard_here().chunks(SESSIONS) {
+            let sessions = sessions.to_vec();
+            self.tell(None, Said::Listening { sessions });
+        }
+        let kinds = [Kind::Tool, Kind::Resource, Kind::Prompt];
         let kinds: Vec<_> = kinds
             .into_iter()
-            .filter_map(|(there, kind)| there.then_some(kind))
+            .filter(|kind| self.exposes(*kind))
             .collect();
         let tasks = self.components.bus.look_again(&kinds).await;
         self.look_up(tasks);
@@ -200,7 +332,10 @@ impl BusListener for Replicas {
             return;
         }
         match said {
-            Said::Changed { list } => self.components.bus.publish(&News::Changed(list.into())),
+            // A replica of another release may have lists that this one has not.
+            Said::Changed { list } if self.exposes(list.into()) => {
+                self.components.bus.publish(&News::Changed(list.into()));
+            }
             Said::Updated { uri } => self.components.bus.publish(&News::Updated(uri)),
             Said::Task {
                 owner,
@@ -228,7 +363,29 @@ impl BusListener for Replicas {
                     });
                 }
             }
-            Said::Task { .. } | Said::Missed | Said::Unknown => {}
+            Said::Listening { sessions } => self.tell_subscriptions(from, sessions),
+            Said::Subscribed { sessions, on } => {
+                for (session, uris) in sessions {
+                    let Some(connection) = self.session(session) else {
+                        continue;
+                    };
+                    for uri in uris {
+                        match on {
+                            // As many as it may have anyway.
+                            true => drop(connection.subscribe(&uri)),
+                            false => connection.unsubscribe(&uri),
+                        }
+                    }
+                }
+            }
+            Said::Push { sessions, message } => {
+                let message = Bytes::from(message);
+                let there = sessions.into_iter().filter_map(|name| self.session(name));
+                there
+                    .filter(|connection| connection.is_heard())
+                    .for_each(|connection| connection.push(message.clone()));
+            }
+            Said::Changed { .. } | Said::Task { .. } | Said::Missed | Said::Unknown => {}
         }
     }
 
@@ -248,3 +405,7 @@ impl BusListener for Replicas {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "replicas_tests.rs"]
+mod tests;

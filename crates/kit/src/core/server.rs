@@ -107,6 +107,9 @@ impl Server {
     /// now and then, as the HTTP transport does.
     pub fn sweep(&self) {
         self.0.components.bus.sweep();
+        if let Some(replicas) = &self.0.replicas {
+            replicas.sweep();
+        }
     }
 
     /// What it tells clients of how to use it.

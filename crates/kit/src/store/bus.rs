@@ -17,7 +17,6 @@ use sha2::{Digest as _, Sha256};
 use crate::principal::Principal;
 use crate::protocol::Kind;
 
-
 /// Carries messages between the replicas of a server. None is sure to arrive: who listens is told when some may not have.
 pub trait Bus: Send + Sync + 'static {
     /// The number of this replica, from 1 to 2³¹ - 1, which no other has at the same time.
@@ -71,7 +70,7 @@ pub(crate) struct Owner(Option<u128>);
 
 impl Owner {
     pub(crate) fn of(principal: &Principal) -> Self {
-        Self(principal.subject().map(|subject| hash(subject)))
+        Self(principal.subject().map(hash))
     }
 }
 
@@ -198,12 +197,27 @@ pub(crate) enum Said {
         question: u64,
         answer: Answer,
     },
+    /// Streams of these sessions for what belongs to no request are open where this comes from.
+    Listening { sessions: Vec<SharedSession> },
+    /// Sessions are subscribed to these (normalised) URIs, or are no more.
+    Subscribed {
+        sessions: Vec<(SharedSession, Vec<String>)>,
+        on: bool,
+    },
+    /// A message for these sessions that belongs to no request.
+    Push {
+        sessions: Vec<SharedSession>,
+        message: String,
+    },
     /// Some of what was said before was dropped.
     Missed,
     /// Of a kind that a later release knows.
     #[serde(other)]
     Unknown,
 }
+
+/// Sessions that one message names.
+pub(crate) const SESSIONS: usize = 128;
 
 /// What a client answers: the JSON text of its `result` or `error`, or neither.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -282,6 +296,14 @@ mod tests {
                 },
                 question: (1 << 53) - 1,
                 answer: Answer::Result("{\"a\":1}".into()),
+            },
+            Said::Subscribed {
+                sessions: vec![(SharedSession { owner, nonce: 1 }, vec!["data://c".into()])],
+                on: false,
+            },
+            Said::Push {
+                sessions: vec![SharedSession { owner, nonce: 1 }; 2],
+                message: "{}".into(),
             },
         ] {
             let written = said.clone().write(u32::MAX);

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo,
-    PushKind, RedisError, Value,
+    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
+    Value,
 };
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -29,7 +29,7 @@ use crate::store::{Bus, BusListener};
 
 use super::address::RedisAddress;
 use super::keys::Keys;
-use super::link::{ALIVE, CONNECT, OPERATION, PROBE, pause, silent};
+use super::link::{ALIVE, CONNECT, PROBE, pause, silent};
 
 /// Bytes of a message: more than an answer of the largest that a client may send.
 const MAX_MESSAGE: usize = 2 << 20;
@@ -242,9 +242,7 @@ impl Shared {
             connection.subscribe(&[&self.channel, &own]).await?;
             Ok((connection, lost))
         };
-        timeout(CONNECT, opening)
-            .await
-            .unwrap_or_else(|_| silent())
+        timeout(CONNECT, opening).await.unwrap_or_else(|_| silent())
     }
 
     fn channel_of(&self, replica: Option<u32>) -> String {
@@ -279,26 +277,26 @@ impl Shared {
     ) -> RedisError {
         let mut messages = Vec::with_capacity(TOGETHER);
         loop {
-            let carried = tokio::select! {
-                () = lost.notified() => Err(RedisError::from((ErrorKind::Io, "the connection was lost"))),
-                _ = incoming.recv_many(&mut messages, TOGETHER) => {
-                    self.took(&messages);
-                    self.send(connection, &mut messages).await
-                }
-                () = sleep(PROBE) => {
-                    let command = ::redis::cmd("TIME");
-                    let asked = timeout(ALIVE, command.query_async::<Value>(connection)).await;
-                    asked.unwrap_or_else(|_| silent()).map(drop)
+            let carried = if self.dropped.swap(false, Ordering::Relaxed) {
+                messages.push((None, Said::Missed.write(self.replica)));
+                self.send(connection, &mut messages).await
+            } else {
+                tokio::select! {
+                    () = lost.notified() => {
+                        Err(RedisError::from((ErrorKind::Io, "the connection was lost")))
+                    }
+                    _ = incoming.recv_many(&mut messages, TOGETHER) => {
+                        self.took(&messages);
+                        self.send(connection, &mut messages).await
+                    }
+                    () = sleep(PROBE) => {
+                        let command = ::redis::cmd("TIME");
+                        let asked = timeout(ALIVE, command.query_async::<Value>(connection)).await;
+                        asked.unwrap_or_else(|_| silent()).map(drop)
+                    }
                 }
             };
-            let told = match carried {
-                Ok(()) if self.dropped.swap(false, Ordering::Relaxed) => {
-                    messages.push((None, Said::Missed.write(self.replica)));
-                    self.send(connection, &mut messages).await
-                }
-                carried => carried,
-            };
-            if let Err(error) = told {
+            if let Err(error) = carried {
                 return error;
             }
         }
@@ -323,7 +321,7 @@ impl Shared {
                 .arg(&message[..])
                 .ignore();
         }
-        let sent = timeout(OPERATION, publish.query_async::<()>(connection)).await;
+        let sent = timeout(ALIVE, publish.query_async::<()>(connection)).await;
         let sent = sent.unwrap_or_else(|_| silent());
         let count = messages.len() as u64;
         match &sent {

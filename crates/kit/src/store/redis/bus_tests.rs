@@ -43,7 +43,11 @@ impl Ear {
     }
 
     fn has(&self, message: &str) -> bool {
-        self.heard.lock().unwrap().iter().any(|heard| heard == message)
+        self.heard
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|heard| heard == message)
     }
 
     fn gaps(&self) -> usize {
@@ -144,8 +148,7 @@ async fn a_store_that_was_gone_or_hung_is_heard_again_within_two_seconds_and_the
             ear.has(&again)
         })
         .await;
-        // Its own gap, and what the other could not say.
-        until(|| ear.gaps() >= before + 2).await;
+        assert!(ear.gaps() > before);
     }
     assert!(count(&one, |counts| &counts.dropped) >= 20_000);
     assert!(!ear.has("nobody hears it"));
@@ -173,17 +176,20 @@ async fn what_does_not_fit_is_dropped_counted_and_told_as_a_gap() {
     one.bus.publish(None, large(MAX_MESSAGE + 1));
     assert_eq!(count(&one, |counts| &counts.dropped), dropped + 8);
     until(|| ear.gaps() == gaps + 2).await;
+    let waiting = || one.bus.shared.waiting.load(Ordering::SeqCst);
+    until(|| waiting() == 0).await;
     for _ in 0..5 {
         one.bus.publish(None, large(MAX_MESSAGE));
     }
     assert_eq!(count(&one, |counts| &counts.dropped), dropped + 9);
-    until(|| one.bus.shared.waiting.load(Ordering::SeqCst) == 0).await;
+    until(|| waiting() == 0).await;
     // What one replica should have heard is of use to nobody else.
-    let gaps = ear.gaps();
+    until(|| ear.gaps() == gaps + 3).await;
     one.bus.publish(Some(7), large(MAX_MESSAGE + 1));
     one.bus.publish(None, text("after"));
     until(|| ear.has("after")).await;
-    until(|| ear.gaps() >= gaps).await;
+    tokio::time::sleep(PROBE * 3 / 2).await;
+    assert_eq!(ear.gaps(), gaps + 3);
 }
 
 #[tokio::test]
@@ -192,7 +198,9 @@ async fn a_user_who_may_not_subscribe_leaves_the_rest_as_it_is() {
         return;
     };
     let rules = "on >word ~test:* resetchannels -@all +@read +@write +@scripting +time +info";
-    let words = ["ACL", "SETUSER", "app"].into_iter().chain(rules.split(' '));
+    let words = ["ACL", "SETUSER", "app"]
+        .into_iter()
+        .chain(rules.split(' '));
     server.command(&words.collect::<Vec<_>>());
     let redis = replica(&server.url_of("app", "word"), "test").await;
     let ear = Ear::of(&redis);

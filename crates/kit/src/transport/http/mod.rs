@@ -337,8 +337,9 @@ impl App {
         config.readiness.add("manifest".into(), Arc::new(manifest));
         let sessions = Sessions::new(config.sessions, Arc::clone(server.keys()));
         let sessions = match server.inner().replicas.clone() {
-            Some(replicas) => sessions
-                .joined_by(move |connection, nonce| replicas.join(connection, nonce)),
+            Some(replicas) => {
+                sessions.joined_by(move |connection, nonce| replicas.join(connection, nonce))
+            }
             None => sessions,
         };
         let app = Arc::new(Self {

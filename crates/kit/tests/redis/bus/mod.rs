@@ -1,13 +1,16 @@
 //! What replicas tell each other at once, over a real store.
 
+mod cost;
 mod news;
+mod sessions;
+mod stage;
 
 use std::time::Duration;
 
 use pymcp_kit::store::redis::Redis;
 use pymcp_kit::{
-    Ctx, Error, Form, KeyRing, NoArgs, Prompt, Question, Resource, Result, Server, ServerBuilder,
-    TaskSupport, Tool,
+    Ctx, Effect, Elicited, Error, Form, KeyRing, NoArgs, Prompt, Question, Resource, Result,
+    Sample, Server, ServerBuilder, TaskSupport, Tool,
 };
 
 use super::server::RedisServer;
@@ -26,6 +29,21 @@ async fn wait(ctx: Ctx, _: NoArgs) -> Result<&'static str> {
     Ok("never heard")
 }
 
+async fn order(ctx: Ctx, _: NoArgs) -> Result<String> {
+    match ctx.elicit::<u8>("How many?").await? {
+        Elicited::Accepted(number) => Ok(format!("{number} ordered")),
+        _ => Ok("nothing".into()),
+    }
+}
+
+async fn both(ctx: Ctx, _: NoArgs) -> Result<String> {
+    let Elicited::Accepted(number) = ctx.elicit::<u8>("How many?").await? else {
+        return Ok("nothing".into());
+    };
+    let said = ctx.sample(Sample::text("Greet me.", 10)).await?;
+    Ok(format!("{number} {}", said.text().unwrap_or_default()))
+}
+
 fn builder() -> ServerBuilder {
     Server::builder("test", "1.0.0")
         .keys(KeyRing::new([("a", vec![1; 32])]).unwrap())
@@ -35,6 +53,12 @@ fn builder() -> ServerBuilder {
                 .task(TaskSupport::Optional),
         )
         .tool(Tool::new("wait", wait))
+        .tool(Tool::new("order", order).asks::<u8>())
+        .tool(
+            Tool::new("both", both)
+                .asks::<u8>()
+                .effects([Effect::AsksUser, Effect::UsesModel]),
+        )
         .prompt(Prompt::new("b", async |_: Ctx, _: NoArgs| {
             Ok::<_, Error>("b".to_owned())
         }))
@@ -58,7 +82,7 @@ async fn replicas<const N: usize>(server: &RedisServer) -> [Replica; N] {
         all.push(Replica { redis, server });
     }
     hear_each_other(&all).await;
-    tokio::time::sleep(2 * SILENCE).await;
+    tokio::time::sleep(3 * SILENCE).await;
     all.try_into().ok().unwrap()
 }
 

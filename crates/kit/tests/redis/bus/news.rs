@@ -63,6 +63,19 @@ async fn what_a_handler_says_of_lists_and_resources_is_heard_once_at_every_repli
             assert_eq!(told(stream).await["params"]["uri"], "data://c");
         }
     }
+    // A replica of a later release says more, and things that nobody here knows.
+    for message in [
+        r#"{"readers":1,"from":9,"kind":"painted","colour":1}"#,
+        r#"{"readers":2,"from":9,"kind":"changed","list":"tools"}"#,
+        "nonsense",
+        r#"{"readers":1,"from":9,"kind":"updated","uri":"data://c","colour":[1]}"#,
+    ] {
+        server.command(&["PUBLISH", "test:{}:bus", message]);
+    }
+    for (listening, (_, stream)) in modern.iter_mut().zip(&mut legacy) {
+        assert_eq!(listening.hear().await["params"]["uri"], "data://c");
+        assert_eq!(told(stream).await["params"]["uri"], "data://c");
+    }
     // A replica's own components are no news to the others.
     assert!(all[0].server.components().switch(Kind::Tool, "wait", false));
     assert_eq!(modern[0].hear().await["method"], LISTS[0]);
@@ -79,9 +92,7 @@ async fn without_the_bus_each_tells_its_own_and_then_everybody_is_told_to_look_a
     let mut server = redis_server!();
     let all: [Replica; 2] = replicas(&server).await;
     let [here, there] = &all;
-    let mut modern = Client::modern(&there.server, able())
-        .listen(wanted())
-        .await;
+    let mut modern = Client::modern(&there.server, able()).listen(wanted()).await;
     let (client, mut legacy) = Client::legacy(&there.server).await;
     // More than wait for a client at a time.
     for number in 0..100 {
