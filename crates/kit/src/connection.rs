@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::limits::{Caller, Permit, Share, Shares};
 use crate::principal::Principal;
 use crate::protocol::{Era, Level, PeerInfo};
+use crate::store::bus::SharedSession;
 use crate::streams::Streams;
 use crate::telemetry::Open;
 use crate::wire::{Code, Id, Outcome, RpcError};
@@ -30,6 +31,13 @@ const MAX_LISTENERS: usize = 8;
 
 /// Resources one connection may subscribe to.
 const MAX_SUBSCRIPTIONS: usize = 256;
+
+/// Bits of a question's id that count; above them is the number of the replica that asks, of 31 bits. Together they are what
+/// a client that holds numbers as doubles can tell apart.
+const QUESTION_BITS: u32 = 22;
+
+/// They count to so many.
+const QUESTIONS: u64 = (1 << QUESTION_BITS) - 1;
 
 /// A request in flight, as far as its connection has to do with it.
 pub(crate) trait Cancel: Send + Sync {
@@ -45,6 +53,23 @@ pub(crate) enum AskOutcome {
     Error(Box<str>),
     /// It is neither.
     Malformed,
+}
+
+impl From<&Outcome<'_>> for AskOutcome {
+    fn from(outcome: &Outcome<'_>) -> Self {
+        match outcome {
+            Outcome::Result(result) => Self::Result((*result).into()),
+            Outcome::Error(error) => Self::Error((*error).into()),
+            Outcome::Malformed(_) | Outcome::Missing(_) => Self::Malformed,
+        }
+    }
+}
+
+/// The replica that asked the question of this id, where replicas serve a session together.
+pub(crate) fn asked_by(question: u64) -> Option<u32> {
+    u32::try_from(question >> QUESTION_BITS)
+        .ok()
+        .filter(|replica| *replica != 0)
 }
 
 /// What one legacy session or stdio process can be told from another by; see
@@ -76,6 +101,8 @@ pub struct Connection {
     questions: OnceLock<Semaphore>,
     /// Rings when somebody begins to read a response, or nobody does any more.
     readers: Notify,
+    /// What replicas call it, where they can tell each other of it, and this replica.
+    shared: OnceLock<Box<(SharedSession, u32)>>,
 }
 
 #[derive(Default)]
@@ -163,6 +190,7 @@ impl Connection {
             calls: OnceLock::new(),
             questions: OnceLock::new(),
             readers: Notify::new(),
+            shared: OnceLock::new(),
         }
     }
 
@@ -199,6 +227,26 @@ impl Connection {
     /// Remembers the client; `true` when it introduces itself for the first time.
     pub(crate) fn set_peer(&self, peer: Arc<PeerInfo>) -> bool {
         self.state().peer.replace(peer).is_none()
+    }
+
+    /// From here on other replicas may know of it, by this name. This one is `replica`, which the ids of its questions say.
+    pub(crate) fn share(&self, session: SharedSession, replica: u32) {
+        // It has one name for good.
+        let _ = self.shared.set(Box::new((session, replica)));
+    }
+
+    /// What replicas call it.
+    pub(crate) fn shared(&self) -> Option<SharedSession> {
+        self.shared.get().map(|shared| shared.0)
+    }
+
+    /// The id of a question: where replicas serve the session together, it says which of them asks, so that a client never
+    /// sees one twice and an answer finds its way.
+    fn question(&self, number: u64) -> u64 {
+        match self.shared.get() {
+            Some(shared) => u64::from(shared.1) << QUESTION_BITS | number & QUESTIONS,
+            None => number,
+        }
     }
 
     /// Keeps what says that the session is open, until it is not.
@@ -287,12 +335,22 @@ impl Connection {
         tracing::debug!("dropped a notification for a client that does not read");
     }
 
+    /// Whether a stream for such notifications is open.
+    pub(crate) fn is_heard(&self) -> bool {
+        let state = self.state();
+        state
+            .listeners
+            .iter()
+            .any(|(_, stream)| !stream.is_closed())
+    }
+
     /// Stops the request, if it is in flight here.
-    pub(crate) fn cancel(&self, id: &Id) {
+    pub(crate) fn cancel(&self, id: &Id) -> bool {
         let request = self.state().in_flight.get(id).cloned();
-        if let Some(request) = request {
+        if let Some(request) = &request {
             request.cancel();
         }
+        request.is_some()
     }
 
     /// Whether a handler waits for the client: holding back its messages now would be a deadlock.
@@ -400,7 +458,7 @@ impl Connection {
     /// Registers a request of ours; the answer arrives at the receiver. There is none from a client
     /// that has left.
     pub(crate) fn open_ask(&self) -> (u64, oneshot::Receiver<AskOutcome>) {
-        let id = self.next_ask.fetch_add(1, Ordering::Relaxed);
+        let id = self.question(self.next_ask.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = oneshot::channel();
         let mut state = self.state();
         if !self.leaving.is_cancelled() {
@@ -413,24 +471,27 @@ impl Connection {
     /// Whether a request of ours has, or had, this id.
     pub(crate) fn gave(&self, id: &Id) -> bool {
         let next = self.next_ask.load(Ordering::Relaxed);
-        id.as_number().is_some_and(|id| id < next)
+        id.as_number().is_some_and(|id| {
+            let number = match self.shared.get() {
+                Some(_) => id & QUESTIONS,
+                None => id,
+            };
+            number < next && self.question(number) == id
+        })
     }
 
     pub(crate) fn close_ask(&self, id: u64) {
         self.state().asks.remove(&id);
     }
 
-    /// Hands the client's answer to whoever asked. Answers to nothing are ignored.
-    pub(crate) fn resolve(&self, id: &Id, outcome: &Outcome<'_>) {
-        let ask = id.as_number().and_then(|id| self.state().asks.remove(&id));
-        if let Some(ask) = ask {
+    /// Hands the client's answer to whoever asked here, if somebody did.
+    pub(crate) fn resolve(&self, id: u64, answer: impl FnOnce() -> AskOutcome) -> bool {
+        let ask = self.state().asks.remove(&id);
+        ask.map(|ask| {
             // The asker may have given up meanwhile.
-            let _ = ask.send(match outcome {
-                Outcome::Result(result) => AskOutcome::Result((*result).into()),
-                Outcome::Error(error) => AskOutcome::Error((*error).into()),
-                Outcome::Malformed(_) | Outcome::Missing(_) => AskOutcome::Malformed,
-            });
-        }
+            let _ = ask.send(answer());
+        })
+        .is_some()
     }
 
     pub(crate) fn subscribe(&self, uri: &str) -> Result<(), RpcError> {
@@ -449,6 +510,16 @@ impl Connection {
 
     pub(crate) fn unsubscribe(&self, uri: &str) {
         self.state().subscriptions.remove(uri);
+    }
+
+    /// The URIs that it is subscribed to.
+    pub(crate) fn subscribed(&self) -> Vec<String> {
+        let state = self.state();
+        state
+            .subscriptions
+            .iter()
+            .map(|uri| uri.to_string())
+            .collect()
     }
 
     pub(crate) fn is_subscribed(&self, uri: &str) -> bool {

@@ -1,10 +1,14 @@
 //! What happens to components, told to the clients that want to know: one bus for both eras.
 //!
+//! What is true of all replicas is told to theirs as well ([`Bus::announce`]); what is heard of them comes by
+//! [`Bus::publish`].
+//!
 //! Nobody waits for a listener. A legacy client that does not read its stream misses notifications;
 //! for a `subscriptions/listen` that reads slowly, news of the same thing become one.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -13,8 +17,16 @@ use tokio::sync::Notify;
 use crate::connection::Connection;
 use crate::principal::Principal;
 use crate::protocol::Kind;
+use crate::store;
+use crate::store::bus::{Owner, Said};
 use crate::tasks::TaskRecord;
 use crate::wire;
+
+/// Messages that a legacy client is sent at a time of many, fewer than wait for it.
+const AT_A_TIME: usize = 32;
+
+/// Time to read them.
+const READING: Duration = Duration::from_millis(100);
 
 /// Something that clients may want to know.
 #[derive(Clone)]
@@ -112,6 +124,8 @@ impl Mailbox {
 pub(crate) struct Bus {
     listeners: Mutex<Vec<Weak<Mailbox>>>,
     legacy: Mutex<Legacy>,
+    /// How other replicas are told, where there are any.
+    replicas: OnceLock<Arc<dyn store::Bus>>,
 }
 
 /// Legacy clients, some of which may be gone.
@@ -167,7 +181,115 @@ impl Bus {
         legacy.connections.shrink_to(2 * there);
     }
 
-    /// Tells everybody who wants to know.
+    /// Has news that are true of all replicas told by this bus.
+    pub(crate) fn reach(&self, replicas: Arc<dyn store::Bus>) {
+        // There is one server, and it has one.
+        let _ = self.replicas.set(replicas);
+    }
+
+    /// Tells everybody who wants to know, also at other replicas. What tells of tasks tells theirs by itself.
+    pub(crate) fn announce(&self, news: &News) {
+        self.publish(news);
+        let said = match news {
+            News::Changed(kind) => Said::Changed {
+                list: (*kind).into(),
+            },
+            News::Updated(uri) => Said::Updated { uri: uri.clone() },
+            News::Task(_) => return,
+        };
+        if let Some(replicas) = self.replicas.get() {
+            replicas.publish(None, said.write(replicas.replica()));
+        }
+    }
+
+    /// Tells everybody here, and legacy clients of this replica that listen at another one: for what is true of this one alone.
+    pub(crate) fn publish_own(&self, news: &News) {
+        self.publish(news);
+        let (Some(replicas), Some(message)) = (self.replicas.get(), message(news)) else {
+            return;
+        };
+        let there = self.there();
+        let unheard = there.iter().filter(|connection| !connection.is_heard());
+        let sessions: Vec<_> = unheard
+            .filter_map(|connection| connection.shared())
+            .collect();
+        for sessions in sessions.chunks(store::bus::SESSIONS) {
+            let said = Said::Push {
+                sessions: sessions.to_vec(),
+                message: String::from_utf8_lossy(&message).into_owned(),
+            };
+            replicas.publish(None, said.write(replicas.replica()));
+        }
+    }
+
+    /// Whose task this is, if they listen for it here.
+    pub(crate) fn listens_for_task(&self, owner: Owner, id: &str) -> Option<Principal> {
+        let listeners = lock(&self.listeners);
+        let mut there = listeners.iter().filter_map(Weak::upgrade);
+        let found = there.find(|listener| {
+            listener.interests.tasks.contains(id) && Owner::of(&listener.principal) == owner
+        });
+        found.map(|listener| listener.principal.clone())
+    }
+
+    /// Tells everybody to look again at what they want to know of, since news may have been missed. Answers which tasks
+    /// somebody listens for.
+    pub(crate) async fn look_again(&self, kinds: &[Kind]) -> Vec<(Principal, String)> {
+        let lists: Vec<_> = kinds.iter().map(|kind| News::Changed(*kind)).collect();
+        let mut tasks = Vec::new();
+        let listeners: Vec<_> = lock(&self.listeners)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for listener in &listeners {
+            let Interests {
+                uris, tasks: own, ..
+            } = &listener.interests;
+            let updated = uris.iter().map(|uri| News::Updated(uri.clone()));
+            for news in lists.iter().cloned().chain(updated) {
+                if listener.interests.include(&news, &listener.principal) {
+                    listener.put(&news);
+                }
+            }
+            let own = own
+                .iter()
+                .map(|id| (listener.principal.clone(), id.clone()));
+            tasks.extend(own);
+        }
+        drop(listeners);
+        let lists: Vec<_> = lists.iter().filter_map(message).collect();
+        let mut told = 0;
+        let mut all: Vec<_> = self.there();
+        while !all.is_empty() {
+            all.retain(|connection| {
+                if !connection.is_heard() {
+                    return false;
+                }
+                let uris = connection.subscribed();
+                let updated = uris.into_iter().map(News::Updated);
+                let updated = updated.filter_map(|news| message(&news));
+                let all = lists.iter().cloned().chain(updated);
+                let mut rest = all.skip(told).peekable();
+                rest.by_ref()
+                    .take(AT_A_TIME)
+                    .for_each(|message| connection.push(message));
+                rest.peek().is_some()
+            });
+            told += AT_A_TIME;
+            tokio::time::sleep(READING).await;
+        }
+        tasks
+    }
+
+    /// The legacy clients that are there.
+    fn there(&self) -> Vec<Arc<Connection>> {
+        let mut legacy = lock(&self.legacy);
+        legacy.sweep();
+        let all = legacy.connections.iter();
+        all.filter_map(Weak::upgrade).collect()
+    }
+
+    /// Tells everybody here who wants to know.
     pub(crate) fn publish(&self, news: &News) {
         let listeners: Vec<_> = lock(&self.listeners)
             .iter()
@@ -178,13 +300,8 @@ impl Bus {
                 listener.put(news);
             }
         }
-        let message = match news {
-            News::Changed(kind) => wire::notification(kind.list_changed(), &json!({})),
-            News::Updated(uri) => {
-                wire::notification("notifications/resources/updated", &json!({ "uri": uri }))
-            }
-            // Legacy clients know no such tasks.
-            News::Task(_) => return,
+        let Some(message) = message(news) else {
+            return;
         };
         let wanted = |connection: &Connection| match news {
             News::Updated(uri) => connection.is_subscribed(uri),
@@ -194,16 +311,21 @@ impl Bus {
     }
 
     fn tell_legacy(&self, message: &Bytes, wanted: impl Fn(&Connection) -> bool) {
-        let connections: Vec<_> = {
-            let mut legacy = lock(&self.legacy);
-            legacy.sweep();
-            let all = legacy.connections.iter();
-            all.filter_map(Weak::upgrade).collect()
-        };
-        for connection in connections.iter().filter(|connection| wanted(connection)) {
+        for connection in self.there().iter().filter(|connection| wanted(connection)) {
             connection.push(message.clone());
         }
     }
+}
+
+/// What a legacy client is told; they know no tasks.
+fn message(news: &News) -> Option<Bytes> {
+    Some(match news {
+        News::Changed(kind) => wire::notification(kind.list_changed(), &json!({})),
+        News::Updated(uri) => {
+            wire::notification("notifications/resources/updated", &json!({ "uri": uri }))
+        }
+        News::Task(_) => return None,
+    })
 }
 
 #[cfg(test)]

@@ -343,23 +343,25 @@ impl Components {
         self.current.store(next);
         *disabled = then_disabled;
         drop(disabled);
+        // Of this replica alone: another has components of its own.
         if is_seen {
-            self.changed(kind);
+            self.bus.publish_own(&News::Changed(kind));
         }
         Ok(())
     }
 
     /// Tells the clients that want to know that the list of these components has changed: for
-    /// changes that the server does not see, [`Components::switch`] does it by itself.
+    /// changes that the server does not see, [`Components::switch`] does it by itself. Replicas that share a
+    /// store tell theirs, so it has to be true of all of them; what [`Components::switch`] changes is of this one alone.
     pub fn changed(&self, kind: Kind) {
-        self.bus.publish(&News::Changed(kind));
+        self.bus.announce(&News::Changed(kind));
     }
 
     /// Tells the clients that want to know that the resource at `uri` has changed: all of them that
-    /// subscribed to it, so not for a URI behind which everybody sees something else.
+    /// subscribed to it, at all replicas that share a store; so not for a URI behind which everybody sees something else.
     pub fn updated(&self, uri: &str) {
         self.bus
-            .publish(&News::Updated(normalize(uri).into_owned()));
+            .announce(&News::Updated(normalize(uri).into_owned()));
     }
 }
 

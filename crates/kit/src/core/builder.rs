@@ -28,7 +28,7 @@ use crate::skills::Skills;
 #[cfg(feature = "redis")]
 use crate::store::redis::RedisBuckets;
 use crate::store::{
-    BucketLimits, BucketStore, BudgetStore, EndedSessionStore, MemoryBuckets, MemoryNonces,
+    BucketLimits, BucketStore, BudgetStore, Bus, EndedSessionStore, MemoryBuckets, MemoryNonces,
     NonceStore,
 };
 #[cfg(feature = "redis")]
@@ -39,6 +39,7 @@ use crate::wire::WireLimits;
 
 use super::audited::Denials;
 use super::pinned::{self, Bounds};
+use super::replicas::Replicas;
 use super::server::{Inner, Server};
 use super::subscriptions::Subscriptions;
 
@@ -82,6 +83,7 @@ pub struct ServerBuilder {
     bucket_store: Option<Arc<dyn BucketStore>>,
     budget_store: Option<Arc<dyn BudgetStore>>,
     ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    bus: Option<Arc<dyn Bus>>,
     #[cfg(feature = "redis")]
     redis: Option<crate::store::redis::Redis>,
     tasks: TaskLimits,
@@ -121,6 +123,7 @@ impl ServerBuilder {
             bucket_store: None,
             budget_store: None,
             ended_sessions: None,
+            bus: None,
             #[cfg(feature = "redis")]
             redis: None,
             tasks: TaskLimits::default(),
@@ -384,8 +387,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Tells other replicas at once what they have to know: that a list or a resource has changed, that a task has. Without it
+    /// each process keeps that to itself.
+    pub fn bus(mut self, bus: impl Bus) -> Self {
+        self.bus = Some(Arc::new(bus));
+        self
+    }
+
     /// Shares with the other replicas of the server what outlives a request: used request states, tasks, what is remembered
-    /// between calls, budgets, and which sessions were ended; `docs/scaling.md` says what stays in a process. Replicas also need the same
+    /// between calls, budgets, which sessions were ended, and the bus on which they tell each other of changes; `docs/scaling.md` says what stays in a process. Replicas also need the same
     /// [`keys`](Self::keys). A store that is given for one of these alone is used for that.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, redis: &crate::store::redis::Redis) -> Self {
@@ -520,6 +530,10 @@ impl ServerBuilder {
         let tasks = Tasks::with_listener(store, self.tasks, move |task| {
             told.bus.publish(&News::Task(Arc::clone(task)));
         });
+        let replicas = self.bus.map(|bus| Replicas::new(bus, &components, &tasks));
+        if let Some(replicas) = &replicas {
+            replicas.measure(&self.metrics);
+        }
         for metrics in &self.metrics {
             let components = Arc::downgrade(&components);
             metrics.manifest(move || {
@@ -591,6 +605,7 @@ impl ServerBuilder {
             observers: Observers::new(self.observers),
             metrics: self.metrics,
             ended_sessions: self.ended_sessions,
+            replicas,
             audit: self.audit,
             denials: Denials::default(),
         })))
@@ -609,6 +624,8 @@ impl ServerBuilder {
             .get_or_insert_with(|| Arc::new(redis.clone()));
         self.ended_sessions
             .get_or_insert_with(|| Arc::new(redis.clone()));
+        self.bus
+            .get_or_insert_with(|| Arc::clone(&redis.bus) as Arc<dyn Bus>);
         self.bucket_store
             .get_or_insert_with(|| Arc::new(RedisBuckets::new(&redis, buckets)));
         self.task_store

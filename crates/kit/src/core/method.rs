@@ -211,11 +211,14 @@ fn no_such_method() -> RpcError {
     RpcError::new(Code::METHOD_NOT_FOUND, "No such method.")
 }
 
+/// Bytes of the id of a request that is cancelled.
+pub(super) const MAX_REQUEST_ID: usize = 1 << 10;
+
 /// Characters that are logged of why a client cancelled a request.
 const MAX_REASON: usize = 200;
 
 /// Acts on a notification; unknown ones are ignored, as JSON-RPC wants.
-pub(super) fn notified(connection: &Connection, notification: &Notification<'_>) {
+pub(super) fn notified(server: &Server, connection: &Connection, notification: &Notification<'_>) {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Cancelled<'a> {
@@ -228,7 +231,7 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
         && let Some(Ok(cancelled)) = notification
             .params
             .map(serde_json::from_str::<Cancelled<'_>>)
-        && let Some(id) = Id::from_json(cancelled.request_id.get(), 1 << 10)
+        && let Some(id) = Id::from_json(cancelled.request_id.get(), MAX_REQUEST_ID)
     {
         let reason: String = cancelled
             .reason
@@ -236,7 +239,11 @@ pub(super) fn notified(connection: &Connection, notification: &Notification<'_>)
             .flat_map(|reason| reason.chars().take(MAX_REASON).collect::<Vec<_>>())
             .collect();
         tracing::debug!(?reason, "a client cancelled a request");
-        connection.cancel(&id);
+        if !connection.cancel(&id)
+            && let Some(replicas) = &server.inner().replicas
+        {
+            replicas.cancelled(connection, &id);
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod inbound;
 mod listen;
 mod method;
 mod pinned;
+mod replicas;
 mod server;
 mod slot;
 mod subscriptions;

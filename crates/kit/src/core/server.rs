@@ -18,7 +18,7 @@ use crate::skills::Skills;
 use crate::store::EndedSessionStore;
 use crate::tasks::Tasks;
 use crate::telemetry::{Observers, Refused};
-use crate::wire::{self, Body, Malformed, Message, Outcome, RpcError, WireLimits};
+use crate::wire::{self, Body, Id, Malformed, Message, Outcome, RpcError, WireLimits};
 
 use super::audited::{self, Audited, Denials};
 use super::batch::Batch;
@@ -27,6 +27,7 @@ use super::call::{Answer, Call, Reply};
 use super::heartbeat::Heartbeat;
 use super::inbound::Inbound;
 use super::method;
+use super::replicas::Replicas;
 use super::slot::Slot;
 use super::subscriptions::Subscriptions;
 use super::watch::{Begun, Watch, transport};
@@ -53,6 +54,8 @@ pub(crate) struct Inner {
     pub(super) subscriptions: Arc<Subscriptions>,
     /// Where replicas tell each other which sessions were ended.
     pub(crate) ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    /// The other replicas, where they can be told something at once.
+    pub(crate) replicas: Option<Arc<Replicas>>,
     pub(crate) audit: Option<Audit>,
     pub(super) denials: Denials,
     /// Who hears of what happens.
@@ -104,6 +107,9 @@ impl Server {
     /// now and then, as the HTTP transport does.
     pub fn sweep(&self) {
         self.0.components.bus.sweep();
+        if let Some(replicas) = &self.0.replicas {
+            replicas.sweep();
+        }
     }
 
     /// What it tells clients of how to use it.
@@ -190,24 +196,41 @@ impl Server {
                 })
             }
             Message::Notification(notification) => {
-                method::notified(connection, &notification);
+                method::notified(self, connection, &notification);
                 Reply::Accepted
             }
             Message::Response(response) => {
-                match &response.id {
-                    Some(id) => connection.resolve(id, &response.outcome),
-                    None => tracing::debug!("a client could not read a message of ours"),
-                }
+                let asked = match &response.id {
+                    Some(id) => self.answered(connection, id, &response.outcome),
+                    None => {
+                        tracing::debug!("a client could not read a message of ours");
+                        false
+                    }
+                };
                 match response.outcome {
                     Outcome::Result(_) | Outcome::Error(_) => Reply::Accepted,
                     Outcome::Malformed(error) => Reply::Answer(Answer::error(None, &error)),
                     Outcome::Missing(error) => {
-                        let id = response.id.filter(|id| !connection.gave(id));
+                        let id = response.id.filter(|id| !asked && !connection.gave(id));
                         Reply::Answer(Answer::error(id.as_ref(), &error))
                     }
                 }
             }
         }
+    }
+
+    /// Hands a client's answer to whoever asked, here or at another replica; `false` when nobody did. Answers to nothing are
+    /// ignored.
+    fn answered(&self, connection: &Connection, id: &Id, outcome: &Outcome<'_>) -> bool {
+        let Some(question) = id.as_number() else {
+            return false;
+        };
+        connection.resolve(question, || outcome.into())
+            || self
+                .0
+                .replicas
+                .as_ref()
+                .is_some_and(|replicas| replicas.answered(connection, question, outcome))
     }
 
     /// The components, to add and remove them and to switch them on and off while the server runs,

@@ -132,8 +132,19 @@ pub(crate) const BUDGETS_LOCAL: Reading = one(
     Counter,
     "Calls whose budget was counted in this process, since the store was not there",
 );
+pub(crate) const BUS_UP: Reading = one(
+    "mcp_server_bus_up",
+    Gauge,
+    "1 while this replica and the others hear each other",
+);
+pub(crate) const BUS_MESSAGES: Reading = by(
+    "result",
+    "mcp_server_bus_messages",
+    Counter,
+    "Messages between replicas, and how often some may have been missed",
+);
 
-const ALL: [&Reading; 16] = [
+const ALL: [&Reading; 18] = [
     &IN_FLIGHT,
     &PLACES,
     &PLACES_MAX,
@@ -150,6 +161,8 @@ const ALL: [&Reading; 16] = [
     &STORE_UP,
     &STORE_OPERATIONS,
     &BUDGETS_LOCAL,
+    &BUS_UP,
+    &BUS_MESSAGES,
 ];
 
 type Read = Box<dyn Fn() -> u64 + Send + Sync>;

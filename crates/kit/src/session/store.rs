@@ -37,7 +37,11 @@ pub struct Sessions {
     state: RwLock<Table>,
     /// Those that were ended here and that other replicas have not been told of, where they are told.
     untold: Option<Mutex<VecDeque<EndedSession>>>,
+    /// Is told of each sealed session that comes into memory, with its nonce.
+    joins: Option<Box<Joins>>,
 }
+
+type Joins = dyn Fn(&Arc<Connection>, u128) + Send + Sync;
 
 /// A session that goes on.
 pub struct Found {
@@ -62,12 +66,23 @@ impl Sessions {
             places: Shares::new(limits.streams.in_all, limits.streams.per_caller),
             state: RwLock::default(),
             untold: None,
+            joins: None,
         }
     }
 
     /// Keeps those that are ended here for [`Sessions::untold`].
     pub(crate) fn telling(mut self) -> Self {
         self.untold = Some(Mutex::default());
+        self
+    }
+
+    /// Has `joins` told of each sealed session that comes into memory, before anything is served in it, with its nonce: a part
+    /// of its id that tells it from all others, and of no use without the rest.
+    pub(crate) fn joined_by(
+        mut self,
+        joins: impl Fn(&Arc<Connection>, u128) + Send + Sync + 'static,
+    ) -> Self {
+        self.joins = Some(Box::new(joins));
         self
     }
 
@@ -176,12 +191,19 @@ impl Sessions {
         let now = self.now();
         let mut state = self.write();
         let gone = state.admit(&self.limits, now)?;
+        self.join(&connection, seal);
         state.insert(id.clone(), connection, seal, opener, now);
         drop(state);
         if let Some(session) = gone {
             session.connection.close();
         }
         Ok(id)
+    }
+
+    fn join(&self, connection: &Arc<Connection>, seal: Option<Seal>) {
+        if let (Some(joins), Some(seal)) = (&self.joins, seal) {
+            joins(connection, seal.nonce);
+        }
     }
 
     /// The connection of a session that is in memory, which is used by that. Somebody else's session
@@ -246,6 +268,7 @@ impl Sessions {
         connection.set_peer(Arc::new(claimed.peer));
         let key = SessionId(id.into());
         let added = Arc::clone(&connection);
+        self.join(&connection, Some(seal));
         state.insert(key.clone(), added, Some(seal), opener, now);
         state.used(&key, &self.limits);
         drop(state);

@@ -5,6 +5,7 @@
 
 mod buckets;
 mod budgets;
+pub(crate) mod bus;
 mod ended;
 mod nonces;
 #[cfg(feature = "redis")]
@@ -12,6 +13,7 @@ pub mod redis;
 
 pub use buckets::{BucketLimits, BucketStore, MemoryBuckets};
 pub use budgets::{BudgetStore, Overspent, Spending};
+pub use bus::{Bus, BusListener, NoBus};
 pub use ended::{EndedSession, EndedSessionStore};
 pub use nonces::{MemoryNonces, NonceStore};
 

@@ -1,9 +1,9 @@
 //! Tasks on Redis or Valkey: begun by one replica, polled, answered and cancelled at any other.
 //!
 //! A task is a hash with its record, and its caller has an index of what it has. A change is made here and written if
-//! nobody else has changed the task meanwhile. Who waits for one is woken at once by what this process changes; what others
-//! change is found by asking for the versions of all that is waited for, twice a second in one round trip. (A bus between
-//! replicas would wake it in `Waiting` as well.)
+//! nobody else has changed the task meanwhile; in the same step all replicas are told of it. Who waits for one is woken by
+//! that. In case it was not heard, the versions of all that is waited for are asked for in one round trip now and then: twice a
+//! second while the bus is away.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -13,8 +13,11 @@ use tokio::sync::watch;
 
 use crate::limits::Caller;
 use crate::principal::Principal;
-use crate::store::redis::{AsRead, CHANGE_TASK, CREATE_TASK, Redis, millis, read, short, write};
-use crate::store::{StoreError, StoreFuture};
+use crate::store::bus::{Owner, Said};
+use crate::store::redis::{
+    AsRead, CHANGE_TASK, CREATE_TASK, Keys, Redis, millis, read, short, write,
+};
+use crate::store::{Bus as _, BusListener, StoreError, StoreFuture};
 
 use super::TaskLimits;
 use super::record::{Change, TaskRecord};
@@ -23,8 +26,11 @@ use super::store::{Changed, TaskStore};
 const TASK: &str = "t";
 const HELD: &str = "h";
 
-/// How often what others change is looked for.
+/// How often what others change is looked for while they cannot tell.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Of so many looks only one is made while they can: a replica may have died before it told.
+const SELDOM: u32 = 10;
 
 /// Times that a change is made anew because somebody else was faster.
 const ATTEMPTS: u32 = 32;
@@ -50,23 +56,33 @@ struct Found {
 }
 
 /// Who waits for which task, by its key: the last version that is known of it, 0 for one that is gone.
-#[derive(Default)]
-struct Waiting(Mutex<Waits>);
+struct Waiting {
+    keys: Keys,
+    waits: Mutex<Waits>,
+}
 
 #[derive(Default)]
 struct Waits {
     tasks: HashMap<String, watch::Sender<u64>>,
     /// Whether somebody looks for what others change.
     looks: bool,
+    /// Whether that has to be done now.
+    now: bool,
 }
 
 impl RedisTasks {
     /// Tasks in this store.
     pub fn new(redis: &Redis, limits: TaskLimits) -> Self {
+        let waiting = Arc::new(Waiting {
+            keys: redis.link.keys().clone(),
+            waits: Mutex::default(),
+        });
+        let listener: Weak<Waiting> = Arc::downgrade(&waiting);
+        redis.bus.attach(listener);
         Self {
             redis: redis.clone(),
             limits,
-            waiting: Arc::default(),
+            waiting,
         }
     }
 
@@ -100,6 +116,13 @@ impl RedisTasks {
         Ok((found.record.owner == *owner).then_some(found))
     }
 
+    /// How long it is still kept, and a moment more.
+    fn left(&self, found: &Found) -> Duration {
+        let lasts = millis(found.record.ttl).saturating_add(found.created);
+        let left = self.redis.link.now().map(|now| lasts.saturating_sub(now));
+        left.map_or(LOOK, |left| Duration::from_millis(left.saturating_add(50)))
+    }
+
     /// One attempt: `None` when somebody else was faster.
     async fn try_change(
         &self,
@@ -129,6 +152,13 @@ impl RedisTasks {
         };
         let text = written(&record, rest)?;
         let key = self.key(owner, id);
+        let told = Said::Task {
+            owner: Owner::of(owner),
+            id: id.to_owned(),
+            version: record.version,
+            shown: visible,
+        };
+        let told = told.write(self.redis.bus.replica());
         let done: i64 = self
             .redis
             .link
@@ -144,7 +174,9 @@ impl RedisTasks {
                     .arg(more)
                     .arg(self.limits.bytes_per_caller)
                     .arg(u8::from(record.ending.is_some()))
-                    .arg(self.key(owner, ""));
+                    .arg(self.key(owner, ""))
+                    .arg(self.redis.bus.channel())
+                    .arg(&told[..]);
             })
             .await?;
         match done {
@@ -241,7 +273,11 @@ impl TaskStore for RedisTasks {
                         return Ok(Some(Arc::new(found.record)));
                     }
                     Ok(None) => return Ok(None),
-                    Ok(Some(_)) => watched.changed().await,
+                    // Nobody tells that its time is up.
+                    Ok(Some(found)) => {
+                        let left = self.left(&found);
+                        let _ = tokio::time::timeout(left, watched.changed()).await;
+                    }
                     Err(_) => tokio::time::sleep(LOOK).await,
                 }
             }
@@ -252,13 +288,34 @@ impl TaskStore for RedisTasks {
 impl Waiting {
     fn waits(&self) -> MutexGuard<'_, Waits> {
         // Nothing that is done under this lock can panic half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, key: &str, version: u64) {
         if let Some(task) = self.waits().tasks.get(key) {
             task.send_if_modified(|known| std::mem::replace(known, version) != version);
         }
+    }
+}
+
+impl BusListener for Waiting {
+    fn hear(&self, message: &[u8]) {
+        if self.waits().tasks.is_empty() {
+            return;
+        }
+        if let Some((
+            _,
+            Said::Task {
+                owner, id, version, ..
+            },
+        )) = Said::read(message)
+        {
+            self.tell(&self.keys.of_owner(owner, TASK, &id), version);
+        }
+    }
+
+    fn missed(&self) {
+        self.waits().now = true;
     }
 }
 
@@ -303,8 +360,10 @@ impl Drop for Watched {
 
 /// Looks for what others change, as long as somebody waits for it.
 async fn look(waiting: Weak<Waiting>, redis: Redis) {
+    let mut looks = 0_u32;
     loop {
         tokio::time::sleep(LOOK).await;
+        looks = looks.wrapping_add(1);
         let keys: Vec<String> = {
             let Some(waiting) = waiting.upgrade() else {
                 return;
@@ -313,6 +372,10 @@ async fn look(waiting: Weak<Waiting>, redis: Redis) {
             if waits.tasks.is_empty() {
                 waits.looks = false;
                 return;
+            }
+            let now = std::mem::take(&mut waits.now) || !redis.bus.is_up();
+            if !now && !looks.is_multiple_of(SELDOM) {
+                continue;
             }
             waits.tasks.keys().cloned().collect()
         };

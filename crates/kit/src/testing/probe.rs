@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::auth::Permit;
 use crate::component::{NoArgs, Tool};
-use crate::connection::Connection;
+use crate::connection::{AskOutcome, Connection};
 use crate::context::{Ctx, CtxFields, Queued};
 use crate::core::Server;
 use crate::effects::{Effect, Effects};
@@ -20,7 +20,7 @@ use crate::label::Label;
 use crate::limits::CallLimits;
 use crate::principal::Principal;
 use crate::protocol::{ClientCapabilities, Era, Kind, LATEST_LEGACY, PeerInfo};
-use crate::wire::{Id, Outcome};
+use crate::wire::Id;
 
 use super::client::Client;
 use super::heard::{self, Progress};
@@ -224,7 +224,7 @@ impl Probe {
             let answer = decide(&self.answer, method, &message["params"]).to_string();
             self.ctx
                 .connection()
-                .resolve(&Id::number(id), &Outcome::Result(&answer));
+                .resolve(id, || AskOutcome::Result(answer.into()));
         }
         self.messages.push(message);
     }

@@ -5,6 +5,7 @@
 mod away;
 mod buckets;
 mod budgets;
+mod bus;
 mod cost;
 mod nonces;
 mod replicas;

@@ -23,7 +23,7 @@ use super::{connect, redis_server, replica, until};
 
 #[path = "../server/client.rs"]
 #[allow(dead_code)]
-mod client;
+pub(crate) mod client;
 
 #[derive(Deserialize, JsonSchema)]
 struct Put {

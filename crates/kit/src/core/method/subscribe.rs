@@ -27,7 +27,14 @@ pub(super) fn subscribe(server: &Server, incoming: &Incoming<'_>) -> Result<Requ
         return Ok(incoming.acknowledge(|| Ok(())));
     }
     let connection = Arc::clone(incoming.connection);
-    Ok(incoming.acknowledge(move || connection.subscribe(&uri)))
+    let server = server.clone();
+    Ok(incoming.acknowledge(move || {
+        connection.subscribe(&uri)?;
+        if let Some(replicas) = &server.inner().replicas {
+            replicas.subscribed(&connection, uri, true);
+        }
+        Ok(())
+    }))
 }
 
 pub(super) fn unsubscribe(
@@ -39,8 +46,12 @@ pub(super) fn unsubscribe(
     }
     let uri = resource_uri(&incoming.typed::<UnsubscribeRequestParams>()?.uri)?;
     let connection = Arc::clone(incoming.connection);
+    let server = server.clone();
     Ok(incoming.acknowledge(move || {
         connection.unsubscribe(&uri);
+        if let Some(replicas) = &server.inner().replicas {
+            replicas.subscribed(&connection, uri, false);
+        }
         Ok(())
     }))
 }

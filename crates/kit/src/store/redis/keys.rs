@@ -3,10 +3,9 @@
 //! `OWNER` stands for a principal and is the hash tag, so that all of one principal is in one slot of a cluster, where a
 //! script can change several keys at once. It is a hash: subjects are often addresses of people, and any length.
 
-use sha2::{Digest as _, Sha256};
-
 use crate::limits::process;
 use crate::principal::Principal;
+use crate::store::bus::{Owner, hash};
 
 /// Characters of a prefix.
 const MAX_PREFIX: usize = 64;
@@ -25,10 +24,11 @@ impl Keys {
 
     /// A key of this principal. `kind` is one of the words in `docs/scaling.md`.
     pub(crate) fn of(&self, owner: &Principal, kind: &str, rest: &str) -> String {
-        let owner = match owner {
-            &Principal::OWNER => "~".to_owned(),
-            other => other.subject().map_or_else(|| "-".to_owned(), short),
-        };
+        self.of_owner(Owner::of(owner), kind, rest)
+    }
+
+    /// [`Keys::of`] whoever this stands for.
+    pub(crate) fn of_owner(&self, owner: Owner, kind: &str, rest: &str) -> String {
         format!("{}:{{{owner}}}:{kind}:{rest}", self.0)
     }
 
@@ -49,11 +49,7 @@ impl Keys {
 
 /// Stands for a text of any length: 128 bits of its SHA-256 in hex.
 pub(crate) fn short(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    format!("{:032x}", hash(text))
 }
 
 #[cfg(test)]

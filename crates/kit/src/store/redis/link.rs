@@ -33,13 +33,13 @@ pub(crate) const OPERATION: Duration = Duration::from_millis(250);
 const COUNTS: Duration = Duration::from_millis(200);
 
 /// Time for a new connection: TCP, TLS, and the password.
-const CONNECT: Duration = Duration::from_secs(2);
+pub(super) const CONNECT: Duration = Duration::from_secs(2);
 
 /// Time for the answer by which a connection shows that it lives.
-const ALIVE: Duration = Duration::from_secs(1);
+pub(super) const ALIVE: Duration = Duration::from_secs(1);
 
 /// How often it has to show it.
-const PROBE: Duration = Duration::from_secs(1);
+pub(super) const PROBE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -398,7 +398,7 @@ async fn keep(shared: Arc<Shared>, first: MultiplexedConnection) {
 }
 
 /// Time until the next attempt: twice as long each time, within a bound, and no two replicas' alike.
-fn pause(attempts: u32) -> Duration {
+pub(super) fn pause(attempts: u32) -> Duration {
     let longest = SHORTEST_PAUSE
         .saturating_mul(1 << attempts.min(8))
         .min(LONGEST_PAUSE);
@@ -411,7 +411,7 @@ fn pause(attempts: u32) -> Duration {
     longest / 2 + (longest / 2).mul_f64(part)
 }
 
-fn silent<T>() -> Result<T, RedisError> {
+pub(super) fn silent<T>() -> Result<T, RedisError> {
     Err(RedisError::from((
         ErrorKind::Io,
         "it does not answer in time",

@@ -8,6 +8,7 @@
 //! | `keys` | what keys are called: prefix, principal, kind |
 //! | `value` | values that two releases can share |
 //! | `script` | what the store does as one step |
+//! | `bus` | the second connection, on which replicas tell each other what must be known at once |
 //! | `nonces`, `buckets`, `budgets`, `ended` | used states, what is remembered, limits, sessions that were ended; tasks are in `crate::tasks` |
 //!
 //! [`ServerBuilder::redis`](crate::ServerBuilder::redis) gives a server all of it. `docs/scaling.md` says what is shared,
@@ -15,9 +16,8 @@
 //!
 //! To share something else: a trait beside those of [`store`](crate::store) with a form in memory, its implementation in a
 //! file here, its kind of key in `docs/scaling.md`, and a bound for what one caller can make it keep. All keys are made by
-//! `Keys` and have a time to live; what must be one step is a script over keys of one principal. What replicas have to be
-//! told at once (the bus: news, answers, cancellations) takes a second connection beside `Link`, since one that is
-//! subscribed asks nothing; a log of events (Redis Streams) is a kind of key like any other.
+//! `Keys` and have a time to live; what must be one step is a script over keys of one principal; a log of events (Redis
+//! Streams) is a kind of key like any other. What replicas have to be told at once is a variant of `store::bus::Said`.
 //!
 //! The store has to be trusted: results of tasks and what is remembered are in it as they are. No key, token or password of
 //! the server is.
@@ -25,6 +25,7 @@
 mod address;
 mod buckets;
 mod budgets;
+mod bus;
 mod ended;
 mod keys;
 mod link;
@@ -41,13 +42,14 @@ use ::redis::RedisError;
 
 use crate::build_error::BuildError;
 use crate::metrics::Metrics;
+use crate::store::Bus as _;
 
-use self::keys::Keys;
+use self::bus::RedisBus;
 use self::link::Link;
 
 pub use self::address::{BadAddress, RedisAddress};
 pub use self::buckets::RedisBuckets;
-pub(crate) use self::keys::short;
+pub(crate) use self::keys::{Keys, short};
 pub use self::report::RedisReport;
 pub(crate) use self::script::{CHANGE_TASK, CREATE_TASK};
 pub(crate) use self::value::{AsRead, read, write};
@@ -58,7 +60,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Time for what the store says of itself.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Redis or Valkey, shared by all replicas of a server. Cheap to clone; all clones use the same connection.
+/// Redis or Valkey, shared by all replicas of a server. Cheap to clone; all clones use the same connections and are the same
+/// replica.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,6 +78,7 @@ const LOOK: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Redis {
     pub(crate) link: Arc<Link>,
+    pub(crate) bus: Arc<RedisBus>,
     address: Arc<RedisAddress>,
     report: Arc<RedisReport>,
 }
@@ -82,7 +86,7 @@ pub struct Redis {
 impl Redis {
     /// Connects, and looks at what is there. `prefix` is what all keys begin with (1 to 64 letters, digits, `.`, `_` and
     /// `-`): servers with different ones share a store without seeing each other, replicas need the same. Needs a tokio
-    /// runtime, on which a task keeps the connection.
+    /// runtime, on which tasks keep the connections.
     ///
     /// # Errors
     /// The store cannot be reached or used, or the prefix is none; a sentence that has no password.
@@ -93,10 +97,12 @@ impl Redis {
                     .into(),
             )
         })?;
+        let address = Arc::new(address);
         let unreachable = |error: RedisError| {
             BuildError(format!("The store at {address} cannot be used: {error}."))
         };
-        let link = Link::open(address.clone(), keys)
+        let bus = RedisBus::new(Arc::clone(&address), &keys).map_err(unreachable)?;
+        let link = Link::open(RedisAddress::clone(&address), keys)
             .await
             .map_err(unreachable)?;
         let info = tokio::time::timeout(LOOK, link.info()).await;
@@ -108,7 +114,8 @@ impl Redis {
         }
         Ok(Self {
             link: Arc::new(link),
-            address: Arc::new(address),
+            bus: Arc::new(bus),
+            address: Arc::clone(&address),
             report: Arc::new(report),
         })
     }
@@ -128,9 +135,15 @@ impl Redis {
         self.link.is_up()
     }
 
-    /// Has metrics say whether it answers, and how operations ended.
+    /// Whether this replica hears the others at the moment, and they it. Only a server (or tasks) that uses the store listens.
+    pub fn hears_replicas(&self) -> bool {
+        self.bus.is_up()
+    }
+
+    /// Has metrics say whether it answers, how operations ended, and what became of messages to other replicas.
     pub(crate) fn measure(&self, metrics: &[Metrics]) {
         self.link.measure(metrics);
+        self.bus.measure(metrics);
     }
 }
 

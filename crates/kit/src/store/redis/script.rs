@@ -155,7 +155,8 @@ return 1
 
 /// KEYS: the task, those of its caller. ARGV: id, the version that it was changed from, the version that it has now, record,
 /// time to live from its creation in ms, bytes, how many more these are (0 if it must not be refused), the most bytes,
-/// whether it has ended, what the keys of tasks begin with. Answers 0 when somebody else has changed it.
+/// whether it has ended, what the keys of tasks begin with, the channel of the replicas, and what they are told there: that
+/// the task has changed, unless the user may not publish. Answers 0 when somebody else has changed it.
 pub(crate) static CHANGE_TASK: LazyLock<Script> = LazyLock::new(|| {
     script(&format!(
         r"{HELD}
@@ -176,6 +177,7 @@ redis.call('HSET', KEYS[1], 'version', ARGV[4], 'record', ARGV[5])
 redis.call('PEXPIREAT', KEYS[1], whole(expiry))
 redis.call('HSET', KEYS[2], ARGV[2], whole(expiry) .. ':' .. ARGV[7] .. ':' .. at)
 keep(KEYS[2], expiry)
+redis.pcall('PUBLISH', ARGV[12], ARGV[13])
 return 1
 "
     ))

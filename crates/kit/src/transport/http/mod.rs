@@ -339,6 +339,12 @@ impl App {
         let manifest = move || Check::ready().fact("digest", shown.manifest_digest().to_string());
         config.readiness.add("manifest".into(), Arc::new(manifest));
         let sessions = Sessions::new(config.sessions, Arc::clone(server.keys()));
+        let sessions = match server.inner().replicas.clone() {
+            Some(replicas) => {
+                sessions.joined_by(move |connection, nonce| replicas.join(connection, nonce))
+            }
+            None => sessions,
+        };
         let app = Arc::new(Self {
             methods: ingress::allowed_methods(&config.routes.methods()),
             headers: ingress::allowed_headers(

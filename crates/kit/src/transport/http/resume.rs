@@ -133,6 +133,9 @@ pub(super) fn listen(
             "This session has as many open GET streams as are allowed (8); end one first.",
         )
     })?;
+    if let Some(replicas) = &app.server.inner().replicas {
+        replicas.listening(connection);
+    }
     let beginning = match resume {
         Resume::Primed => connection.streams().unsolicited(number),
         Resume::Ids | Resume::Never => None,
