@@ -189,11 +189,13 @@ impl Sessions {
     pub fn find(&self, id: &str, principal: &Principal) -> Option<Arc<Connection>> {
         let state = self.read();
         let (key, session) = state.sessions.get_key_value(id)?;
-        let good = |seal: Seal| self.time() < seal.expires;
+        let since = self.started.elapsed();
+        let time = (self.started_at + since).as_secs();
+        let good = |seal: Seal| time < seal.expires;
         if session.connection.principal() != principal || !session.seal.is_none_or(good) {
             return None;
         }
-        session.last_used.store(self.now(), Ordering::Relaxed);
+        session.last_used.store(millis(since), Ordering::Relaxed);
         let connection = Arc::clone(&session.connection);
         let moves = (session.rank.class != Class::Kept).then(|| key.clone());
         drop(state);
