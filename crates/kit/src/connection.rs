@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::limits::{Caller, Permit, Share, Shares};
 use crate::principal::Principal;
-use crate::protocol::{Era, Level, PeerInfo};
+use crate::protocol::{Era, Introduced, Level, PeerInfo};
 use crate::streams::Streams;
 use crate::telemetry::Open;
 use crate::wire::{Code, Id, Outcome, RpcError};
@@ -74,6 +74,8 @@ pub struct Connection {
     calls: OnceLock<Share>,
     /// One for each question that its client is asked at a time.
     questions: OnceLock<Semaphore>,
+    /// Its last client of the modern era.
+    introduced: Introduced,
     /// Rings when somebody begins to read a response, or nobody does any more.
     readers: Notify,
 }
@@ -162,6 +164,7 @@ impl Connection {
             streams: Streams::default(),
             calls: OnceLock::new(),
             questions: OnceLock::new(),
+            introduced: Introduced::default(),
             readers: Notify::new(),
         }
     }
@@ -194,6 +197,11 @@ impl Connection {
     /// The client as it introduced itself with `initialize`; `None` before that.
     pub fn peer(&self) -> Option<Arc<PeerInfo>> {
         self.state().peer.clone()
+    }
+
+    /// Its last client of the modern era, which introduces itself in each request.
+    pub(crate) fn introduced(&self) -> &Introduced {
+        &self.introduced
     }
 
     /// Remembers the client; `true` when it introduces itself for the first time.
