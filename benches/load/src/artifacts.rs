@@ -81,7 +81,7 @@ impl Artifacts {
                 &target.join("light").to_string_lossy(),
             ])?;
         }
-        if scenarios.contains(&Scenario::Calls) {
+        if scenarios.iter().any(|scenario| scenario.needs_wrk()) {
             let mut controls = vec!["--profile", "control", "--package", "pymcp-bench-load"];
             controls.extend(["--bin", "control-axum", "--bin", "control-rmcp"]);
             controls.extend(CONTROL_PROFILE);
