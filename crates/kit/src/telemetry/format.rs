@@ -201,9 +201,9 @@ impl<'a, 'w> Fields<'a, 'w> {
     }
 
     fn plain(&mut self, field: &Field, value: impl fmt::Display) {
-        // A message is a text.
-        let is_text = self.message && self.format == Format::Json;
         if self.begin(field) {
+            // A message is a text.
+            let is_text = self.message && self.format == Format::Json;
             let _ = match is_text {
                 true => write!(self.out, "\"{value}\""),
                 false => write!(self.out, "{value}"),
