@@ -79,7 +79,7 @@ impl Artifacts {
             ])?;
             artifacts.generate()?;
         }
-        if scenarios.contains(&Scenario::Calls) {
+        if scenarios.iter().any(|scenario| scenario.needs_wrk()) {
             let mut controls = vec!["--profile", "control", "--package", "pymcp-bench-load"];
             controls.extend(["--bin", "control-axum", "--bin", "control-rmcp"]);
             controls.extend(CONTROL_PROFILE);

@@ -6,12 +6,14 @@
 //!   `scenario/abuse/` one attack a file, and the honest client that is to be served meanwhile
 //! - `rounds` puts lanes under load in turns and samples them · `wrk` runs the load tool
 //! - `artifacts` builds the binaries · `server` and `stdio` start one · `procfs` watches it
+//! - `issuer` signs tokens
 //! - `http`, `mcp` and `clients` the requests that the driver sends itself
 //! - `report` tables, and whether a target is met
 
 mod artifacts;
 mod clients;
 mod http;
+mod issuer;
 mod mcp;
 mod procfs;
 mod report;

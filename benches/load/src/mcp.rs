@@ -50,17 +50,28 @@ pub(crate) fn initialized(session: &str) -> Post {
 
 /// Opens a session as a client does and returns its id.
 pub(crate) fn open_session(client: &mut Client) -> Result<String> {
-    let response = client.post(&initialize())?;
+    open_session_with(client, None)
+}
+
+/// [`open_session`], with an access token.
+pub(crate) fn open_session_with(client: &mut Client, token: Option<&str>) -> Result<String> {
+    let response = client.post(&with_token(initialize(), token))?;
     let session = response
         .header("mcp-session-id")
         .filter(|_| response.status == 200)
         .ok_or_else(|| format!("no session opened: {response:?}"))?
         .to_owned();
-    let response = client.post(&initialized(&session))?;
+    let response = client.post(&with_token(initialized(&session), token))?;
     if response.status != 202 {
         return Err(format!("the session does not start: {response:?}").into());
     }
     Ok(session)
+}
+
+fn with_token(mut post: Post, token: Option<&str>) -> Post {
+    let token = token.map(|token| ("authorization", format!("Bearer {token}")));
+    post.headers.extend(token);
+    post
 }
 
 /// A message on a session, or without one to a server that keeps none.
@@ -124,6 +135,12 @@ impl Call {
             shape: Shape::Json,
             tells: "Hello, Ada!",
         }
+    }
+
+    /// The same with an access token.
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        self.post = with_token(self.post, Some(token));
+        self
     }
 
     pub(crate) fn permutations_legacy(session: &str) -> Self {

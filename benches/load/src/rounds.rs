@@ -60,6 +60,12 @@ impl Track {
         self.spread(|sample| sample.cpu_micros)
     }
 
+    /// Microseconds of CPU per call above another lane's, round by round.
+    pub(crate) fn more_than(&self, other: &Self) -> Spread {
+        let pairs = self.0.iter().zip(&other.0);
+        Spread::of(pairs.map(|(own, base)| own.cpu_micros - base.cpu_micros))
+    }
+
     /// CPU per call against another lane's, round by round.
     pub(crate) fn ratio_to(&self, other: &Self) -> Spread {
         let pairs = self.0.iter().zip(&other.0);

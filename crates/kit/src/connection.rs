@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::limits::{Caller, Permit, Share, Shares};
 use crate::principal::Principal;
-use crate::protocol::{Era, Level, PeerInfo};
+use crate::protocol::{Era, Introduced, Level, PeerInfo};
 use crate::store::bus::SharedSession;
 use crate::streams::Streams;
 use crate::telemetry::Open;
@@ -99,6 +99,8 @@ pub struct Connection {
     calls: OnceLock<Share>,
     /// One for each question that its client is asked at a time.
     questions: OnceLock<Semaphore>,
+    /// Its last client of the modern era.
+    introduced: Introduced,
     /// Rings when somebody begins to read a response, or nobody does any more.
     readers: Notify,
     /// What replicas call it, where they can tell each other of it, and this replica.
@@ -189,6 +191,7 @@ impl Connection {
             streams: Streams::default(),
             calls: OnceLock::new(),
             questions: OnceLock::new(),
+            introduced: Introduced::default(),
             readers: Notify::new(),
             shared: OnceLock::new(),
         }
@@ -222,6 +225,11 @@ impl Connection {
     /// The client as it introduced itself with `initialize`; `None` before that.
     pub fn peer(&self) -> Option<Arc<PeerInfo>> {
         self.state().peer.clone()
+    }
+
+    /// Its last client of the modern era, which introduces itself in each request.
+    pub(crate) fn introduced(&self) -> &Introduced {
+        &self.introduced
     }
 
     /// Remembers the client; `true` when it introduces itself for the first time.

@@ -88,6 +88,7 @@ pub mod tasks;
 pub mod telemetry;
 pub mod testing;
 pub mod text;
+mod timestamp;
 pub mod transport;
 pub mod wire;
 

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules of the crate from the ground up.
-const FLOORS: [&str; 38] = [
+const FLOORS: [&str; 39] = [
     // Knows nothing of MCP.
     "text",
+    "timestamp",
     "reason",
     "wire",
     "canonical",

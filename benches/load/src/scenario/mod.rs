@@ -8,6 +8,7 @@ mod python;
 mod sessions;
 mod soak;
 mod start;
+mod switches;
 mod tools;
 
 use clap::ValueEnum;
@@ -22,6 +23,8 @@ pub(crate) enum Scenario {
     Start,
     /// CPU and latency of a call, against the control servers
     Calls,
+    /// CPU of a call with all off, and what logs, audit and authentication add
+    Switches,
     /// The same call with 7 and with 1,000 tools registered
     Tools,
     /// Memory of 10,000 idle sessions
@@ -42,6 +45,7 @@ impl Scenario {
     pub(crate) const ALL: &[Self] = &[
         Self::Start,
         Self::Calls,
+        Self::Switches,
         Self::Tools,
         Self::Sessions,
         Self::Soak,
@@ -50,7 +54,7 @@ impl Scenario {
     ];
 
     pub(crate) fn needs_wrk(self) -> bool {
-        self == Self::Calls
+        matches!(self, Self::Calls | Self::Switches)
     }
 
     pub(crate) fn run(
@@ -62,6 +66,7 @@ impl Scenario {
         match self {
             Self::Start => start::run(artifacts, report),
             Self::Calls => calls::run(artifacts, &options.plan, report),
+            Self::Switches => switches::run(artifacts, &options.plan, report),
             Self::Tools => tools::run(artifacts, report),
             Self::Sessions => sessions::run(artifacts, report),
             Self::Soak => soak::run(artifacts, report),

@@ -3,11 +3,12 @@
 
 use std::time::SystemTime;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::protocol::Era;
+use crate::timestamp::Timestamp;
 
 use super::digest::Digest;
 use super::key::Arguments;
@@ -52,9 +53,14 @@ pub enum Event<'a> {
 impl Event<'_> {
     /// The event as an object of its own.
     pub(super) fn body(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1 << 10);
-        write(self, &mut out);
+        let mut out = Vec::new();
+        self.write(&mut out);
         out
+    }
+
+    /// [`Event::body`], into memory that is there.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        write(self, out);
     }
 }
 
@@ -279,8 +285,7 @@ fn era<S: Serializer>(era: &Option<Era>, serializer: S) -> Result<S::Ok, S::Erro
 
 /// RFC 3339, UTC, with milliseconds.
 fn time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    let time = DateTime::<Utc>::from(*time);
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+    serializer.serialize_str(Timestamp::new(*time, 3).as_str())
 }
 
 /// The JSON Schema of a line.

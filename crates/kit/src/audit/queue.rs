@@ -1,11 +1,11 @@
 //! Lines on their way to the writer, and the groups whose answers wait for them.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::time;
 
 use super::chain::Head;
 
@@ -15,26 +15,100 @@ pub(super) const MAX_BYTES: usize = 4 << 20;
 /// Bytes that wait from which on no call begins, so that those that have begun find room.
 pub(super) const BUSY_BYTES: usize = MAX_BYTES / 2;
 
+/// Bytes of memory that are kept of lines that are written.
+const KEPT_BYTES: usize = 64 << 10;
+
+/// Bodies of lines, one behind the other. A piece of memory for each, which another thread gives back, would cost more than
+/// most of what a line takes.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    pub(super) fn push(&mut self, body: &[u8]) {
+        self.bytes.extend_from_slice(body);
+        self.ends.push(self.bytes.len());
+    }
+
+    pub(super) fn append(&mut self, more: &Self) {
+        more.iter().for_each(|body| self.push(body));
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        let ends = self.ends.iter().copied();
+        begins.zip(ends).map(|(begin, end)| &self.bytes[begin..end])
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of all.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Takes all out, and keeps the memory, if it is no more than usual.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+        self.ends.clear();
+        self.ends.shrink_to(KEPT_BYTES / 64);
+    }
+}
+
 /// Calls whose lines are written together.
 #[derive(Debug, Default)]
 pub(super) struct Group {
     done: AtomicU8,
     changed: Notify,
+    /// Whether one of those who wait looks at the clock.
+    watched: AtomicBool,
 }
+
+/// For the one who looks at the clock: when it goes, another one does.
+struct Watch<'a>(&'a Group);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.0.watched.store(false, Ordering::Release);
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// More than any line takes; a time that no clock can add would be none.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 const WAITS: u8 = 0;
 const WRITTEN: u8 = 1;
 const FAILED: u8 = 2;
 
 impl Group {
-    /// Whether the lines were written, as soon as that is known.
-    pub(super) async fn written(&self) -> bool {
+    /// Whether the lines were written, as soon as that is known; `false` where it takes longer than `patience`.
+    pub(super) async fn written(&self, patience: Duration) -> bool {
+        let late = time::Instant::now() + patience.min(LONGEST);
         loop {
             // From here on it hears of a change.
             let changed = self.changed.notified();
             match self.done.load(Ordering::Acquire) {
-                WAITS => changed.await,
+                WAITS => {}
                 done => return done == WRITTEN,
+            }
+            // A timer for each of them would cost more than the line. Who comes first has the least time left.
+            if self.watched.swap(true, Ordering::Acquire) {
+                changed.await;
+                continue;
+            }
+            let _watch = Watch(self);
+            if time::timeout_at(late, changed).await.is_err() {
+                return false;
             }
         }
     }
@@ -55,10 +129,8 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// Bodies of lines.
-    pub(super) waiting: VecDeque<Vec<u8>>,
-    /// Bytes of them.
-    pub(super) bytes: usize,
+    /// Lines that are to be written.
+    pub(super) waiting: Lines,
     /// How many of them, from the first one, belong to answers that were withheld.
     pub(super) withheld: usize,
     /// The group of the others.
@@ -98,8 +170,7 @@ impl Queue {
     pub(super) fn new(head: Head) -> Self {
         Self {
             state: Mutex::new(State {
-                waiting: VecDeque::new(),
-                bytes: 0,
+                waiting: Lines::default(),
                 withheld: 0,
                 group: Arc::default(),
                 lost: 0,
@@ -122,14 +193,13 @@ impl Queue {
     }
 
     /// Adds a line, and returns the group that it is of; none where there is no room, and the line is lost.
-    pub(super) fn push(&self, body: Vec<u8>) -> Option<Arc<Group>> {
+    pub(super) fn push(&self, body: &[u8]) -> Option<Arc<Group>> {
         let mut state = self.lock();
-        if state.ended || state.bytes.saturating_add(body.len()) > MAX_BYTES {
+        if state.ended || state.waiting.bytes().saturating_add(body.len()) > MAX_BYTES {
             state.lose(1);
             return None;
         }
-        state.bytes += body.len();
-        state.waiting.push_back(body);
+        state.waiting.push(body);
         let group = Arc::clone(&state.group);
         // Waking it is what costs most.
         let idle = std::mem::take(&mut state.idle);

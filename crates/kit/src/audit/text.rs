@@ -20,8 +20,7 @@ impl serde_json::ser::Formatter for Plain {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // Nearly every text is: names, hashes, times.
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if is_plain(fragment) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
@@ -38,6 +37,14 @@ impl serde_json::ser::Formatter for Plain {
         }
         writer.write_all(rest.as_bytes())
     }
+}
+
+/// Whether nothing of it is escaped or wider than a byte, as of nearly every text: names, hashes, times. All of it is looked
+/// at, which is quicker than to stop.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| {
+        plain & matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
+    })
 }
 
 /// Writes a value as JSON, each string of it escaped.
@@ -59,7 +66,7 @@ fn width(c: char) -> usize {
 /// The text, or its beginning with [`CUT`], so that it takes at most `most` bytes when it is written.
 pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     // No character takes more than six times its bytes.
-    if text.len().saturating_mul(6) <= most {
+    if text.len().saturating_mul(6) <= most || text.len() <= most && is_plain(text) {
         return Cow::Borrowed(text);
     }
     let room = most.saturating_sub(CUT.len_utf8());

@@ -1,6 +1,5 @@
 //! The thread that writes: as one group whatever waits when the group before it is written.
 
-use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -11,17 +10,18 @@ use super::OnFailure;
 use super::chain::{Head, MAX_OWN_BYTES, Marks};
 use super::entry::{Because, Closed, Event, Opened};
 use super::file::Sink;
-use super::queue::Queue;
+use super::queue::{Lines, Queue};
 use crate::reason::reason;
 
 /// Time after which a group is tried again that could not be written; twice as long each time, up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Time for which a group waits for more lines where the one before had [`MANY`]: handing a group over and back wakes
-/// threads, which costs more than all else of a line. A caller that is alone waits for nothing.
-const GATHERING: Duration = Duration::from_micros(150);
-const MANY: usize = 2;
+/// Time for which a group waits for more lines, for each line of the group before, of which [`MANY`] count: handing a group
+/// over and back wakes threads, which costs more than all else of a line, so the more come the more are to share it. A caller
+/// that is alone waits for nothing.
+const GATHERING: Duration = Duration::from_micros(50);
+const MANY: usize = 8;
 
 /// Time between two log lines that say that something failed.
 const COMPLAINT: Duration = Duration::from_secs(10);
@@ -73,7 +73,7 @@ pub(super) struct Writer<S> {
 
 /// What is to be written at once.
 struct Work {
-    lines: VecDeque<Vec<u8>>,
+    lines: Lines,
     /// How many of them, from the first one, are of answers that were withheld.
     withheld: usize,
     lost: u64,
@@ -104,7 +104,7 @@ impl<S: Sink> Writer<S> {
     /// Writes the line that a server begins with.
     pub(super) fn begin(&mut self, opened: Vec<u8>) -> io::Result<()> {
         self.opening = Some(opened);
-        self.append(&VecDeque::new(), 0, 0)?;
+        self.append(&Lines::default(), 0, 0)?;
         self.queue.lock().head = self.head;
         Ok(())
     }
@@ -115,22 +115,22 @@ impl<S: Sink> Writer<S> {
         let mut pause = FIRST_PAUSE;
         let mut retry = None;
         let mut before = 0;
+        let mut spare = Lines::default();
         loop {
             let mut state = queue.wait(retry);
-            if before >= MANY && !state.closing {
+            if before > 1 && !state.closing {
                 drop(state);
-                std::thread::sleep(GATHERING);
+                std::thread::sleep(GATHERING * before.min(MANY) as u32);
                 state = queue.lock();
             }
             let mut work = Work {
-                lines: std::mem::take(&mut state.waiting),
+                lines: std::mem::replace(&mut state.waiting, std::mem::take(&mut spare)),
                 withheld: std::mem::take(&mut state.withheld),
                 lost: state.lost,
                 reopen: std::mem::take(&mut state.reopen),
                 closing: state.closing,
             };
             before = work.lines.len();
-            state.bytes = 0;
             state.writing = Some(Instant::now());
             let was_failing = state.failing;
             let group = std::mem::take(&mut state.group);
@@ -156,9 +156,8 @@ impl<S: Sink> Writer<S> {
                 }
                 Err(_) if put_back => {
                     state.withheld = work.lines.len();
-                    state.bytes += work.lines.iter().map(Vec::len).sum::<usize>();
-                    work.lines.append(&mut state.waiting);
-                    state.waiting = work.lines;
+                    work.lines.append(&state.waiting);
+                    std::mem::swap(&mut state.waiting, &mut work.lines);
                     retry = Some(Instant::now() + pause);
                     pause = MAX_PAUSE.min(pause * 2);
                 }
@@ -166,6 +165,8 @@ impl<S: Sink> Writer<S> {
             }
             drop(state);
             group.finish(done.is_ok());
+            spare = work.lines;
+            spare.clear();
             if work.closing {
                 // Whoever waits for the end may open the file again.
                 drop(self);
@@ -189,8 +190,8 @@ impl<S: Sink> Writer<S> {
                 Err(error) => self.complain("cannot be opened again", &error),
             }
         }
-        let size = work.lines.iter().map(|line| line.len() + MAX_OWN_BYTES);
-        if self.sink.is_full(size.sum()) {
+        let size = work.lines.bytes() + work.lines.len() * MAX_OWN_BYTES;
+        if self.sink.is_full(size) {
             match self.sink.rotate(self.head.sequence) {
                 Ok(before) => {
                     let opened = self.names.opened(Because::Rotated, Some(&before), 0);
@@ -203,21 +204,17 @@ impl<S: Sink> Writer<S> {
         if !work.closing {
             return self.append(&work.lines, work.withheld, work.lost);
         }
-        let mut lines = work.lines.clone();
+        let mut lines = Lines::default();
+        lines.append(&work.lines);
         let time = SystemTime::now();
-        lines.push_back(Event::Closed(Closed { time }).body());
+        lines.push(&Event::Closed(Closed { time }).body());
         self.append(&lines, work.withheld, work.lost)
     }
 
-    fn append(
-        &mut self,
-        lines: &VecDeque<Vec<u8>>,
-        withheld: usize,
-        mut lost: u64,
-    ) -> io::Result<()> {
+    fn append(&mut self, lines: &Lines, withheld: usize, mut lost: u64) -> io::Result<()> {
         let mut head = self.head;
         self.out.clear();
-        let opening = self.opening.iter().map(|line| (line, false));
+        let opening = self.opening.iter().map(|line| (&**line, false));
         let lines = lines.iter().enumerate();
         let lines = lines.map(|(i, line)| (line, i < withheld));
         for (line, withheld) in opening.chain(lines) {

@@ -17,6 +17,7 @@ use super::{Identity, Scopes};
 #[derive(Clone)]
 pub struct Permit(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     principal: Principal,
     /// `None` where everything is allowed.
@@ -62,21 +63,10 @@ impl Permit {
     /// The same, of somebody who can have a token with more scopes: what needs those is refused with their names
     /// (RFC 6750 §3.1 `insufficient_scope`) instead of not being there.
     #[must_use]
-    pub fn with_more_on_request(self) -> Self {
-        let Inner {
-            principal,
-            scopes,
-            expires,
-            revoked,
-            ..
-        } = &*self.0;
-        Self(Arc::new(Inner {
-            principal: principal.clone(),
-            scopes: scopes.clone(),
-            expires: *expires,
-            revoked: revoked.clone(),
-            can_ask_for_more: true,
-        }))
+    pub fn with_more_on_request(mut self) -> Self {
+        // One that nobody else has yet is not copied.
+        Arc::make_mut(&mut self.0).can_ask_for_more = true;
+        self
     }
 
     /// See [`Permit::with_more_on_request`].

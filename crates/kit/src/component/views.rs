@@ -86,10 +86,11 @@ impl Seen {
         name: &str,
         permit: &Permit,
     ) -> Result<Option<Arc<PreparedTool>>, RpcError> {
-        self.find(permit, |snapshot| {
-            let tool = snapshot.registry.tools.get(name)?;
-            Some((tool.tool.settings().scopes.clone(), Arc::clone(tool)))
-        })
+        self.find(
+            permit,
+            |snapshot| snapshot.registry.tools.get(name).cloned(),
+            |found| &found.tool.settings().scopes,
+        )
     }
 
     /// The prompt of this name; errors as [`Seen::tool`].
@@ -98,22 +99,23 @@ impl Seen {
         name: &str,
         permit: &Permit,
     ) -> Result<Option<Arc<Prompt>>, RpcError> {
-        self.find(permit, |snapshot| {
-            let prompt = snapshot.registry.prompts.get(name)?;
-            Some((prompt.settings().scopes.clone(), Arc::clone(prompt)))
-        })
+        self.find(
+            permit,
+            |snapshot| snapshot.registry.prompts.get(name).cloned(),
+            |found| &found.settings().scopes,
+        )
     }
 
     /// The resource or template at this normalised URI; errors as [`Seen::tool`].
     pub(crate) fn resource(&self, uri: &str, permit: &Permit) -> Result<Option<Found>, RpcError> {
-        self.find(permit, |snapshot| {
-            let found = snapshot.registry.find(uri)?;
-            let scopes = match &found {
-                Found::Resource(resource) => resource.settings().scopes.clone(),
-                Found::Template(prepared, _) => prepared.template.settings().scopes.clone(),
-            };
-            Some((scopes, found))
-        })
+        self.find(
+            permit,
+            |snapshot| snapshot.registry.find(uri),
+            |found| match found {
+                Found::Resource(resource) => &resource.settings().scopes,
+                Found::Template(prepared, _) => &prepared.template.settings().scopes,
+            },
+        )
     }
 
     /// The template that is written like this or fits this URI; errors as [`Seen::tool`].
@@ -122,10 +124,11 @@ impl Seen {
         uri: &str,
         permit: &Permit,
     ) -> Result<Option<Arc<PreparedTemplate>>, RpcError> {
-        self.find(permit, |snapshot| {
-            let found = snapshot.registry.find_template(uri)?;
-            Some((found.template.settings().scopes.clone(), found))
-        })
+        self.find(
+            permit,
+            |snapshot| snapshot.registry.find_template(uri),
+            |found| &found.template.settings().scopes,
+        )
     }
 
     /// Whether something is at this normalised URI that the caller must not hear of.
@@ -138,14 +141,15 @@ impl Seen {
     fn find<T>(
         &self,
         permit: &Permit,
-        look: impl Fn(&Snapshot) -> Option<(Scopes, T)>,
+        look: impl Fn(&Snapshot) -> Option<T>,
+        needs: impl Fn(&T) -> &Scopes,
     ) -> Result<Option<T>, RpcError> {
-        if let Some((_, found)) = look(self) {
+        if let Some(found) = look(self) {
             return Ok(Some(found));
         }
         let hidden = self.part.as_ref().and_then(|_| look(&self.all));
         match hidden {
-            Some((needed, _)) if permit.can_ask_for_more() => Err(forbidden(&needed)),
+            Some(hidden) if permit.can_ask_for_more() => Err(forbidden(needs(&hidden))),
             _ => Ok(None),
         }
     }

@@ -150,9 +150,20 @@ pub(super) fn dispatch(
         Route::Modern => {
             // The order of the ladder (`basic/index#_meta`, streamable HTTP `#server-validation`):
             // envelope complete, headers agree, version served; then the method.
-            let envelope = meta.modern_peer()?;
-            headers::check(&request.method, &envelope.version, http)?;
-            (Era::Modern, Some(envelope.into_peer()?))
+            let peer = match connection.introduced().recall(&meta) {
+                Some(peer) => {
+                    headers::check(&request.method, peer.version, http)?;
+                    peer
+                }
+                None => {
+                    let envelope = meta.modern_peer()?;
+                    headers::check(&request.method, &envelope.version, http)?;
+                    let peer = envelope.into_peer()?;
+                    connection.introduced().remember(&meta, &peer);
+                    peer
+                }
+            };
+            (Era::Modern, Some(peer))
         }
     };
     let served = |method: &&Method| {

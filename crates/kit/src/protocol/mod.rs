@@ -16,7 +16,7 @@ pub use kind::Kind;
 pub use level::Level;
 pub use list::List;
 pub use peer::PeerInfo;
-pub(crate) use peer::RequestMeta;
+pub(crate) use peer::{Introduced, RequestMeta};
 
 /// The `_meta` key under which modern results name the server.
 pub(crate) const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";

@@ -1,6 +1,6 @@
 //! What is known of the client behind a request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::HeaderMap;
 use serde::Deserialize;
@@ -72,15 +72,20 @@ impl<'a> RequestMeta<'a> {
         #[derive(Deserialize)]
         struct Probe<'a> {
             #[serde(borrow, default, rename = "_meta")]
-            meta: Option<&'a RawValue>,
+            meta: Option<RequestMeta<'a>>,
         }
         params
             // Most legacy requests have no `_meta` at all: a byte search is cheaper than a parse.
             .filter(|params| params.contains("\"_meta\"") || params.contains('\\'))
             .and_then(|params| serde_json::from_str::<Probe<'a>>(params).ok())
             .and_then(|probe| probe.meta)
-            .and_then(|meta| serde_json::from_str(meta.get()).ok())
             .unwrap_or_default()
+    }
+
+    /// What says who the client is, as it stands in the message.
+    fn introduction(&self) -> [&'a str; 3] {
+        [self.version, self.capabilities, self.client]
+            .map(|part| part.map_or("", |part| part.get()))
     }
 
     pub(crate) fn claims_modern(&self) -> bool {
@@ -173,6 +178,43 @@ impl<'a> RequestMeta<'a> {
     }
 }
 
+/// Bytes of an introduction that is remembered; those of usual clients are a few hundred.
+const MAX_REMEMBERED: usize = 1 << 10;
+
+/// The last client of the modern era that was served on a connection. It introduces itself in each request, and in the same
+/// words: these need not be read again.
+#[derive(Default)]
+pub(crate) struct Introduced(Mutex<Option<Box<Introduction>>>);
+
+struct Introduction {
+    words: [Box<str>; 3],
+    peer: Arc<PeerInfo>,
+}
+
+impl Introduced {
+    /// The client, if it has introduced itself like this.
+    pub(crate) fn recall(&self, meta: &RequestMeta<'_>) -> Option<Arc<PeerInfo>> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = last.as_ref()?;
+        let words = last.words.each_ref().map(|word| &**word);
+        (words == meta.introduction()).then(|| Arc::clone(&last.peer))
+    }
+
+    /// Remembers a client, which is served.
+    pub(crate) fn remember(&self, meta: &RequestMeta<'_>, peer: &Arc<PeerInfo>) {
+        let words = meta.introduction();
+        if words.iter().map(|word| word.len()).sum::<usize>() > MAX_REMEMBERED {
+            return;
+        }
+        let introduction = Introduction {
+            words: words.map(Into::into),
+            peer: Arc::clone(peer),
+        };
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some(Box::new(introduction));
+    }
+}
+
 /// A complete modern envelope whose version is still to be checked.
 pub(crate) struct ModernEnvelope {
     pub(crate) version: String,
@@ -201,5 +243,52 @@ impl ModernEnvelope {
             capabilities: self.capabilities,
             client: self.client,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(capabilities: &str, client: &str) -> String {
+        format!(
+            r#"{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{capabilities},"io.modelcontextprotocol/clientInfo":{client}}}}}"#
+        )
+    }
+
+    #[test]
+    fn only_the_same_words_are_the_same_client() {
+        let introduced = Introduced::default();
+        let ada = meta("{}", r#"{"name":"ada","version":"1"}"#);
+        let first = RequestMeta::peek(Some(&ada));
+        assert!(introduced.recall(&first).is_none());
+        let peer = first.modern_peer().unwrap().into_peer().unwrap();
+        introduced.remember(&first, &peer);
+        let again = introduced.recall(&RequestMeta::peek(Some(&ada))).unwrap();
+        assert!(Arc::ptr_eq(&again, &peer));
+        for other in [
+            meta("{}", r#"{"name":"bob","version":"1"}"#),
+            meta(r#"{"sampling":{}}"#, r#"{"name":"ada","version":"1"}"#),
+            ada.replace("2026-07-28", "2026-07-29"),
+            // Nothing is left out by what another request said.
+            r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#.to_owned(),
+        ] {
+            assert!(
+                introduced
+                    .recall(&RequestMeta::peek(Some(&other)))
+                    .is_none()
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_introduction_is_read_each_time() {
+        let introduced = Introduced::default();
+        let name = "a".repeat(MAX_REMEMBERED);
+        let long = meta("{}", &format!(r#"{{"name":"{name}","version":"1"}}"#));
+        let long = RequestMeta::peek(Some(&long));
+        let peer = long.modern_peer().unwrap().into_peer().unwrap();
+        introduced.remember(&long, &peer);
+        assert!(introduced.recall(&long).is_none());
     }
 }

@@ -211,10 +211,11 @@ impl Sessions {
     pub fn find(&self, id: &str, principal: &Principal) -> Option<Arc<Connection>> {
         let state = self.read();
         let (key, session) = state.sessions.get_key_value(id)?;
-        if !self.is_of(session, principal) {
+        let since = self.started.elapsed();
+        if !is_of(session, principal, (self.started_at + since).as_secs()) {
             return None;
         }
-        session.last_used.store(self.now(), Ordering::Relaxed);
+        session.last_used.store(millis(since), Ordering::Relaxed);
         let connection = Arc::clone(&session.connection);
         let moves = (session.rank.class != Class::Kept).then(|| key.clone());
         drop(state);
@@ -282,12 +283,6 @@ impl Sessions {
         }))
     }
 
-    /// Whether a session that is in memory is this principal's, and not over: what is, stays there until it is swept.
-    fn is_of(&self, session: &Session, principal: &Principal) -> bool {
-        let lasts = |seal: Seal| self.time() < seal.expires;
-        session.connection.principal() == principal && session.seal.is_none_or(lasts)
-    }
-
     /// What a sealed id says, if it is this principal's and good. All is looked at, whatever is wrong.
     fn valid(&self, id: &str, principal: &Principal) -> Option<Claimed> {
         let claimed = sealed::read(id)?;
@@ -303,7 +298,7 @@ impl Sessions {
         let valid = self.valid(id, principal).map(|claimed| claimed.seal);
         let mut state = self.write();
         let session = state.sessions.get(id);
-        let there = session.is_some_and(|session| self.is_of(session, principal));
+        let there = session.is_some_and(|session| is_of(session, principal, self.time()));
         let closed = there.then(|| state.remove(id)).flatten();
         if let Some(seal) = valid {
             state.revoked.add(seal, self.limits.ended, self.time());
@@ -418,6 +413,12 @@ impl Sessions {
     fn time(&self) -> u64 {
         (self.started_at + self.started.elapsed()).as_secs()
     }
+}
+
+/// Whether a session that is in memory is this principal's, and not over at this time: what is, stays there until it is swept.
+fn is_of(session: &Session, principal: &Principal, time: u64) -> bool {
+    let lasts = |seal: Seal| time < seal.expires;
+    session.connection.principal() == principal && session.seal.is_none_or(lasts)
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

@@ -4,16 +4,17 @@
 //! of text, are escaped in both, so no client can write to a terminal or forge a line.
 
 use std::fmt::{self, Write as _};
+use std::time::SystemTime;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::terminal;
 use crate::text::hidden;
+use crate::timestamp::Timestamp;
 
 /// Bytes of one field in a line, as they are escaped; what is longer is cut.
 const MAX_FIELD: usize = 8 << 10;
@@ -53,23 +54,31 @@ impl NamedLines {
         }
     }
 
+    // A server at work writes a line for each request: so what is a text is written as it is, without `write!`.
     fn text(&self, writer: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        SystemTime.format_time(writer)?;
+        now(writer)?;
         let level = *event.metadata().level();
+        let name = match level {
+            Level::ERROR => "ERROR",
+            Level::WARN => " WARN",
+            Level::INFO => " INFO",
+            Level::DEBUG => "DEBUG",
+            Level::TRACE => "TRACE",
+        };
         match writer.has_ansi_escapes() {
-            true => write!(writer, " \u{1b}[{}m{level:>5}\u{1b}[0m", colour(level))?,
-            false => write!(writer, " {level:>5}")?,
+            true => write!(writer, " \u{1b}[{}m{name}\u{1b}[0m", colour(level))?,
+            false => all(writer, [" ", name])?,
         }
-        write!(writer, " {}:", self.name)?;
+        all(writer, [" ", &self.name, ":"])?;
         Fields::of(writer, Format::Text).all(event);
         writer.write_char('\n')
     }
 
     fn json(&self, writer: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
         writer.write_str("{\"time\":\"")?;
-        SystemTime.format_time(writer)?;
-        let level = event.metadata().level();
-        write!(writer, "\",\"level\":\"{level}\",\"server\":")?;
+        now(writer)?;
+        let level = event.metadata().level().as_str();
+        all(writer, ["\",\"level\":\"", level, "\",\"server\":"])?;
         quoted(writer, Format::Json, &self.name)?;
         Fields::of(writer, Format::Json).all(event);
         writer.write_str("}\n")
@@ -95,6 +104,16 @@ where
     }
 }
 
+fn now(writer: &mut Writer<'_>) -> fmt::Result {
+    writer.write_str(Timestamp::new(SystemTime::now(), 6).as_str())
+}
+
+fn all<const N: usize>(writer: &mut Writer<'_>, texts: [&str; N]) -> fmt::Result {
+    texts
+        .into_iter()
+        .try_for_each(|text| writer.write_str(text))
+}
+
 pub(super) fn colour(level: Level) -> u8 {
     match level {
         Level::ERROR => 31,
@@ -111,8 +130,10 @@ pub(super) struct Fields<'a, 'w> {
     format: Format,
     /// Which of the two is written at the moment.
     message: bool,
-    /// Whether something is written already.
+    /// Whether something of it is written already.
     some: bool,
+    /// Whether the others follow at once.
+    together: bool,
 }
 
 impl<'a, 'w> Fields<'a, 'w> {
@@ -122,42 +143,57 @@ impl<'a, 'w> Fields<'a, 'w> {
             format,
             message: true,
             some: false,
+            together: false,
         }
     }
 
     // What is written to is a buffer in memory, which takes everything.
     pub(super) fn all(&mut self, event: &Event<'_>) {
-        let is_json = self.format == Format::Json;
-        let put = |fields: &mut Self, text: &str| {
-            if is_json {
-                let _ = fields.out.write_str(text);
-            }
-        };
-        put(self, ",\"message\":");
+        self.put(",\"message\":");
+        // It is the first one of an event that a macro made.
+        let first = event.fields().next();
+        self.together = first.is_some_and(|field| field.name() == MESSAGE);
         event.record(self);
+        if self.message {
+            self.end_message();
+            if !self.together {
+                event.record(self);
+            }
+        }
+        self.put("}");
+    }
+
+    fn put(&mut self, json: &str) {
+        if self.format == Format::Json {
+            let _ = self.out.write_str(json);
+        }
+    }
+
+    fn end_message(&mut self) {
         if !self.some {
-            put(self, "\"\"");
+            self.put("\"\"");
         }
         (self.message, self.some) = (false, false);
-        put(self, ",\"fields\":{");
-        event.record(self);
-        put(self, "}");
+        self.put(",\"fields\":{");
     }
 
     /// Begins a field, if it is to be written now.
     fn begin(&mut self, field: &Field) -> bool {
-        if (field.name() == MESSAGE) != self.message {
+        let name = field.name();
+        let is_message = name == MESSAGE;
+        if self.message && !is_message && self.together {
+            self.end_message();
+        }
+        if is_message != self.message {
             return false;
         }
         let _ = match (self.format, self.message) {
             (Format::Json, true) => Ok(()),
             (_, true) => self.out.write_char(' '),
-            (Format::Text | Format::Terminal { .. }, false) => {
-                write!(self.out, " {}=", field.name())
-            }
+            (Format::Text | Format::Terminal { .. }, false) => all(self.out, [" ", name, "="]),
             (Format::Json, false) => {
                 let comma = if self.some { "," } else { "" };
-                write!(self.out, "{comma}\"{}\":", field.name())
+                all(self.out, [comma, "\"", name, "\":"])
             }
         };
         self.some = true;
@@ -165,9 +201,9 @@ impl<'a, 'w> Fields<'a, 'w> {
     }
 
     fn plain(&mut self, field: &Field, value: impl fmt::Display) {
-        // A message is a text.
-        let is_text = self.message && self.format == Format::Json;
         if self.begin(field) {
+            // A message is a text.
+            let is_text = self.message && self.format == Format::Json;
             let _ = match is_text {
                 true => write!(self.out, "\"{value}\""),
                 false => write!(self.out, "{value}"),
@@ -267,6 +303,10 @@ impl<'a, 'w> Escaped<'a, 'w> {
 
 impl fmt::Write for Escaped<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.len() <= self.left && is_plain(text) {
+            self.left -= text.len();
+            return self.out.write_str(text);
+        }
         let within = text.floor_char_boundary(self.left);
         let (mut text, cut) = (&text[..within], within < text.len());
         let in_quotes = self.quoted.is_some();
@@ -283,6 +323,13 @@ impl fmt::Write for Escaped<'_, '_> {
         self.left = if cut { 0 } else { self.left - within };
         Ok(())
     }
+}
+
+/// Whether nothing of it has to be escaped, as of nearly every text. All of it is looked at, which is quicker than to stop.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| {
+        plain & matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\')
+    })
 }
 
 /// Control characters, what no one sees, and what Rust has no glyph for.

@@ -55,6 +55,14 @@ impl Disk {
         *self.does.lock().unwrap() = does;
     }
 
+    /// All that is written when the log is closed.
+    fn lines_after(&self, audit: &Audit) -> Vec<Value> {
+        while !audit.0.queue.lock().ended {
+            audit.close();
+        }
+        self.lines(audit.head())
+    }
+
     /// What was written, which is whole.
     fn lines(&self, head: Head) -> Vec<Value> {
         let folder = tempfile::tempdir().unwrap();
@@ -179,13 +187,35 @@ async fn a_disk_that_hangs_is_one_that_fails() {
     assert_eq!(audit.close(), audit.head());
     disk.does(Does::Works);
     go.send(()).unwrap();
-    while !audit.0.queue.lock().ended {
-        audit.close();
-    }
-    let lines = disk.lines(audit.head());
+    let lines = disk.lines_after(&audit);
     let lines = said(&lines);
     assert_eq!((lines[0], lines[1].2), (("a", false, 0), lost));
     assert!(lines.len() > 1000, "{}", lines.len());
+}
+
+#[tokio::test]
+async fn all_that_wait_for_a_group_hear_that_it_is_late_whoever_looked_at_the_clock() {
+    let patience = Duration::from_millis(50);
+    let (audit, disk, go) = audit(OnFailure::Deny, patience);
+    disk.does(Does::Hangs);
+    let wait = || tokio::spawn(audit.record(&call("a")).written());
+    // The first one waits for a group of its own; of the others the first goes away.
+    let alone = wait();
+    while audit.0.queue.lock().writing.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let first = wait();
+    tokio::task::yield_now().await;
+    let others = [wait(), wait(), wait()];
+    tokio::task::yield_now().await;
+    first.abort();
+    assert_eq!(alone.await.unwrap(), Err(Refused));
+    for other in others {
+        assert_eq!(other.await.unwrap(), Err(Refused));
+    }
+    disk.does(Does::Works);
+    go.send(()).unwrap();
+    assert_eq!(disk.lines_after(&audit).len(), 7);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use crate::principal::Principal;
 
 use super::activity::Activity;
 use super::reply::Refusal;
+use super::timer::Lasting;
 use super::{HttpConfig, ingress};
 
 /// Who is at the other end.
@@ -31,6 +32,8 @@ pub(super) struct Client {
     stateless: Arc<Mutex<Arc<Connection>>>,
     /// Ends what only talks to it.
     leaving: CancellationToken,
+    /// For how long its request has said nothing.
+    pub(super) silence: Lasting,
 }
 
 impl Client {
@@ -50,33 +53,44 @@ impl Client {
             place: anonymous.caller().clone(),
             stateless: Arc::new(Mutex::new(anonymous)),
             leaving,
+            silence: Lasting::default(),
         }
     }
 
     /// The client behind the proxy that has connected, if that is trusted; else who has connected.
     pub(super) fn behind(
-        mut self,
+        self: Arc<Self>,
         headers: &HeaderMap,
         config: &HttpConfig,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Arc<Self>, Refusal> {
         let Some(forwarded) = config.trusted_proxies.read(self.address, headers)? else {
             return Ok(self);
         };
         if let Some(host) = &forwarded.host {
             ingress::check_host(host, config)?;
         }
-        self.https = forwarded.https.unwrap_or(self.https);
-        self.forwarded_host = forwarded.host;
+        let mut client = Self::clone(&self);
+        client.https = forwarded.https.unwrap_or(client.https);
+        client.forwarded_host = forwarded.host;
         if let Some(address) = forwarded.address {
-            self.address = address;
+            client.address = address;
             // Who is told apart by connections alone stays one with its own.
             if neighbourhood(address).is_some() {
-                let anonymous = stateless(Principal::ANONYMOUS, address, &self.leaving);
-                self.place = anonymous.caller().clone();
-                self.stateless = Arc::new(Mutex::new(anonymous));
+                let anonymous = stateless(Principal::ANONYMOUS, address, &client.leaving);
+                client.place = anonymous.caller().clone();
+                client.stateless = Arc::new(Mutex::new(anonymous));
             }
         }
-        Ok(self)
+        Ok(Arc::new(client))
+    }
+
+    /// The same client on a stream with a place of its own.
+    pub(super) fn on(&self, activity: Arc<Activity>) -> Arc<Self> {
+        Arc::new(Self {
+            activity,
+            silence: Lasting::default(),
+            ..self.clone()
+        })
     }
 
     /// The connection of the modern requests of this principal.

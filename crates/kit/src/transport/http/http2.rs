@@ -85,7 +85,7 @@ fn builder() -> Builder {
 /// on their way.
 pub(super) async fn serve(
     app: Arc<App>,
-    client: Client,
+    client: Arc<Client>,
     channel: Channel,
     place: &Slot,
     stop: CancellationToken,
@@ -125,9 +125,9 @@ pub(super) async fn serve(
                 };
                 match found {
                     Ok(place) => {
-                        let (app, mut client) = (Arc::clone(&app), client.clone());
+                        let app = Arc::clone(&app);
                         let activity = Arc::clone(&place.activity);
-                        client.activity = Arc::clone(&activity);
+                        let client = client.on(Arc::clone(&activity));
                         let task = tasks.spawn(async move {
                             stream(app, client, request, respond).await;
                             drop(place);
@@ -207,7 +207,7 @@ pub(super) async fn serve(
 /// One request, up to the end of its response. What is not finished when it is dropped is reset.
 async fn stream(
     app: Arc<App>,
-    client: Client,
+    client: Arc<Client>,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
 ) {
@@ -242,7 +242,11 @@ async fn stream(
     }
 }
 
-async fn answer(app: Arc<App>, client: Client, request: Request<RecvStream>) -> Response<Body> {
+async fn answer(
+    app: Arc<App>,
+    client: Arc<Client>,
+    request: Request<RecvStream>,
+) -> Response<Body> {
     if request.headers().len() > MAX_HEADERS {
         return reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }

@@ -42,8 +42,9 @@ pub(super) fn admit<B>(
         let why = "Host must be the same as :authority, or absent.";
         return Err(reply::refuse(StatusCode::BAD_REQUEST, why));
     }
-    for name in [host, target] {
-        check_host(name, config)?;
+    check_host(host, config)?;
+    if authority.is_some() {
+        check_host(target, config)?;
     }
     if !headers.contains_key(ORIGIN) {
         return Ok(None);

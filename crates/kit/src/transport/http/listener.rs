@@ -18,7 +18,7 @@ use http_body::{Frame, SizeHint};
 use hyper::Request;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,7 @@ use super::listeners::Listeners;
 use super::request_body::Incoming;
 use super::socket::{Channel, Socket};
 use super::stream::Stream;
+use super::timer::HeadTimer;
 use super::{App, HttpConfig, http2, tls};
 
 /// Headers of one request.
@@ -297,7 +298,7 @@ async fn connection(
     let unused = AtomicBool::new(true);
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         unused.store(false, Relaxed);
-        let (app, client) = (Arc::clone(&app), client.clone());
+        let (app, client) = (Arc::clone(&app), Arc::clone(&client));
         async move {
             let activity = Arc::clone(&client.activity);
             activity.begin_in_turn().await;
@@ -315,14 +316,14 @@ async fn connection(
     });
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(app.config.header_timeout)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD);
     let mut serving = pin!(async {
         let channel = secure(&app.config, socket).await?;
         let streams = |channel| {
-            let (app, client) = (Arc::clone(&app), client.clone());
+            let (app, client) = (Arc::clone(&app), Arc::clone(&client));
             // Else all connections would be as large as those over HTTP/2.
             Box::pin(http2::serve(app, client, channel, place, stop.clone()))
         };

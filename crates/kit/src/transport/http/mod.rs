@@ -7,6 +7,7 @@
 //! | `connections` | which connections are open, and which goes when there is no place |
 //! | `activity` | what a connection is doing |
 //! | `http2` | the requests of a connection over HTTP/2, with its bounds |
+//! | `timer` | the time that heads have |
 //! | `stream` | what a connection is made of: TCP, or a Unix socket |
 //! | `socket` | its bytes: what comes, and what does not leave |
 //! | `tls` | certificate and key, and how they are replaced |
@@ -55,6 +56,7 @@ mod routes;
 mod socket;
 mod stream;
 mod streamable;
+mod timer;
 mod tls;
 #[cfg(unix)]
 mod unix;
@@ -387,13 +389,17 @@ impl App {
     }
 
     /// A client that has connected from this address.
-    fn client(&self, address: IpAddr, activity: Arc<Activity>) -> Client {
+    fn client(&self, address: IpAddr, activity: Arc<Activity>) -> Arc<Client> {
         let https = self.config.tls.is_some();
-        Client::new(address, https, activity, self.closing.clone())
+        Arc::new(Client::new(address, https, activity, self.closing.clone()))
     }
 
     /// One request, from its head on.
-    async fn serve(self: Arc<Self>, client: Client, request: Request<Incoming>) -> Response<Body> {
+    async fn serve(
+        self: Arc<Self>,
+        client: Arc<Client>,
+        request: Request<Incoming>,
+    ) -> Response<Body> {
         if let Some(probe) = probes::answer(&request, &self.config, self.draining.load(Relaxed)) {
             return probe;
         }
@@ -435,7 +441,7 @@ impl App {
 
     async fn route(
         self: Arc<Self>,
-        client: Client,
+        client: Arc<Client>,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Refusal> {
         let (head, body) = request.into_parts();

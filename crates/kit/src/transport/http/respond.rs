@@ -12,17 +12,16 @@ use std::task::Poll;
 use bytes::BytesMut;
 use http::StatusCode;
 use hyper::Response;
-use tokio::time::timeout;
 
 use crate::connection::Connection;
 use crate::core::{Event, Exchange, Reply};
 use crate::protocol::Era;
 
-use super::App;
 use super::body::{Body, Events, FRAME, KEEP_ALIVE, Kept, Source, written};
 use super::negotiate::Forms;
 use super::reply;
 use super::resume::{self, Resume};
+use super::{App, Client};
 
 /// Messages that are gathered before a response that could be whole becomes a stream all the same.
 const GATHERED: usize = 64;
@@ -30,6 +29,7 @@ const GATHERED: usize = 64;
 /// Sends what the core replied, in a session or to a modern request.
 pub(super) async fn send(
     app: &App,
+    client: &Client,
     reply: Reply,
     session: Option<&Arc<Connection>>,
     forms: Forms,
@@ -41,7 +41,7 @@ pub(super) async fn send(
     match reply.into_exchange() {
         Err(None) => reply::empty(StatusCode::ACCEPTED),
         Err(Some(answer)) => reply::answer(answer, era, true, forms),
-        Ok(exchange) if forms.stream => exchanged(app, exchange, session, era, forms).await,
+        Ok(exchange) if forms.stream => exchanged(app, client, exchange, session, era, forms).await,
         Ok(exchange) => answered(exchange, era, forms).await,
     }
 }
@@ -63,6 +63,7 @@ async fn answered(exchange: Exchange, era: Era, forms: Forms) -> Response<Body> 
 
 async fn exchanged(
     app: &App,
+    client: &Client,
     exchange: Exchange,
     session: Option<&Arc<Connection>>,
     era: Era,
@@ -78,7 +79,7 @@ async fn exchanged(
         let event = match ready(&mut kept).await {
             Some(event) => event,
             None if !said.is_empty() => break,
-            None => match first(&mut kept, app, era, resume()).await {
+            None => match first(&mut kept, app, client, era, resume()).await {
                 Some(event) => event,
                 None => break,
             },
@@ -137,16 +138,21 @@ async fn ready(kept: &mut Kept) -> Option<Option<Event>> {
 /// Waits for the first event. `None` when the response has to begin without one: because a client
 /// that was told no id yet could not come back for the answer, or before a proxy takes the silence
 /// for a failure.
-async fn first(kept: &mut Kept, app: &App, era: Era, resume: Resume) -> Option<Option<Event>> {
+async fn first(
+    kept: &mut Kept,
+    app: &App,
+    client: &Client,
+    era: Era,
+    resume: Resume,
+) -> Option<Option<Event>> {
     let patience = match (era, resume) {
         (Era::Modern, _) => app.config.keep_alive,
         (Era::Legacy, Resume::Primed) => app.config.stream_after,
         // Nothing but an event of its own would tell such a client an id.
         (Era::Legacy, _) => return Some(poll_fn(|cx| kept.poll_event(cx)).await),
     };
-    timeout(patience, poll_fn(|cx| kept.poll_event(cx)))
-        .await
-        .ok()
+    let event = poll_fn(|cx| kept.poll_event(cx));
+    client.silence.within(patience, event).await
 }
 
 fn stream(app: &App, beginning: BytesMut, source: Source) -> Response<Body> {

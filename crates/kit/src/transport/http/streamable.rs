@@ -21,7 +21,7 @@ use super::reply::{self, Refusal};
 use super::request_body::Incoming;
 use super::respond::send;
 use super::{App, Client};
-use super::{ingress, request_body, resume};
+use super::{request_body, resume};
 
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -76,7 +76,7 @@ async fn post(
             let reply = app
                 .server
                 .receive_from(&connection, permit, batch, Some(signals));
-            return Ok(send(&app, reply, Some(&connection), forms).await);
+            return Ok(send(&app, client, reply, Some(&connection), forms).await);
         }
         Err(Malformed { id, error }) => {
             let era = if signals.version == Some(MODERN_VERSION) {
@@ -98,7 +98,7 @@ async fn post(
             let reply = app
                 .server
                 .handle(&client.stateless(permit), permit, inbound);
-            Ok(send(&app, reply, None, forms).await)
+            Ok(send(&app, client, reply, None, forms).await)
         }
         Route::Legacy if inbound.is_initialize() && !signals.session => {
             initialize(&app, client, permit, inbound, forms).await
@@ -122,7 +122,7 @@ async fn post(
                 return Err(refusal.under(inbound.request_id()));
             }
             let reply = app.server.handle(&connection, permit, inbound);
-            Ok(send(&app, reply, Some(&connection), forms).await)
+            Ok(send(&app, client, reply, Some(&connection), forms).await)
         }
     }
 }
@@ -150,7 +150,7 @@ async fn initialize(
     }
     let connection = Connection::from_address(permit.principal().clone(), client.address);
     let reply = app.server.handle(&connection, permit, inbound);
-    let mut response = send(app, reply, Some(&connection), forms).await;
+    let mut response = send(app, client, reply, Some(&connection), forms).await;
     if let Some(peer) = connection.peer() {
         let opener = client.caller(permit);
         let opened = app.sessions.open_sealed(connection, &peer, &opener);
@@ -257,14 +257,15 @@ fn signals(headers: &HeaderMap, forms: Forms) -> HttpSignals<'_> {
         (METHOD, "Mcp-Method", &mut signals.method),
         (NAME, "Mcp-Name", &mut signals.name),
     ] {
-        // An empty one is none.
-        if says(headers, &name) {
-            *slot = ingress::only(headers, name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::trim);
-            if slot.is_none() {
-                signals.broken = Some(label);
-            }
+        let mut values = headers.get_all(&name).iter();
+        let Some(value) = values.next() else { continue };
+        let only = values.next().is_none();
+        *slot = value.to_str().ok().map(str::trim).filter(|_| only);
+        match *slot {
+            // An empty one is none.
+            Some("") => *slot = None,
+            None if says(headers, &name) => signals.broken = Some(label),
+            _ => {}
         }
     }
     signals
