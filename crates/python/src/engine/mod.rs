@@ -13,6 +13,7 @@ mod input;
 mod iso;
 mod library;
 mod modules;
+mod packed;
 mod running;
 mod source;
 mod start;

@@ -11,7 +11,7 @@ use rustpython_vm::{AsObject as _, Interpreter, PyObjectRef, PyResult, Settings,
 
 #[cfg(feature = "typecheck")]
 use super::MODULES;
-use super::{modules, running, source};
+use super::{modules, packed, running, source};
 use crate::wire::Stream;
 
 /// Sources whose frames tracebacks leave out, beside our modules.
@@ -46,7 +46,7 @@ pub(super) fn interpreter() -> (Interpreter, UserSignalSender) {
         .add_native_modules(&native)
         .add_native_module(host)
         .add_native_module(build)
-        .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
+        .add_frozen_modules(packed::modules())
         .add_frozen_modules(modules::ours())
         .init_hook(|vm| vm.set_user_signal_channel(interrupted));
     let interpreter = builder.build();
@@ -87,6 +87,7 @@ fn mend_exceptions(vm: &VirtualMachine) {
 }
 
 fn boot(vm: &VirtualMachine) -> PyResult<()> {
+    packed::install(vm)?;
     let namespace = execute(vm, "boot")?;
     let writes = vm.new_tuple((write(vm, Stream::Stdout), write(vm, Stream::Stderr)));
     let streams: Vec<PyObjectRef> = namespace

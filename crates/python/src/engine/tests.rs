@@ -48,6 +48,25 @@ fn rendered(
 }
 
 #[test]
+fn the_whole_library_is_unpacked() {
+    with_interpreter(|vm, types| {
+        // A module's code is named after it; what stands for code that is packed, is not.
+        let left = "import _imp\n[n for n in _imp._frozen_module_names() if \
+            _imp.get_frozen_object(n).co_filename == 'frozen']";
+        let started = "import _imp\nm = _imp.init_frozen('colorsys')\n[m.__origname__, m.rgb_to_hsv(0, 0, 2)[2]]";
+        let unknown = "import _imp\ntry:\n    _imp.get_frozen_object('nothing')\nexcept ImportError as e:\n    m = e.msg\nm";
+        for (source, text) in [
+            (left, None),
+            (started, Some(r#"["colorsys",2]"#)),
+            (unknown, Some("No such frozen object named nothing")),
+        ] {
+            let value = rendered(vm, types, source, 1 << 20).unwrap();
+            assert_eq!(value.text.as_deref(), text, "{source}");
+        }
+    });
+}
+
+#[test]
 fn every_kind_of_value_has_its_form() {
     with_interpreter(|vm, types| {
         for (source, text) in [
