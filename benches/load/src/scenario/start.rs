@@ -80,7 +80,7 @@ pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
     ];
     for (what, measured, limit, unit) in of_generated {
         report.target(
-            &format!("{what}, of a server of `pymcp new`"),
+            format!("{what}, of a server of `pymcp new`"),
             measured,
             limit,
             unit,
