@@ -46,11 +46,10 @@ impl Reply {
     #[track_caller]
     fn message(&self) -> Value {
         assert_eq!(self.status, 200, "{}{}", self.head, self.body);
-        let events = self
-            .body
-            .lines()
-            .filter_map(|line| line.strip_prefix("data: "));
-        let text = events.last().unwrap_or(&self.body);
+        let mut events = self.body.lines().rev();
+        let text = events
+            .find_map(|line| line.strip_prefix("data: "))
+            .unwrap_or(&self.body);
         serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}"))
     }
 }
@@ -185,6 +184,7 @@ fn accept(params: &Value) -> Value {
 }
 
 /// Whether there is a curl that speaks HTTP/2, without which nothing here can be tested.
+#[allow(clippy::print_stderr)]
 fn has_http2() -> bool {
     let said = Command::new("curl").arg("--version").output();
     if said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("HTTP2")) {
