@@ -87,9 +87,10 @@ page-check:
     cargo build --workspace --locked --example hostile
     tests/page/run
 
-# Run nginx and Caddy in front of two servers, and check the rest of deploy/ (installs nginx and Caddy, as root)
+# Run nginx and Caddy in front of real servers, and check the rest of deploy/ (installs nginx, Caddy and redis-server, as root)
 deploy-check *args:
     cargo build --workspace --release --locked --bins
+    cargo build --workspace --locked --features pymcp-app/redis --example everything --example conformance
     tests/deploy/run "$@"
 
 # Compare the sandbox's Python with this machine's CPython (`differential`), or run HumanEval in it (`humaneval`)

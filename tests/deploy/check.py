@@ -87,24 +87,24 @@ def sessions_are_served_by_every_replica(stage: Stage) -> str:
     return "20 calls of a session"
 
 
-def only_calls_on_the_killed_replica_fail(stage: Stage) -> str:
-    """`kill -9` of one replica and a rolling restart of both while clients of both eras call."""
+def only_calls_on_the_killed_replica_fail(stage: Stage, calls: int = CALLS) -> str:
+    """`kill -9` of one replica and a rolling restart of all while clients of both eras call."""
     killed: list[tuple[float, float]] = []
     progress: list[int] = []
 
     def during(load: Load) -> None:
-        load.reach(CALLS // 4)
-        first, second = stage.replicas
+        load.reach(calls // 4)
+        first, *others = stage.replicas
         killed.append(first.kill())
         progress.append(load.done)
-        load.reach(load.done + CALLS // 4)
+        load.reach(load.done + calls // 4)
         first.start()
         stage.proxy.wait_for(first)
-        for replica in [second, first]:
-            load.reach(load.done + CALLS // 8)
+        for replica in [*others, first]:
+            load.reach(load.done + calls // 8)
             restart(stage, replica, stage.keys)
             progress.append(load.done)
-        load.reach(max(CALLS, load.done + CALLS // 8))
+        load.reach(max(calls, load.done + calls // 8))
 
     load = Load([stage.client(LEGACY), stage.client(MODERN)], THREADS)
     load.run(during)

@@ -64,12 +64,16 @@ class Client:
     era: str
     session: str | None = None
     ids: Iterator[int] = field(default_factory=itertools.count)
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    token: str | None = None
+    # What `greet` calls: a tool that works at once, and answers the same to everybody.
+    tool: dict[str, Any] = field(default_factory=lambda: {"name": "greet", "arguments": {"name": "Ada"}})
 
     def initialize(self, capabilities: dict[str, Any] | None = None, known_everywhere: bool = True) -> None:
         about = {"name": "deploy", "version": "1"}
-        params = {"protocolVersion": LEGACY, "capabilities": capabilities or {}, "clientInfo": about}
+        params = {"protocolVersion": LEGACY, "capabilities": capabilities or self.capabilities, "clientInfo": about}
         request = {"jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": params}
-        with self.endpoint.open("POST", BOTH, json.dumps(request)) as response:
+        with self.endpoint.open("POST", BOTH | self._bearer(), json.dumps(request)) as response:
             answer = list(events(response))
             self.session = response.getheader("Mcp-Session-Id")
         if self.session is None:
@@ -78,28 +82,41 @@ class Client:
         if status != 202 and (known_everywhere or status != 404):
             raise Failed(f"notifications/initialized got {status}")
 
+    def _bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
     def headers(self, method: str, name: str | None = None) -> dict[str, str]:
+        both = BOTH | self._bearer()
         if self.era == LEGACY:
-            return BOTH | {"Mcp-Session-Id": self.session or "", "MCP-Protocol-Version": LEGACY}
+            return both | {"Mcp-Session-Id": self.session or "", "MCP-Protocol-Version": LEGACY}
         named = {"Mcp-Name": name} if name else {}
-        return BOTH | {"MCP-Protocol-Version": MODERN, "Mcp-Method": method} | named
+        return both | {"MCP-Protocol-Version": MODERN, "Mcp-Method": method} | named
 
     def request(self, method: str, params: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
         if self.era == MODERN:
             prefix = "io.modelcontextprotocol/"
-            meta = {f"{prefix}protocolVersion": MODERN, f"{prefix}clientCapabilities": {}}
+            meta = {f"{prefix}protocolVersion": MODERN, f"{prefix}clientCapabilities": self.capabilities}
             params = params | {"_meta": meta}
         message = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params}
-        return self.headers(method, params.get("name")), message
+        return self.headers(method, params.get("name") or params.get("uri") or params.get("taskId")), message
 
     def send(self, message: dict[str, Any], headers: dict[str, str] | None = None) -> tuple[int, list[dict[str, Any]]]:
         headers = headers or self.headers(message.get("method", ""))
         with self.endpoint.open("POST", headers, json.dumps(message)) as response:
             return response.status, list(events(response))
 
+    def ask(self, method: str, params: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Sends a request: the HTTP status, and the answer."""
+        headers, message = self.request(method, params)
+        status, messages = self.send(message, headers)
+        answers = [m for m in messages if m.get("id") == message["id"]]
+        if len(answers) != 1:
+            raise Failed(f"{method} got {status} and {messages}")
+        return status, answers[0]
+
     def greet(self) -> tuple[int, bool]:
         """Calls a tool: the HTTP status, and whether there is a result without an error."""
-        headers, message = self.request("tools/call", {"name": "greet", "arguments": {"name": "Ada"}})
+        headers, message = self.request("tools/call", self.tool)
         status, messages = self.send(message, headers)
         answers = [m for m in messages if m.get("id") == message["id"]]
         return status, len(answers) == 1 and not answers[0].get("result", {"isError": True}).get("isError", False)
@@ -120,6 +137,8 @@ class Load:
 
     def __init__(self, clients: list[Client], threads: int) -> None:
         self.done = 0
+        # When each call began, and how long it took.
+        self.times: list[tuple[float, float]] = []
         self.failed: list[Call] = []
         self._lock = threading.Lock()
         self._more = threading.Condition(self._lock)
@@ -136,10 +155,12 @@ class Load:
                 why = None if status == 200 and fine else f"status {status}"
             except (OSError, http.client.HTTPException, ValueError) as error:
                 why = repr(error)
+            ended = time.monotonic()
             with self._more:
                 self.done += 1
+                self.times.append((began, ended - began))
                 if why is not None:
-                    self.failed.append(Call(began, time.monotonic(), client.era, why))
+                    self.failed.append(Call(began, ended, client.era, why))
                 self._more.notify_all()
 
     def reach(self, calls: int) -> None:

@@ -16,29 +16,34 @@ from pathlib import Path
 from harness import ENVIRONMENT, SERVER, START_SECONDS, STOP_SECONDS, Failed
 
 LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
+METRICS = re.compile(r"metrics on http://127\.0\.0\.1:(\d+)/metrics")
 # As long as Caddy needs to see that a replica is about to end: it asks every second.
 DRAIN_DELAY = 3
 # Root's proxies run as nobody, as they should in earnest.
 NOBODY = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 
 
-def help_text() -> str:
-    return subprocess.run([SERVER, "serve", "--help-all"], env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
+def help_text(program: Path = SERVER) -> str:
+    command = [program, "serve", "--help-all"]
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
 
 
 class Replica:
     """One server."""
 
-    def __init__(self, keys: Path, options: list[str]) -> None:
+    def __init__(self, keys: Path, options: list[str], program: Path = SERVER) -> None:
         self.keys = keys
         self.options = options
+        self.program = program
         self.port = 0
+        # Where its metrics are, if it has been told to show them.
+        self.metrics = 0
         self.process: subprocess.Popen[str] | None = None
         self.start()
 
     def start(self, keys: Path | None = None) -> None:
         self.keys = keys or self.keys
-        command = [SERVER, "serve", "--transport", "http", "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [self.program, "serve", "--transport", "http", "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = subprocess.Popen(
             [*command, "--state-keys", str(self.keys), *self.options],
             stdin=subprocess.DEVNULL,
@@ -56,6 +61,8 @@ class Replica:
             for line in stderr:
                 seen.append(line)
                 del seen[:-50]
+                if found := METRICS.search(line):
+                    self.metrics = int(found[1])
                 if found := LISTENING.search(line):
                     self.port = int(found[1])
                     listens.set()
@@ -137,14 +144,18 @@ class Proxy:
 
 class Nginx(Proxy):
     name = "nginx"
+    # Where the replicas are.
+    upstream = "upstream.conf"
+    tls = True
 
     def begin(self, sticky: bool) -> str:
         """Starts it, and returns the address of the endpoint behind it."""
         port = free_port()
         text = (self.deploy / "nginx" / "nginx.conf").read_text()
-        text, count = re.subn(r"listen 8443 ssl", f"listen 127.0.0.1:{port} ssl", text)
+        listen = f"listen 127.0.0.1:{port}" + (" ssl http2" if self.tls else "")
+        text, count = re.subn(r"listen 8443 ssl http2", listen, text)
         if count != 1:
-            raise Failed("nginx.conf has no line `listen 8443 ssl`")
+            raise Failed("nginx.conf has no line `listen 8443 ssl http2`")
         (self.folder / "nginx.conf").write_text(text)
         tls = self.folder / "tls"
         tls.mkdir(exist_ok=True)
@@ -161,14 +172,14 @@ class Nginx(Proxy):
         if tested.returncode != 0 or "[warn]" in tested.stderr:
             raise Failed(f"nginx -t:\n{tested.stderr}")
         self.start([*command, "-g", "daemon off;"], port, dict(os.environ))
-        return f"https://127.0.0.1:{port}/mcp"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{port}/mcp"
 
     def write_upstream(self, sticky: bool) -> None:
-        text = (self.deploy / "nginx" / "upstream.conf").read_text()
+        text = (self.deploy / "nginx" / self.upstream).read_text()
         for number, replica in enumerate(self.replicas, 1):
             name = f"server pymcp-{number}:8000 "
             if name not in text:
-                raise Failed(f"upstream.conf has no {name}")
+                raise Failed(f"{self.upstream} has no {name}")
             text = text.replace(name, f"server 127.0.0.1:{replica.port} ")
         if not sticky:
             text = text.replace("hash $mcp_place consistent;", "")
