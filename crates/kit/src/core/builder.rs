@@ -28,9 +28,10 @@ use crate::skills::Skills;
 #[cfg(feature = "redis")]
 use crate::store::redis::RedisBuckets;
 use crate::store::{
-    BucketLimits, BucketStore, BudgetStore, Bus, EndedSessionStore, MemoryBuckets, MemoryNonces,
-    NonceStore,
+    BucketLimits, BucketStore, BudgetStore, Bus, EndedSessionStore, EventStore, MemoryBuckets,
+    MemoryNonces, NonceStore,
 };
+use crate::streams::SharedStreams;
 #[cfg(feature = "redis")]
 use crate::tasks::RedisTasks;
 use crate::tasks::{MemoryTaskStore, TaskLimits, TaskStore, Tasks};
@@ -83,6 +84,7 @@ pub struct ServerBuilder {
     bucket_store: Option<Arc<dyn BucketStore>>,
     budget_store: Option<Arc<dyn BudgetStore>>,
     ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    event_store: Option<Arc<dyn EventStore>>,
     bus: Option<Arc<dyn Bus>>,
     #[cfg(feature = "redis")]
     redis: Option<crate::store::redis::Redis>,
@@ -123,6 +125,7 @@ impl ServerBuilder {
             bucket_store: None,
             budget_store: None,
             ended_sessions: None,
+            event_store: None,
             bus: None,
             #[cfg(feature = "redis")]
             redis: None,
@@ -387,6 +390,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Keeps elsewhere what is said in responses that legacy clients over HTTP can resume, so that they can do so at any replica.
+    /// Replicas also need a [`bus`](Self::bus), on which the one that writes and the one that reads hear of each other; without
+    /// both each process keeps its own only.
+    pub fn event_store(mut self, store: impl EventStore) -> Self {
+        self.event_store = Some(Arc::new(store));
+        self
+    }
+
     /// Tells other replicas at once what they have to know: that a list or a resource has changed, that a task has. Without it
     /// each process keeps that to itself.
     pub fn bus(mut self, bus: impl Bus) -> Self {
@@ -395,7 +406,7 @@ impl ServerBuilder {
     }
 
     /// Shares with the other replicas of the server what outlives a request: used request states, tasks, what is remembered
-    /// between calls, budgets, which sessions were ended, and the bus on which they tell each other of changes; `docs/scaling.md` says what stays in a process. Replicas also need the same
+    /// between calls, budgets, which sessions were ended, responses that legacy clients can resume, and the bus on which they tell each other of changes; `docs/scaling.md` says what stays in a process. Replicas also need the same
     /// [`keys`](Self::keys). A store that is given for one of these alone is used for that.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, redis: &crate::store::redis::Redis) -> Self {
@@ -530,6 +541,8 @@ impl ServerBuilder {
         let tasks = Tasks::with_listener(store, self.tasks, move |task| {
             told.bus.publish(&News::Task(Arc::clone(task)));
         });
+        let streams = self.event_store.zip(self.bus.clone());
+        let streams = streams.map(|(store, bus)| SharedStreams::new(store, bus));
         let replicas = self.bus.map(|bus| Replicas::new(bus, &components, &tasks));
         if let Some(replicas) = &replicas {
             replicas.measure(&self.metrics);
@@ -605,6 +618,7 @@ impl ServerBuilder {
             observers: Observers::new(self.observers),
             metrics: self.metrics,
             ended_sessions: self.ended_sessions,
+            streams,
             replicas,
             audit: self.audit,
             denials: Denials::default(),
@@ -623,6 +637,8 @@ impl ServerBuilder {
         self.budget_store
             .get_or_insert_with(|| Arc::new(redis.clone()));
         self.ended_sessions
+            .get_or_insert_with(|| Arc::new(redis.clone()));
+        self.event_store
             .get_or_insert_with(|| Arc::new(redis.clone()));
         self.bus
             .get_or_insert_with(|| Arc::clone(&redis.bus) as Arc<dyn Bus>);

@@ -378,6 +378,42 @@ impl BusListener for Replicas {
                     }
                 }
             }
+            Said::Reads {
+                session,
+                stream,
+                reader,
+                next,
+                how,
+            } => {
+                let over = self.session(session).is_some_and(|connection| {
+                    let streams = connection.streams();
+                    !streams.reads_elsewhere(stream, (from, reader), next, how)
+                });
+                if over {
+                    let wrote = Said::Wrote {
+                        session,
+                        stream,
+                        reader,
+                        next: 0,
+                        until: None,
+                        over,
+                    };
+                    self.tell(Some(from), wrote);
+                }
+            }
+            Said::Wrote {
+                session,
+                stream,
+                reader,
+                next,
+                until,
+                over,
+            } => {
+                if let Some(connection) = self.session(session) {
+                    let streams = connection.streams();
+                    streams.written_elsewhere(stream, reader, next, until, over);
+                }
+            }
             Said::Push { sessions, message } => {
                 let message = Bytes::from(message);
                 let there = sessions.into_iter().filter_map(|name| self.session(name));

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::middleware::{self, Middleware, Next, Request, RequestKind, Response};
 use crate::skills::Skills;
 use crate::store::EndedSessionStore;
+use crate::streams::SharedStreams;
 use crate::tasks::Tasks;
 use crate::telemetry::{Observers, Refused};
 use crate::wire::{self, Body, Id, Malformed, Message, Outcome, RpcError, WireLimits};
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(super) subscriptions: Arc<Subscriptions>,
     /// Where replicas tell each other which sessions were ended.
     pub(crate) ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    /// Where replicas find each other's responses that can be resumed.
+    pub(crate) streams: Option<Arc<SharedStreams>>,
     /// The other replicas, where they can be told something at once.
     pub(crate) replicas: Option<Arc<Replicas>>,
     pub(crate) audit: Option<Audit>,

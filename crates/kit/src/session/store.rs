@@ -15,7 +15,9 @@ use crate::metrics::Metrics;
 use crate::principal::Principal;
 use crate::protocol::PeerInfo;
 use crate::store::EndedSession;
-use crate::streams::{EventId, Resumed, StreamReader, StreamWriter};
+use crate::streams::{
+    EventId, Follower, Resumed, SharedBy, SharedStreams, StreamReader, StreamWriter, Unread,
+};
 
 use super::sealed::{self, Claimed, Seal};
 use super::table::{Class, Session, Table};
@@ -37,6 +39,8 @@ pub struct Sessions {
     state: RwLock<Table>,
     /// Those that were ended here and that other replicas have not been told of, where they are told.
     untold: Option<Mutex<VecDeque<EndedSession>>>,
+    /// Where other replicas find responses that can be resumed.
+    streams: Option<Arc<SharedStreams>>,
     /// Is told of each sealed session that comes into memory, with its nonce.
     joins: Option<Box<Joins>>,
 }
@@ -66,6 +70,7 @@ impl Sessions {
             places: Shares::new(limits.streams.in_all, limits.streams.per_caller),
             state: RwLock::default(),
             untold: None,
+            streams: None,
             joins: None,
         }
     }
@@ -83,6 +88,12 @@ impl Sessions {
         joins: impl Fn(&Arc<Connection>, u128) + Send + Sync + 'static,
     ) -> Self {
         self.joins = Some(Box::new(joins));
+        self
+    }
+
+    /// Has other replicas find responses that can be resumed, and finds theirs.
+    pub(crate) fn sharing_streams(mut self, streams: Arc<SharedStreams>) -> Self {
+        self.streams = Some(streams);
         self
     }
 
@@ -329,7 +340,38 @@ impl Sessions {
         connection: &Connection,
     ) -> Option<(StreamWriter, StreamReader)> {
         let places = self.places.of(connection.caller());
-        connection.streams().open(&self.limits.streams, &places)
+        let shared = self.shared_by(connection);
+        let streams = connection.streams();
+        streams.open(&self.limits.streams, &places, shared.as_ref())
+    }
+
+    fn shared_by<'a>(&'a self, connection: &'a Connection) -> Option<SharedBy<'a>> {
+        Some(SharedBy {
+            streams: self.streams.as_ref()?,
+            session: connection.shared()?,
+            owner: connection.principal(),
+        })
+    }
+
+    /// Reads a response that another replica writes.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub(crate) async fn follow_stream(
+        &self,
+        connection: &Connection,
+        id: EventId,
+    ) -> Result<Follower, Unread> {
+        let shared = self.shared_by(connection).ok_or(Unread::Gone)?;
+        let places = self.places.of(connection.caller());
+        connection.streams().follow(id, &places, &shared).await
+    }
+
+    /// Whether other replicas find all that is kept here to be resumed.
+    pub(crate) fn streams_are_copied(&self) -> bool {
+        let state = self.read();
+        let mut all = state.sessions.values();
+        all.all(|session| session.connection.streams().are_copied())
     }
 
     /// What an event belongs to. Those of other sessions, and those that are not kept any more, do

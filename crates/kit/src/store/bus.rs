@@ -220,11 +220,61 @@ pub(crate) enum Said {
         sessions: Vec<SharedSession>,
         message: String,
     },
+    /// A client reads a response at the replica that this comes from, up to before event `next`; the replica that hears it
+    /// writes that response. `reader` tells this client's connection from all others.
+    Reads {
+        session: SharedSession,
+        #[serde(with = "bits")]
+        stream: u128,
+        reader: u64,
+        next: u64,
+        how: Reading,
+    },
+    /// A response that is read at the replica that hears this has events below `next`. Its reader ends before event `until`,
+    /// or at once when somebody else reads now.
+    Wrote {
+        session: SharedSession,
+        #[serde(with = "bits")]
+        stream: u128,
+        reader: u64,
+        next: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+        #[serde(default)]
+        over: bool,
+    },
     /// Some of what was said before was dropped.
     Missed,
     /// Of a kind that a later release knows.
     #[serde(other)]
     Unknown,
+}
+
+/// How a client reads a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Reading {
+    /// It has just come, and reads in place of whoever did before.
+    Begins,
+    /// It goes on.
+    GoesOn,
+    /// It is gone.
+    Ends,
+}
+
+/// 128 bits as 32 hex digits: numbers of that size are nothing for JSON.
+mod bits {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(bits: &u128, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&format_args!("{bits:032x}"))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u128, D::Error> {
+        let text = String::deserialize(from)?;
+        u128::from_str_radix(&text, 16).map_err(D::Error::custom)
+    }
 }
 
 /// Sessions that one message names.
@@ -316,6 +366,21 @@ mod tests {
             Said::Push {
                 sessions: vec![SharedSession { owner, nonce: 1 }; 2],
                 message: "{}".into(),
+            },
+            Said::Reads {
+                session: SharedSession { owner, nonce: 1 },
+                stream: u128::MAX,
+                reader: u64::MAX,
+                next: 1,
+                how: Reading::Begins,
+            },
+            Said::Wrote {
+                session: SharedSession { owner, nonce: 1 },
+                stream: 7,
+                reader: 2,
+                next: 1,
+                until: Some(1),
+                over: true,
             },
         ] {
             let written = said.clone().write(u32::MAX);

@@ -7,6 +7,7 @@ mod buckets;
 mod budgets;
 pub(crate) mod bus;
 mod ended;
+mod events;
 mod nonces;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -15,6 +16,7 @@ pub use buckets::{BucketLimits, BucketStore, MemoryBuckets};
 pub use budgets::{BudgetStore, Overspent, Spending};
 pub use bus::{Bus, BusListener, NoBus};
 pub use ended::{EndedSession, EndedSessionStore};
+pub use events::{EventStore, EventStream, StoredEvent, StoredEvents};
 pub use nonces::{MemoryNonces, NonceStore};
 
 use std::pin::Pin;

@@ -1,6 +1,8 @@
 //! The streams of one session that can be resumed, and the ids of their events.
 
 mod bits;
+mod copy;
+mod follow;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -8,12 +10,24 @@ mod tests;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::limits::Share;
+use tokio::sync::watch;
 
-use stream::StreamLog;
+use crate::limits::Share;
+use crate::principal::Principal;
+use crate::store::bus::{Reading, SharedSession, hash};
+use crate::store::{EventStream, StoreError};
+
+use copy::Copying;
+use follow::{Following, Told};
+use stream::{Elsewhere, StreamLog};
 
 pub(crate) use bits::{parse_bits, random_bits};
+pub(crate) use copy::SharedStreams;
+pub(crate) use follow::Follower;
 pub(crate) use stream::{StreamReader, StreamWriter};
+
+/// Bits of a stream's number below that of the replica that writes it, where replicas share streams.
+const REPLICA_SHIFT: u32 = 96;
 
 /// Bounds of the streams that can be resumed. A response beyond them is sent all the same; it is
 /// lost when its connection is.
@@ -48,7 +62,8 @@ impl Default for StreamLimits {
     }
 }
 
-/// The id of an event: the 128 random bits of its stream as 32 hex digits, and its number there.
+/// The id of an event: the 128 random bits of its stream as 32 hex digits, and its number there. Where replicas share
+/// streams, the first 32 bits are instead the number of the replica that writes it, or 0 when any replica knows what it is.
 ///
 /// It is looked up among the streams of one session only, and a session is its principal's alone,
 /// so not even an id that has leaked is of use to anybody else.
@@ -71,10 +86,46 @@ impl EventId {
     }
 }
 
+impl EventId {
+    /// The replica that writes its stream, where replicas share streams.
+    fn replica(self) -> u32 {
+        // What is left has 32 bits.
+        (self.stream >> REPLICA_SHIFT) as u32
+    }
+}
+
 impl std::fmt::Display for EventId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:032x}-{}", self.stream, self.number)
     }
+}
+
+/// A session that replicas serve together, and where they keep its streams.
+pub(crate) struct SharedBy<'a> {
+    pub(crate) streams: &'a Arc<SharedStreams>,
+    pub(crate) session: SharedSession,
+    pub(crate) owner: &'a Principal,
+}
+
+impl SharedBy<'_> {
+    fn stream(&self, stream: u128) -> EventStream {
+        EventStream {
+            owner: self.owner.clone(),
+            session: self.session.nonce,
+            stream,
+        }
+    }
+}
+
+/// Why a response at another replica cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// There is no such event, or it is not kept any more.
+    Gone,
+    /// Nobody can say at the moment.
+    Unavailable,
+    /// The caller reads or writes as many as it may.
+    Full,
 }
 
 /// What an event id belongs to.
@@ -93,7 +144,18 @@ pub(crate) struct Streams(Mutex<State>);
 struct State {
     logs: Vec<Arc<StreamLog>>,
     unsolicited: Option<u128>,
+    /// Those of other replicas that are read here.
+    followed: Vec<Followed>,
+    /// Readers that there were.
+    readers: u64,
     closed: bool,
+}
+
+/// A response of another replica that is read here. Dropping it ends that.
+struct Followed {
+    stream: u128,
+    reader: u64,
+    told: watch::Sender<Told>,
 }
 
 impl State {
@@ -111,7 +173,7 @@ impl State {
             .filter_map(|(i, log)| Some((log.ended()?, i)))
             .min()
             .map(|(_, i)| i);
-        oldest.map(|i| self.logs.remove(i)).is_some()
+        oldest.map(|i| self.logs.remove(i).forget()).is_some()
     }
 }
 
@@ -127,8 +189,13 @@ impl Streams {
         &self,
         limits: &StreamLimits,
         places: &Share,
+        shared: Option<&SharedBy<'_>>,
     ) -> Option<(StreamWriter, StreamReader)> {
-        let id = random_bits().ok()?;
+        let mut id = random_bits().ok()?;
+        if let Some(shared) = shared {
+            let replica = u128::from(shared.streams.replica());
+            id = id >> (128 - REPLICA_SHIFT) | replica << REPLICA_SHIFT;
+        }
         let mut state = self.state();
         if state.closed {
             return None;
@@ -145,9 +212,21 @@ impl Streams {
             Err(_) if state.drop_oldest() => places.take(),
             place => place,
         };
-        let log = StreamLog::new(id, *limits, place.ok()?);
+        let copying = shared.map(|_| Arc::<Copying>::default());
+        let log = StreamLog::new(id, *limits, place.ok()?, copying.clone());
         let reader = log.read_after(0)?;
         let writer = log.writer();
+        if let (Some(shared), Some(copying)) = (shared, copying) {
+            // It ends with the log.
+            tokio::spawn(copy::copy(
+                Arc::downgrade(&log),
+                copying,
+                shared.session,
+                shared.stream(id),
+                limits.keep,
+                Arc::clone(shared.streams),
+            ));
+        }
         state.logs.push(log);
         Some((writer, reader))
     }
@@ -161,6 +240,109 @@ impl Streams {
         }
         let log = state.logs.iter().find(|log| log.id() == id.stream)?;
         log.read_after(id.number).map(Resumed::Response)
+    }
+
+    /// Reads what comes after an event at another replica, in place of whoever reads it now.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub(crate) async fn follow(
+        &self,
+        id: EventId,
+        places: &Share,
+        shared: &SharedBy<'_>,
+    ) -> Result<Follower, Unread> {
+        let writer = id.replica();
+        if writer == 0 || writer == shared.streams.replica() {
+            return Err(Unread::Gone);
+        }
+        let place = places.take().map_err(|_| Unread::Full)?;
+        let stream = shared.stream(id.stream);
+        let found = follow::find(shared.streams, &stream, id.number).await;
+        let found = match found {
+            Ok(found) => found.ok_or(Unread::Gone)?,
+            Err(StoreError::Full | StoreError::Unavailable) => return Err(Unread::Unavailable),
+        };
+        let (told, hears) = watch::channel(Told::default());
+        let reader = {
+            let mut state = self.state();
+            if state.closed {
+                return Err(Unread::Gone);
+            }
+            state.readers += 1;
+            let reader = state.readers;
+            state
+                .followed
+                .retain(|one| one.stream != id.stream && !one.told.is_closed());
+            state.followed.push(Followed {
+                stream: id.stream,
+                reader,
+                told,
+            });
+            reader
+        };
+        let following = Following {
+            shared: Arc::clone(shared.streams),
+            session: shared.session,
+            stream,
+            writer,
+            reader,
+            next: id.number.saturating_add(1),
+            told: hears,
+            asked: 0,
+            _place: place,
+        };
+        Ok(following.begin(found))
+    }
+
+    /// A client reads one of these at another replica, up to before `next`. `false` when it should not.
+    pub(crate) fn reads_elsewhere(
+        &self,
+        stream: u128,
+        (replica, reader): (u32, u64),
+        next: u64,
+        how: Reading,
+    ) -> bool {
+        let state = self.state();
+        let log = state.logs.iter().find(|log| log.id() == stream).cloned();
+        drop(state);
+        // One that is not here any more is in the store, if anywhere.
+        log.is_none_or(|log| log.reads_elsewhere(Elsewhere { replica, reader }, next, how))
+    }
+
+    /// What another replica says of a response that is read here.
+    pub(crate) fn written_elsewhere(
+        &self,
+        stream: u128,
+        reader: u64,
+        next: u64,
+        until: Option<u64>,
+        over: bool,
+    ) {
+        let state = self.state();
+        let mut followed = state.followed.iter();
+        if let Some(one) = followed.find(|one| one.stream == stream && one.reader == reader) {
+            one.told.send_modify(|told| {
+                told.next = told.next.max(next);
+                told.until = until.or(told.until);
+                told.over |= over;
+            });
+        }
+    }
+
+    /// Whether the store has all that is kept here.
+    pub(crate) fn are_copied(&self) -> bool {
+        let state = self.state();
+        state.logs.iter().all(|log| !log.is_shared_and_behind())
+    }
+
+    /// Names the stream of what belongs to no request as all replicas that serve this session do.
+    pub(crate) fn share(&self, session: SharedSession) {
+        let mut state = self.state();
+        state.unsolicited.get_or_insert_with(|| {
+            let SharedSession { owner, nonce } = session;
+            hash(&format!("unsolicited {owner}:{nonce:032x}")) >> (128 - REPLICA_SHIFT)
+        });
     }
 
     /// The id that begins the stream of this number of what belongs to no request. `None` when there
@@ -178,7 +360,9 @@ impl Streams {
 
     /// Whether a response is still written or read.
     pub(crate) fn is_busy(&self) -> bool {
-        self.state().logs.iter().any(|log| log.is_busy())
+        let state = self.state();
+        let mut followed = state.followed.iter();
+        followed.any(|one| !one.told.is_closed()) || state.logs.iter().any(|log| log.is_busy())
     }
 
     /// Whether a response is kept, over or not.
@@ -195,6 +379,7 @@ impl Streams {
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.closed = true;
+        state.followed = Vec::new();
         let logs = std::mem::take(&mut state.logs);
         drop(state);
         logs.iter().for_each(|log| log.close());

@@ -12,18 +12,29 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::limits::Permit;
+use crate::store::StoredEvent;
+use crate::store::bus::Reading;
 use bytes::Bytes;
 
+use super::copy::{Copying, Uncopied};
 use super::{EventId, StreamLimits};
+
+/// Events that are copied to the store in one round trip.
+const TOGETHER: usize = 64;
+
+/// Time after which a reader at another replica that says nothing is gone.
+const GONE: Duration = Duration::from_secs(6);
 
 /// What one response said so far.
 pub(crate) struct StreamLog {
     id: u128,
     limits: StreamLimits,
     state: Mutex<State>,
+    /// What it has together with the task that copies it for other replicas, where there are some.
+    copying: Option<Arc<Copying>>,
     // Its place among the logs of all sessions.
     _place: Permit,
 }
@@ -39,7 +50,13 @@ struct State {
     /// Whom to wake when somebody begins or ceases to read.
     watcher: Option<Waker>,
     ended: Option<Instant>,
+    /// Whether the last event is the answer.
+    answered: bool,
     closed: bool,
+    /// Events below this number are in the store.
+    copied: u64,
+    /// Who read at another replica, and has not been told that somebody else does now.
+    cut: Option<Elsewhere>,
 }
 
 struct Attached {
@@ -49,7 +66,19 @@ struct Attached {
     /// Where it is to end, although the response goes on.
     release_at: Option<u64>,
     waker: Option<Waker>,
+    /// It reads at another replica, and was last heard of then.
+    elsewhere: Option<(Elsewhere, Instant)>,
 }
+
+/// A connection of a client to another replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    pub(super) replica: u32,
+    pub(super) reader: u64,
+}
+
+/// Who reads elsewhere, the number of the next event that the store will have, and where it is to end.
+pub(super) type Told = (Elsewhere, u64, Option<u64>);
 
 impl State {
     fn next(&self) -> u64 {
@@ -74,6 +103,35 @@ impl State {
         true
     }
 
+    /// The number of the first event that is kept: 0 while none was dropped.
+    fn kept(&self) -> u64 {
+        if self.first == 1 { 0 } else { self.first }
+    }
+
+    /// What comes after the last event that the store is to have: an end without an answer is one more.
+    fn total(&self) -> u64 {
+        self.next() + u64::from(self.ended.is_some() && !self.answered)
+    }
+
+    /// The one who reads here or elsewhere is replaced; whom to wake.
+    fn replace_reader(&mut self, next: u64, elsewhere: Option<Elsewhere>) -> [Option<Waker>; 3] {
+        self.readers += 1;
+        let former = self.reader.replace(Attached {
+            number: self.readers,
+            position: self.first.max(next),
+            release_at: None,
+            waker: None,
+            elsewhere: elsewhere.map(|one| (one, Instant::now())),
+        });
+        let mut former_waker = None;
+        if let Some(former) = former {
+            former_waker = former.waker;
+            self.cut = former.elsewhere.map(|(one, _)| one).or(self.cut);
+        }
+        // The new reader may need less than the former did.
+        [self.writer.take(), self.watcher.take(), former_waker]
+    }
+
     fn push(&mut self, message: Bytes) -> Option<Waker> {
         self.bytes += message.len();
         self.events.push_back(message);
@@ -88,7 +146,12 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl StreamLog {
-    pub(super) fn new(id: u128, limits: StreamLimits, place: Permit) -> Arc<Self> {
+    pub(super) fn new(
+        id: u128,
+        limits: StreamLimits,
+        place: Permit,
+        copying: Option<Arc<Copying>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             limits,
@@ -102,8 +165,12 @@ impl StreamLog {
                 writer: None,
                 watcher: None,
                 ended: None,
+                answered: false,
                 closed: false,
+                copied: 0,
+                cut: None,
             }),
+            copying,
             _place: place,
         })
     }
@@ -140,25 +207,128 @@ impl StreamLog {
         if after >= state.next() || state.closed {
             return None;
         }
-        state.readers += 1;
+        let wakes = state.replace_reader(after + 1, None);
         let number = state.readers;
-        let position = state.first.max(after + 1);
-        let former = state.reader.replace(Attached {
-            number,
-            position,
-            release_at: None,
-            waker: None,
-        });
-        // The new reader may need less than the former did.
-        let (writer, watcher) = (state.writer.take(), state.watcher.take());
         drop(state);
-        wake(writer);
-        wake(watcher);
-        wake(former.and_then(|former| former.waker));
+        wakes.into_iter().for_each(wake);
+        self.ring();
         Some(StreamReader {
             log: Arc::clone(self),
             number,
         })
+    }
+
+    /// A client reads at another replica, up to before `next`. `false` when it should not, since somebody else does.
+    pub(super) fn reads_elsewhere(&self, who: Elsewhere, next: u64, how: Reading) -> bool {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let next = next.min(state.next());
+        let mut known = state.reader.as_mut().filter(|reader| {
+            let known = reader.elsewhere.as_ref();
+            known.is_some_and(|(known, _)| *known == who)
+        });
+        let is_known = known.is_some();
+        if let Some(reader) = &mut known {
+            reader.position = reader.position.max(next);
+            reader.elsewhere = Some((who, Instant::now()));
+        }
+        let wakes = match how {
+            Reading::Ends if is_known => {
+                state.reader = None;
+                [state.writer.take(), state.watcher.take(), None]
+            }
+            Reading::Ends => return true,
+            _ if state.closed => return false,
+            _ if is_known => [state.writer.take(), None, None],
+            Reading::GoesOn if state.reader.is_some() => return false,
+            _ => state.replace_reader(next, Some(who)),
+        };
+        drop(guard);
+        wakes.into_iter().for_each(wake);
+        self.ring();
+        true
+    }
+
+    /// Who is to be told that somebody else reads, and who reads elsewhere and of what. One who says nothing is gone.
+    pub(super) fn readers_elsewhere(&self) -> (Option<Elsewhere>, Option<Told>) {
+        let mut state = self.state();
+        let cut = state.cut.take();
+        let copied = state.copied.min(state.next());
+        let Some(reader) = &state.reader else {
+            return (cut, None);
+        };
+        let Some((who, heard)) = reader.elsewhere else {
+            return (cut, None);
+        };
+        if heard.elapsed() < GONE {
+            return (cut, Some((who, copied, reader.release_at)));
+        }
+        state.reader = None;
+        let (writer, watcher) = (state.writer.take(), state.watcher.take());
+        drop(state);
+        wake(writer);
+        wake(watcher);
+        (cut, None)
+    }
+
+    /// What the store does not have yet, or the first of it.
+    pub(super) fn uncopied(&self) -> Uncopied {
+        let state = self.state();
+        let first = state.kept();
+        let from = state.copied.max(first);
+        let mut events = Vec::new();
+        if from == 0 {
+            events.push((0, StoredEvent::Begun));
+        }
+        let skipped = usize::try_from(from.max(1) - state.first).unwrap_or(usize::MAX);
+        let numbers = state.first..;
+        for (number, message) in numbers.zip(&state.events).skip(skipped).take(TOGETHER) {
+            let message = message.clone();
+            let is_answer = state.answered && number + 1 == state.next();
+            events.push(match is_answer {
+                true => (number, StoredEvent::Answer(message)),
+                false => (number, StoredEvent::Message(message)),
+            });
+        }
+        let next = events.last().map_or(from, |(last, _)| last + 1);
+        if next == state.next().max(1) && next < state.total() {
+            events.push((next, StoredEvent::Ended));
+        }
+        Uncopied {
+            events,
+            first,
+            goes_on: state.ended.is_none(),
+        }
+    }
+
+    /// The store has what is before this event.
+    pub(super) fn set_copied(&self, next: u64) {
+        self.state().copied = next;
+    }
+
+    /// Whether the store does not have everything.
+    pub(super) fn is_behind(&self) -> bool {
+        let state = self.state();
+        !state.closed && state.copied < state.total()
+    }
+
+    /// The same, where it is copied.
+    pub(super) fn is_shared_and_behind(&self) -> bool {
+        let copied = self.copying.as_ref();
+        copied.is_some_and(|copying| !copying.forgets()) && self.is_behind()
+    }
+
+    /// Other replicas are not to find it any more.
+    pub(super) fn forget(&self) {
+        if let Some(copying) = &self.copying {
+            copying.forget();
+        }
+    }
+
+    fn ring(&self) {
+        if let Some(copying) = &self.copying {
+            copying.wake.notify_one();
+        }
     }
 
     /// Ends everything: the session is over.
@@ -172,6 +342,7 @@ impl StreamLog {
         drop(state);
         wake(writer);
         wake(reader.and_then(|reader| reader.waker));
+        self.forget();
     }
 }
 
@@ -193,6 +364,7 @@ impl StreamWriter {
                 let reader = state.push(message);
                 drop(state);
                 wake(reader);
+                self.0.ring();
             }
             Poll::Ready(())
         })
@@ -222,6 +394,7 @@ impl StreamWriter {
         });
         drop(state);
         wake(waker);
+        self.0.ring();
     }
 
     /// Writes the answer, whatever else is kept, and ends.
@@ -231,8 +404,10 @@ impl StreamWriter {
             // What a reader still needs stays, and the answer comes on top of it.
             state.make_room(0, &self.0.limits);
             let reader = state.push(message);
+            state.answered = true;
             drop(state);
             wake(reader);
+            self.0.ring();
         }
     }
 }
@@ -244,6 +419,7 @@ impl Drop for StreamWriter {
         let waker = state.reader.as_mut().and_then(|reader| reader.waker.take());
         drop(state);
         wake(waker);
+        self.0.ring();
     }
 }
 

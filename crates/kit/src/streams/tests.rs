@@ -41,7 +41,7 @@ impl Session {
     }
 
     fn open(&self) -> Option<(StreamWriter, StreamReader)> {
-        self.streams.open(&LIMITS, &self.places)
+        self.streams.open(&LIMITS, &self.places, None)
     }
 
     fn resume(&self, id: EventId) -> Option<StreamReader> {

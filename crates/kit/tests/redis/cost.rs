@@ -1,11 +1,15 @@
 //! What each kind of request costs the store: `docs/scaling.md` has these figures, and this holds them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use pymcp_kit::limits::Rate;
 use pymcp_kit::store::redis::RedisBuckets;
-use pymcp_kit::store::{BucketLimits, BucketStore, BudgetStore, NonceStore, Spending};
+use pymcp_kit::store::{
+    BucketLimits, BucketStore, BudgetStore, EventStore, EventStream, NonceStore, Spending,
+    StoredEvent,
+};
 use pymcp_kit::tasks::{Change, RedisTasks, TaskLimits, TaskStore, Tasks};
 
 use super::server::RedisServer;
@@ -39,7 +43,7 @@ async fn cost(server: &RedisServer, what: impl AsyncFn(usize)) -> Cost {
     let bytes = number(server, "stats", "total_net_input_bytes")
         + number(server, "stats", "total_net_output_bytes");
     // No script has one of these.
-    let direct = ["evalsha", "hmget", "exists"];
+    let direct = ["evalsha", "hmget", "exists", "xrange"];
     let calls: usize = direct
         .iter()
         .map(|name| number(server, "commandstats", &format!("cmdstat_{name}")))
@@ -149,5 +153,34 @@ async fn each_kind_of_request_costs_what_the_page_says() {
         store.change(&ada, &task.task_id, change).await.unwrap();
     };
     holds("a task changes", cost(&server, change).await, 2);
+    let stream = EventStream {
+        owner: ada.clone(),
+        session: 1,
+        stream: 2,
+    };
+    let message = StoredEvent::Message([b'x'; 100].to_vec().into());
+    let begun = [(0, StoredEvent::Begun)];
+    redis.append(&stream, &begun, 0, TTL).await.unwrap();
+    let last = AtomicU64::new(0);
+    let say = async |_| {
+        let number = last.fetch_add(1, Ordering::Relaxed) + 1;
+        let events = [(number, message.clone())];
+        assert!(redis.append(&stream, &events, 1, TTL).await.unwrap());
+    };
+    holds(
+        "100 bytes are said in a response that can be resumed",
+        cost(&server, say).await,
+        1,
+    );
+    let before = last.load(Ordering::Relaxed) - 1;
+    let read = async |_| {
+        let found = redis.after(&stream, before).await.unwrap();
+        assert_eq!(found.unwrap().events.len(), 1);
+    };
+    holds(
+        "they are read at another replica",
+        cost(&server, read).await,
+        1,
+    );
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -7,6 +7,7 @@ mod buckets;
 mod budgets;
 mod bus;
 mod cost;
+mod events;
 mod nonces;
 mod replicas;
 mod server;

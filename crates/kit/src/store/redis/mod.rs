@@ -9,7 +9,7 @@
 //! | `value` | values that two releases can share |
 //! | `script` | what the store does as one step |
 //! | `bus` | the second connection, on which replicas tell each other what must be known at once |
-//! | `nonces`, `buckets`, `budgets`, `ended` | used states, what is remembered, limits, sessions that were ended; tasks are in `crate::tasks` |
+//! | `nonces`, `buckets`, `budgets`, `ended`, `events` | used states, what is remembered, limits, sessions that were ended, responses that can be resumed; tasks are in `crate::tasks` |
 //!
 //! [`ServerBuilder::redis`](crate::ServerBuilder::redis) gives a server all of it. `docs/scaling.md` says what is shared,
 //! what each kind of request costs, and what happens while the store is slow or gone.
@@ -27,6 +27,7 @@ mod buckets;
 mod budgets;
 mod bus;
 mod ended;
+mod events;
 mod keys;
 mod link;
 mod nonces;

@@ -197,6 +197,30 @@ return 1
     )
 });
 
+/// KEYS: the log of a response. ARGV: its time to live in ms, the id of the first event that is kept, and for each event its
+/// id, kind and message. An event that is there already is passed over. Answers 0 when those before are gone.
+pub(super) static APPEND: LazyLock<Script> = LazyLock::new(|| {
+    script(
+        r"
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local at = last and tonumber(string.match(last[1], '^%d+')) or 0
+if at == 0 and (not ARGV[4] or ARGV[4] ~= ARGV[3]) then return 0 end
+for i = 4, #ARGV, 3 do
+  if tonumber(string.match(ARGV[i], '^%d+')) > at then
+    redis.call('XADD', KEYS[1], ARGV[i], ARGV[i + 1], ARGV[i + 2])
+  end
+end
+redis.call('XTRIM', KEYS[1], 'MINID', ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return 1
+",
+    )
+});
+
+/// KEYS: what is forgotten.
+pub(super) static FORGET: LazyLock<Script> =
+    LazyLock::new(|| script("return redis.call('UNLINK', KEYS[1])"));
+
 /// KEYS: the replicas. ARGV: this process, the time in microseconds after which one that says nothing is gone. Answers how
 /// many there are.
 pub(super) static REPLICAS: LazyLock<Script> = LazyLock::new(|| {

@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::connection::{Connection, Unsolicited};
 use crate::core::{Answer, Event, Exchange};
-use crate::streams::{EventId, StreamReader};
+use crate::streams::{EventId, Follower, StreamReader};
 
 /// Bytes of events that are put in one frame when more than one is ready.
 pub(super) const FRAME: usize = 64 << 10;
@@ -46,7 +46,7 @@ impl Body {
             return false;
         };
         match &events.source {
-            Some(Source::Log(_)) => true,
+            Some(Source::Log(_) | Source::Followed(_)) => true,
             Some(Source::Exchange(kept)) => kept.waits(),
             _ => false,
         }
@@ -153,6 +153,8 @@ pub(super) enum Source {
     Exchange(Kept),
     /// One exchange that a task runs; the stream ends with its answer, or before it.
     Log(StreamReader),
+    /// One exchange that another replica runs; the same.
+    Followed(Follower),
     /// Everything that belongs to no request; ends with the client, the session or the server.
     Unsolicited(Unsolicited),
     /// All there is for a client of legacy SSE.
@@ -218,6 +220,9 @@ impl Events {
                 };
             },
             Some(Source::Log(reader)) => reader
+                .poll_next(cx)
+                .map(|event| event.map(|(id, message)| (Some(id), message, true))),
+            Some(Source::Followed(follower)) => follower
                 .poll_next(cx)
                 .map(|event| event.map(|(id, message)| (Some(id), message, true))),
             Some(Source::Unsolicited(stream)) => stream.poll_recv(cx).map(next),

@@ -20,7 +20,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Server;
@@ -59,6 +59,9 @@ pub(super) const LOOK: Duration = Duration::from_millis(25);
 
 /// Time at shutdown after which questions end: by then no connection is left to answer them on.
 const ANSWERS: Duration = Duration::from_secs(1);
+
+/// Time at shutdown for what other replicas are to find of responses that can be resumed.
+const COPY: Duration = Duration::from_millis(500);
 
 /// What a client may still say at shutdown.
 pub(super) const PATIENCE: Patience = Patience {
@@ -135,6 +138,7 @@ pub async fn serve(
         task.shutdown().await;
         Telling::new(store).tell(&last.sessions).await;
     }
+    copied(&last).await;
     if let Some(Err(error)) = ended
         && let Ok(panic) = error.try_into_panic()
     {
@@ -148,6 +152,14 @@ async fn tell(app: Arc<App>, store: Arc<dyn EndedSessionStore>) {
     loop {
         telling.exchange(&app.sessions).await;
         sleep(TELL).await;
+    }
+}
+
+/// Waits for a moment until other replicas find what was said last in responses that can be resumed.
+async fn copied(app: &App) {
+    let until = Instant::now() + COPY;
+    while !app.sessions.streams_are_copied() && Instant::now() < until {
+        sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -347,6 +347,10 @@ impl App {
             }
             None => sessions,
         };
+        let sessions = match server.inner().streams.clone() {
+            Some(streams) => sessions.sharing_streams(streams),
+            None => sessions,
+        };
         let app = Arc::new(Self {
             methods: ingress::allowed_methods(&config.routes.methods()),
             headers: ingress::allowed_headers(

@@ -18,7 +18,7 @@ use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::core::{Event, Exchange};
 use crate::protocol::LATEST_LEGACY;
-use crate::streams::{EventId, Resumed, StreamWriter};
+use crate::streams::{EventId, Resumed, StreamWriter, Unread};
 
 use super::body::{Body, Events, Source};
 use super::reply::{self, Refusal};
@@ -97,12 +97,15 @@ pub(super) async fn pump(
 /// what belongs to no request it opens that one again, in place of its older connection; what was
 /// said meanwhile is not repeated.
 ///
+/// Where replicas share streams, that response may be written by another one: then what the store has of it is read, and
+/// what that replica adds.
+///
 /// Any other id of ours (of another session, or of a stream that is not kept any more) is a status
 /// 400. It is no 404, which would tell the client that its session is over; and to open the
 /// session's own stream instead would leave the client waiting there for an answer that never
 /// comes. What cannot be an id of ours counts as none, as always: a client that made one up waits
 /// for nothing.
-pub(super) fn listen(
+pub(super) async fn listen(
     app: &Arc<App>,
     connection: &Arc<Connection>,
     permit: &Permit,
@@ -113,9 +116,16 @@ pub(super) fn listen(
         Resume::Never => None,
         Resume::Ids | Resume::Primed => named(headers)?,
     };
-    let resumed = named
-        .map(|id| app.sessions.resume_stream(connection, id).ok_or_else(gone))
-        .transpose()?;
+    if let Some(shared) = connection.shared() {
+        connection.streams().share(shared);
+    }
+    let resumed = match named {
+        Some(id) => match app.sessions.resume_stream(connection, id) {
+            Some(resumed) => Some(resumed),
+            None => return followed(app, connection, resume, id).await,
+        },
+        None => None,
+    };
     let unsolicited = match resumed {
         Some(Resumed::Response(reader)) => {
             // The same id again, without data: a client that loses this stream before its first
@@ -143,6 +153,30 @@ pub(super) fn listen(
     let beginning = beginning.map_or_else(BytesMut::new, |id| resume.prime(id, &app.config));
     let source = Source::Unsolicited(unsolicited);
     let events = Events::new(beginning, source, app.config.keep_alive).until(app.over(permit));
+    Ok(reply::events(events.into_body()))
+}
+
+/// What comes after this event of a response that another replica writes.
+async fn followed(
+    app: &App,
+    connection: &Connection,
+    resume: Resume,
+    id: EventId,
+) -> Result<Response<Body>, Refusal> {
+    let follower = app.sessions.follow_stream(connection, id).await;
+    let follower = follower.map_err(|unread| match unread {
+        Unread::Gone => gone(),
+        Unread::Unavailable => reply::refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Last-Event-ID names an event of another replica, and the store that replicas share cannot be asked; try again after the time in Retry-After.",
+        ),
+        Unread::Full => reply::refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "There are as many responses that can be resumed as are allowed; try again after the time in Retry-After.",
+        ),
+    })?;
+    let beginning = resume.prime(id, &app.config);
+    let events = Events::new(beginning, Source::Followed(follower), app.config.keep_alive);
     Ok(reply::events(events.into_body()))
 }
 

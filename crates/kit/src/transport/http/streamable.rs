@@ -37,7 +37,7 @@ pub(super) async fn serve(
 ) -> Result<Response<Body>, Refusal> {
     match head.method {
         Method::POST => post(app, client, permit, head, body).await,
-        Method::GET => get(&app, client, permit, &head.headers),
+        Method::GET => get(&app, client, permit, &head.headers).await,
         Method::DELETE => delete(&app, permit, &head.headers),
         _ => Err(reply::wrong_method(HeaderValue::from_static(
             "GET, POST, DELETE, OPTIONS",
@@ -177,7 +177,7 @@ pub(super) fn no_session(refused: Refused) -> Refusal {
     }
 }
 
-fn get(
+async fn get(
     app: &Arc<App>,
     client: &Client,
     permit: &Permit,
@@ -193,7 +193,7 @@ fn get(
         )));
     }
     let connection = session(app, client, permit, headers)?;
-    resume::listen(app, &connection, permit, headers)
+    resume::listen(app, &connection, permit, headers).await
 }
 
 fn delete(app: &App, permit: &Permit, headers: &HeaderMap) -> Result<Response<Body>, Refusal> {
