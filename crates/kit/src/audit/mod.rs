@@ -1,8 +1,8 @@
 //! The audit log: a line for each call and each denial, in a file in which nothing can be changed unseen.
 //!
 //! [`Audit::record`] takes what happened and returns a [`Receipt`] at once; whoever answers the call waits for the receipt
-//! first, so that no answer is ahead of its line. One thread writes: all lines that came while it wrote the last group are
-//! the next one, so that many calls share a write. Each line has the SHA-256 of the line before it ([`Head`]), and
+//! first, so that no answer is ahead of its line. Lines are written in groups, so that many calls share a write: by the first
+//! call of the group, or by a thread. Each line has the SHA-256 of the line before it ([`Head`]), and
 //! [`verify`] finds what was edited, removed, moved or cut. Arguments are in it as their shape and as hashes under a key
 //! ([`AuditKey`]), never as values.
 //!
@@ -28,7 +28,7 @@
 //! | `entry` | what a line says; its schema |
 //! | `key`, `text` | what is said of arguments; text from outside |
 //! | `chain`, `digest` | the chain |
-//! | `queue`, `writer`, `file` | the way to the disk |
+//! | `queue`, `lead`, `writer`, `file` | the way to the disk |
 //! | `verify` | whether a log is as it was written |
 //!
 //! The page for operators is `docs/audit.md`, with the schema. To say more in a line, add a field to [`Entry`]. A log that
@@ -39,6 +39,7 @@ mod digest;
 mod entry;
 mod file;
 mod key;
+mod lead;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -49,7 +50,7 @@ mod writer;
 use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,7 @@ use crate::metrics::{Metrics, readings};
 use crate::reason::reason;
 
 use self::file::{LogFile, Sink};
-use self::queue::{BUSY_BYTES, Group, Queue, Visit};
+use self::queue::{BUSY_BYTES, Queue, Visit};
 use self::writer::{Names, Writer};
 
 pub use self::chain::Head;
@@ -69,6 +70,7 @@ pub use self::entry::{
     Because, Closed, Decision, Entry, Event, Line, MAX_LINE_BYTES, Opened, Outcome, schema,
 };
 pub use self::key::{Arguments, AuditKey};
+pub use self::lead::Receipt;
 pub use self::verify::{Change, Finding, Verified, head, verify};
 
 /// Where the audit log is, and what it does when it cannot be written.
@@ -107,6 +109,9 @@ impl AuditConfig {
     }
 }
 
+/// More than any line takes; a time that no clock can add would be none.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What becomes of calls whose lines cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
@@ -134,9 +139,12 @@ pub struct Audit(Arc<Inner>);
 
 struct Inner {
     queue: Arc<Queue>,
+    writer: Arc<writer::Shared>,
     key: AuditKey,
     on_failure: OnFailure,
     patience: Duration,
+    /// Whether each group goes to the disk.
+    sync: bool,
 }
 
 impl Drop for Inner {
@@ -180,15 +188,20 @@ impl Audit {
             key: config.key.fingerprint(),
         };
         let opened = names.opened(because, None, torn);
-        let mut writer = Writer::new(Arc::clone(&queue), sink, config.on_failure, names, head);
+        let mut writer = Writer::new(sink, config.on_failure, names, head);
         writer.begin(opened)?;
+        queue.lock().head = writer.head;
+        let writer = Arc::new(Mutex::new(Some(writer)));
         let thread = thread::Builder::new().name("audit".into());
-        thread.spawn(move || writer.run())?;
+        let shared = (Arc::clone(&queue), Arc::clone(&writer));
+        thread.spawn(move || writer::run(&shared.0, &shared.1))?;
         Ok(Self(Arc::new(Inner {
             queue,
+            writer,
             key: config.key.clone(),
             on_failure: config.on_failure,
-            patience: config.patience,
+            patience: config.patience.min(LONGEST),
+            sync: config.sync,
         })))
     }
 
@@ -213,15 +226,16 @@ impl Audit {
         thread_local! {
             static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
+        let can_lead = !self.0.sync && lead::is_possible();
         let group = BODY.with_borrow_mut(|body| {
             body.clear();
             Event::Call(entry).write(body);
-            self.0.queue.push(body)
+            self.0.queue.push(body, can_lead)
         });
         Receipt {
-            group,
-            deny: self.0.on_failure == OnFailure::Deny,
-            patience: self.0.patience,
+            log: Arc::clone(&self.0),
+            leads: group.as_ref().is_some_and(|(_, leads)| *leads),
+            group: group.map(|(group, _)| group),
         }
     }
 
@@ -293,32 +307,5 @@ impl fmt::Debug for Audit {
             .field("head", &self.head())
             .field("on_failure", &self.0.on_failure)
             .finish_non_exhaustive()
-    }
-}
-
-/// For a line that is on its way.
-#[derive(Debug)]
-#[must_use = "an answer has to wait for its line"]
-pub struct Receipt {
-    /// None where there was no room.
-    group: Option<Arc<Group>>,
-    deny: bool,
-    patience: Duration,
-}
-
-impl Receipt {
-    /// Waits until the line is written, or until it is known that it isn't: an answer waits for this.
-    ///
-    /// # Errors
-    /// It is not, and the log was opened with [`OnFailure::Deny`].
-    pub async fn written(self) -> Result<(), Refused> {
-        let written = match self.group {
-            Some(group) => group.written(self.patience).await,
-            None => false,
-        };
-        match written || !self.deny {
-            true => Ok(()),
-            false => Err(Refused),
-        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio::time;
@@ -83,17 +83,13 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// More than any line takes; a time that no clock can add would be none.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
-
 const WAITS: u8 = 0;
 const WRITTEN: u8 = 1;
 const FAILED: u8 = 2;
 
 impl Group {
-    /// Whether the lines were written, as soon as that is known; `false` where it takes longer than `patience`.
-    pub(super) async fn written(&self, patience: Duration) -> bool {
-        let late = time::Instant::now() + patience.min(LONGEST);
+    /// Whether the lines were written, as soon as that is known; `false` where that is later than `late`.
+    pub(super) async fn written(&self, late: time::Instant) -> bool {
         loop {
             // From here on it hears of a change.
             let changed = self.changed.notified();
@@ -135,6 +131,10 @@ pub(super) struct State {
     pub(super) withheld: usize,
     /// The group of the others.
     pub(super) group: Arc<Group>,
+    /// Whether one of the group's callers is about to write it (`lead`), so that the thread need not.
+    pub(super) led: bool,
+    /// Until when the thread alone writes, because the disk was slow.
+    pub(super) slow: Option<Instant>,
     /// Lines that were lost since the last one that was written.
     pub(super) lost: u64,
     /// Lines that were lost in all.
@@ -173,6 +173,8 @@ impl Queue {
                 waiting: Lines::default(),
                 withheld: 0,
                 group: Arc::default(),
+                led: false,
+                slow: None,
                 lost: 0,
                 lost_in_all: 0,
                 head,
@@ -192,22 +194,38 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line, and returns the group that it is of; none where there is no room, and the line is lost.
-    pub(super) fn push(&self, body: &[u8]) -> Option<Arc<Group>> {
+    /// Adds a line, and returns the group that it is of, and whether the caller is to lead it, which only one who can
+    /// is told; none where there is no room, and the line is lost.
+    pub(super) fn push(&self, body: &[u8], can_lead: bool) -> Option<(Arc<Group>, bool)> {
         let mut state = self.lock();
         if state.ended || state.waiting.bytes().saturating_add(body.len()) > MAX_BYTES {
             state.lose(1);
             return None;
         }
+        let leads = can_lead && state.waiting.is_empty() && state.may_be_led();
         state.waiting.push(body);
+        state.led |= leads;
         let group = Arc::clone(&state.group);
-        // Waking it is what costs most.
-        let idle = std::mem::take(&mut state.idle);
+        self.wake_if_wanted(state);
+        Some((group, leads))
+    }
+
+    /// Gives the group to the thread, if it is the one that waits.
+    pub(super) fn hand_over(&self, group: &Arc<Group>) {
+        let mut state = self.lock();
+        if Arc::ptr_eq(&state.group, group) {
+            state.led = false;
+            self.wake_if_wanted(state);
+        }
+    }
+
+    /// Wakes the thread if it sleeps and there is something for it: waking it is what costs most of a line.
+    pub(super) fn wake_if_wanted(&self, mut state: MutexGuard<'_, State>) {
+        let wanted = state.is_for_thread() && std::mem::take(&mut state.idle);
         drop(state);
-        if idle {
+        if wanted {
             self.changed.notify_all();
         }
-        Some(group)
     }
 
     /// Changes something that the writer is to see.
@@ -225,11 +243,12 @@ impl Queue {
                 visit();
                 state = self.lock();
             }
-            if state.reopen || state.closing {
+            let busy = state.writing.is_some();
+            if (state.reopen || state.closing) && !busy {
                 return state;
             }
             match retry {
-                None if !state.waiting.is_empty() => return state,
+                None if state.is_for_thread() && !busy => return state,
                 None => {
                     state.idle = true;
                     let woken = self.changed.wait(state);
@@ -263,6 +282,19 @@ impl Queue {
 }
 
 impl State {
+    /// Whether a caller may write in place of the thread.
+    pub(super) fn may_be_led(&self) -> bool {
+        let slow = |until| Instant::now() < until;
+        let thread = self.failing || self.reopen || self.closing || self.ended;
+        !thread && self.withheld == 0 && !self.slow.is_some_and(slow)
+    }
+
+    /// Whether there is something that nobody but the thread does.
+    fn is_for_thread(&self) -> bool {
+        let lines = !self.waiting.is_empty() && !self.led;
+        lines || self.reopen || self.closing || self.visit.is_some()
+    }
+
     pub(super) fn lose(&mut self, lines: u64) {
         self.lost = self.lost.saturating_add(lines);
         self.lost_in_all = self.lost_in_all.saturating_add(lines);

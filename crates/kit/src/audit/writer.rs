@@ -1,16 +1,17 @@
-//! The thread that writes: as one group whatever waits when the group before it is written.
+//! Writes lines: as one group whatever waits when the group before it is written. Callers do it (`lead`), and a thread does
+//! wherever they cannot, and what takes longer: new files, failures, the end.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::OnFailure;
 use super::chain::{Head, MAX_OWN_BYTES, Marks};
 use super::entry::{Because, Closed, Event, Opened};
 use super::file::Sink;
-use super::queue::{Lines, Queue};
+use super::queue::{Lines, Queue, State};
 use crate::reason::reason;
 
 /// Time after which a group is tried again that could not be written; twice as long each time, up to [`MAX_PAUSE`].
@@ -23,11 +24,17 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 const GATHERING: Duration = Duration::from_micros(50);
 const MANY: usize = 8;
 
+/// Time that a caller who writes a group may take: it holds a thread that serves others.
+const SLOW: Duration = Duration::from_millis(10);
+
+/// Time for which the thread alone writes after a group that took longer than that.
+const CAUTIOUS: Duration = Duration::from_secs(60);
+
 /// Time between two log lines that say that something failed.
 const COMPLAINT: Duration = Duration::from_secs(10);
 
 /// Bytes of memory that are kept between groups.
-const KEPT_BYTES: usize = 64 << 10;
+const KEPT_BYTES: usize = 256 << 10;
 
 /// What each [`Opened`] line says.
 #[derive(Debug, Clone)]
@@ -56,9 +63,8 @@ impl Names {
     }
 }
 
-pub(super) struct Writer<S> {
-    pub(super) queue: Arc<Queue>,
-    pub(super) sink: S,
+pub(super) struct Writer {
+    pub(super) sink: Box<dyn Sink>,
     pub(super) on_failure: OnFailure,
     pub(super) names: Names,
     /// The last line that was written.
@@ -67,6 +73,8 @@ pub(super) struct Writer<S> {
     pub(super) opening: Option<Vec<u8>>,
     /// The group as it is written.
     out: Vec<u8>,
+    /// Memory for lines.
+    spare: Lines,
     /// When something was last complained about.
     complained: Option<Instant>,
 }
@@ -81,22 +89,27 @@ struct Work {
     closing: bool,
 }
 
-impl<S: Sink> Writer<S> {
-    pub(super) fn new(
-        queue: Arc<Queue>,
-        sink: S,
-        on_failure: OnFailure,
-        names: Names,
-        head: Head,
-    ) -> Self {
+/// What became of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is in the file.
+    Written,
+    /// It waits again, ahead of what came since.
+    ToBeRetried,
+    /// It is counted in the next line that is written.
+    Lost,
+}
+
+impl Writer {
+    pub(super) fn new(sink: impl Sink, on_failure: OnFailure, names: Names, head: Head) -> Self {
         Self {
-            queue,
-            sink,
+            sink: Box::new(sink),
             on_failure,
             names,
             head,
             opening: None,
             out: Vec::new(),
+            spare: Lines::default(),
             complained: None,
         }
     }
@@ -104,82 +117,67 @@ impl<S: Sink> Writer<S> {
     /// Writes the line that a server begins with.
     pub(super) fn begin(&mut self, opened: Vec<u8>) -> io::Result<()> {
         self.opening = Some(opened);
-        self.append(&Lines::default(), 0, 0)?;
-        self.queue.lock().head = self.head;
-        Ok(())
+        self.append(&Lines::default(), 0, 0)
     }
 
-    /// Writes until it is told to close.
-    pub(super) fn run(mut self) {
-        let queue = Arc::clone(&self.queue);
-        let mut pause = FIRST_PAUSE;
-        let mut retry = None;
-        let mut before = 0;
-        let mut spare = Lines::default();
-        loop {
-            let mut state = queue.wait(retry);
-            if before > 1 && !state.closing {
-                drop(state);
-                std::thread::sleep(GATHERING * before.min(MANY) as u32);
-                state = queue.lock();
-            }
-            let mut work = Work {
-                lines: std::mem::replace(&mut state.waiting, std::mem::take(&mut spare)),
-                withheld: std::mem::take(&mut state.withheld),
-                lost: state.lost,
-                reopen: std::mem::take(&mut state.reopen),
-                closing: state.closing,
-            };
-            before = work.lines.len();
-            state.writing = Some(Instant::now());
-            let was_failing = state.failing;
-            let group = std::mem::take(&mut state.group);
-            drop(state);
-            // Whatever goes wrong there is a failed write, and no more.
-            let done = catch_unwind(AssertUnwindSafe(|| self.work(&work)))
-                .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
-            if let Err(error) = &done {
-                self.complain("cannot be written", error);
-            } else if was_failing {
-                tracing::info!("The audit log is written again.");
-                self.complained = None;
-            }
-            let mut state = queue.lock();
-            state.writing = None;
-            state.failing = done.is_err();
-            state.head = self.head;
-            let put_back = self.on_failure == OnFailure::Deny && !work.closing;
-            match &done {
-                Ok(()) => {
-                    state.lost -= work.lost;
-                    (retry, pause) = (None, FIRST_PAUSE);
-                }
-                Err(_) if put_back => {
-                    state.withheld = work.lines.len();
-                    work.lines.append(&state.waiting);
-                    std::mem::swap(&mut state.waiting, &mut work.lines);
-                    retry = Some(Instant::now() + pause);
-                    pause = MAX_PAUSE.min(pause * 2);
-                }
-                Err(_) => state.lose(work.lines.len() as u64),
-            }
-            drop(state);
-            group.finish(done.is_ok());
-            spare = work.lines;
-            spare.clear();
-            if work.closing {
-                // Whoever waits for the end may open the file again.
-                drop(self);
-                queue.tell(|state| {
-                    state.ended = true;
-                    // What came while it was closing.
-                    let late = std::mem::take(&mut state.waiting).len();
-                    state.lose(late as u64);
-                    state.group.finish(late == 0);
-                });
-                return;
-            }
+    /// Whether what waits goes into the file that is open.
+    pub(super) fn has_room(&self, waiting: &Lines) -> bool {
+        !self.sink.is_full(size(waiting))
+    }
+
+    /// Writes what waits as one group, and says what became of it. Nobody else does meanwhile, since `writing` says so.
+    pub(super) fn turn(&mut self, queue: &Queue, mut state: MutexGuard<'_, State>) -> Turn {
+        let mut work = Work {
+            lines: std::mem::replace(&mut state.waiting, std::mem::take(&mut self.spare)),
+            withheld: std::mem::take(&mut state.withheld),
+            lost: state.lost,
+            reopen: std::mem::take(&mut state.reopen),
+            closing: state.closing,
+        };
+        state.led = false;
+        state.writing = Some(Instant::now());
+        let was_failing = state.failing;
+        let group = std::mem::take(&mut state.group);
+        drop(state);
+        // Whatever goes wrong there is a failed write, and no more.
+        let done = catch_unwind(AssertUnwindSafe(|| self.work(&work)))
+            .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
+        if let Err(error) = &done {
+            self.complain("cannot be written", error);
+        } else if was_failing {
+            tracing::info!("The audit log is written again.");
+            self.complained = None;
         }
+        let mut state = queue.lock();
+        let now = Instant::now();
+        let took = state.writing.take().map(|began| now - began);
+        if took.is_some_and(|took| took > SLOW) {
+            state.slow = now.checked_add(CAUTIOUS);
+        }
+        state.failing = done.is_err();
+        state.head = self.head;
+        let turn = match &done {
+            Ok(()) => {
+                state.lost -= work.lost;
+                Turn::Written
+            }
+            Err(_) if self.on_failure == OnFailure::Deny && !work.closing => {
+                state.withheld = work.lines.len();
+                work.lines.append(&state.waiting);
+                std::mem::swap(&mut state.waiting, &mut work.lines);
+                state.led = false;
+                Turn::ToBeRetried
+            }
+            Err(_) => {
+                state.lose(work.lines.len() as u64);
+                Turn::Lost
+            }
+        };
+        drop(state);
+        group.finish(done.is_ok());
+        work.lines.clear();
+        self.spare = work.lines;
+        turn
     }
 
     fn work(&mut self, work: &Work) -> io::Result<()> {
@@ -190,8 +188,7 @@ impl<S: Sink> Writer<S> {
                 Err(error) => self.complain("cannot be opened again", &error),
             }
         }
-        let size = work.lines.bytes() + work.lines.len() * MAX_OWN_BYTES;
-        if self.sink.is_full(size) {
+        if !self.has_room(&work.lines) {
             match self.sink.rotate(self.head.sequence) {
                 Ok(before) => {
                     let opened = self.names.opened(Because::Rotated, Some(&before), 0);
@@ -238,4 +235,62 @@ impl<S: Sink> Writer<S> {
         self.complained = Some(Instant::now());
         tracing::error!("The audit log {what}: {}.", reason(error));
     }
+}
+
+/// Bytes of the lines in the file, at most.
+fn size(lines: &Lines) -> usize {
+    lines.bytes() + lines.len() * MAX_OWN_BYTES
+}
+
+/// The writer, as callers and the thread share it: whoever has it, `writing` keeps the others from asking. None when the log
+/// is closed.
+pub(super) type Shared = Mutex<Option<Writer>>;
+
+/// The thread: writes what no caller does, until it is told to close.
+pub(super) fn run(queue: &Queue, writer: &Shared) {
+    let lock = || writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pause = FIRST_PAUSE;
+    let mut retry = None;
+    let mut before = 0;
+    loop {
+        let mut state = queue.wait(retry);
+        if before > 1 && !state.closing {
+            drop(state);
+            std::thread::sleep(GATHERING * before.min(MANY) as u32);
+            state = queue.lock();
+            // A caller may have begun meanwhile.
+            if state.writing.is_some() {
+                before = 0;
+                continue;
+            }
+        }
+        before = state.waiting.len();
+        let closing = state.closing;
+        let mut shared = lock();
+        let Some(writer) = shared.as_mut() else {
+            return;
+        };
+        let turn = writer.turn(queue, state);
+        drop(shared);
+        if closing {
+            break;
+        }
+        match turn {
+            Turn::Written => (retry, pause) = (None, FIRST_PAUSE),
+            Turn::ToBeRetried => {
+                retry = Some(Instant::now() + pause);
+                pause = MAX_PAUSE.min(pause * 2);
+            }
+            Turn::Lost => {}
+        }
+    }
+    // Whoever waits for the end may open the file again.
+    *lock() = None;
+    queue.tell(|state| {
+        state.ended = true;
+        // What came while it was closing.
+        let late = std::mem::take(&mut state.waiting).len();
+        state.lose(late as u64);
+        state.group.finish(late == 0);
+    });
 }

@@ -20,6 +20,8 @@ struct Disk {
     does: Mutex<Does>,
     written: Mutex<Vec<u8>>,
     go_on: Mutex<Receiver<()>>,
+    /// The name of the thread that wrote last.
+    by: Mutex<Option<String>>,
 }
 
 struct Faulty(Arc<Disk>);
@@ -34,6 +36,7 @@ impl Sink for Faulty {
             Does::Hangs => self.0.go_on.lock().unwrap().recv().unwrap(),
         }
         self.0.written.lock().unwrap().extend_from_slice(bytes);
+        *self.0.by.lock().unwrap() = thread::current().name().map(ToOwned::to_owned);
         Ok(())
     }
 
@@ -79,6 +82,7 @@ fn audit(on_failure: OnFailure, patience: Duration) -> (Audit, Arc<Disk>, Sender
         does: Mutex::new(Does::Works),
         written: Mutex::default(),
         go_on: Mutex::new(go_on),
+        by: Mutex::default(),
     });
     let config = AuditConfig {
         on_failure,
@@ -110,6 +114,16 @@ fn said(lines: &[Value]) -> Vec<(&str, bool, u64)> {
 
 #[tokio::test]
 async fn with_deny_nothing_is_served_until_lines_are_written_again_and_no_line_is_lost() {
+    deny().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_callers_write_with_deny_nothing_is_served_until_lines_are_written_again_and_no_line_is_lost()
+ {
+    deny().await;
+}
+
+async fn deny() {
     for fault in [Does::Fails, Does::Panics] {
         let (audit, disk, _) = audit(OnFailure::Deny, LONG);
         assert_eq!((audit.admit(), record(&audit, "a").await), (Ok(()), Ok(())));
@@ -138,6 +152,16 @@ async fn with_deny_nothing_is_served_until_lines_are_written_again_and_no_line_i
 
 #[tokio::test]
 async fn with_continue_calls_are_served_and_the_next_line_says_how_many_are_missing() {
+    carry_on().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_callers_write_with_continue_calls_are_served_and_the_next_line_says_how_many_are_missing()
+ {
+    carry_on().await;
+}
+
+async fn carry_on() {
     for fault in [Does::Fails, Does::Panics] {
         let (audit, disk, _) = audit(OnFailure::Continue, LONG);
         record(&audit, "a").await.unwrap();
@@ -225,6 +249,7 @@ async fn a_log_that_cannot_begin_is_refused() {
         does: Mutex::new(Does::Fails),
         written: Mutex::default(),
         go_on: Mutex::new(go_on),
+        by: Mutex::default(),
     };
     let sink = Faulty(Arc::new(disk));
     let config = AuditConfig::new("unused", key());
@@ -251,4 +276,60 @@ async fn where_no_new_file_can_be_made_the_old_one_goes_on() {
     let files = log.files();
     assert_eq!(files.len(), 3, "{files:?}");
     assert_whole(&files, head);
+}
+
+/// Whether the last group was written by a thread of the runtime.
+fn by_a_caller(disk: &Disk) -> bool {
+    disk.by.lock().unwrap().as_deref() != Some("audit")
+}
+
+#[tokio::test]
+async fn where_there_is_one_thread_the_log_has_its_own() {
+    let (audit, disk, _) = audit(OnFailure::Deny, LONG);
+    assert_eq!(record(&audit, "a").await, Ok(()));
+    assert!(!by_a_caller(&disk));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_hangs_holds_one_caller_and_after_that_none() {
+    let (audit, disk, go) = audit(OnFailure::Deny, Duration::from_millis(50));
+    assert_eq!(record(&audit, "a").await, Ok(()));
+    assert!(by_a_caller(&disk));
+    disk.does(Does::Hangs);
+    let spawn = |name: &'static str| {
+        let audit = audit.clone();
+        tokio::spawn(async move { record(&audit, name).await })
+    };
+    let stuck = spawn("b");
+    while audit.0.queue.lock().writing.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let others: Vec<_> = (0..20).map(|_| spawn("c")).collect();
+    for other in others {
+        assert_eq!(other.await.unwrap(), Err(Refused));
+    }
+    assert_eq!(audit.admit(), Err(Refused));
+    disk.does(Does::Works);
+    go.send(()).unwrap();
+    // It was written in the end, by whom it held.
+    stuck.await.unwrap().unwrap();
+    assert_eq!(record(&audit, "d").await, Ok(()));
+    assert!(!by_a_caller(&disk));
+    assert_eq!(said(&disk.lines_after(&audit)).len(), 23);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_whose_first_caller_is_late_or_leaves_is_written_all_the_same() {
+    let (audit, disk, _) = audit(OnFailure::Deny, LONG);
+    let late = audit.record(&call("a"));
+    assert!(late.leads);
+    assert_eq!(record(&audit, "b").await, Ok(()));
+    assert!(!by_a_caller(&disk));
+    assert_eq!(late.written().await, Ok(()));
+    let leaves = audit.record(&call("c"));
+    assert!(leaves.leads);
+    let waits = audit.record(&call("d"));
+    drop(leaves);
+    assert_eq!(waits.written().await, Ok(()));
+    assert_eq!(said(&disk.lines_after(&audit)).len(), 4);
 }

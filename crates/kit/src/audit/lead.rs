@@ -1,0 +1,126 @@
+//! The first caller of a group writes it: a thread that is woken for it, and wakes the callers again, costs several times
+//! what the line costs.
+//!
+//! The caller lets all go first that is ready to run, so that the lines of other calls are in the group, and then writes it
+//! on the thread that it runs on. That holds the thread for as long as the system takes to copy a few lines. Where it may be
+//! longer, the writer's own thread does it (`writer`): each group goes to the disk, a new file is due, something failed, the
+//! disk was slow within the last minute, or the runtime has one thread only, which a disk that hangs would stop.
+
+use std::sync::{Arc, TryLockError};
+use std::time::Duration;
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task;
+use tokio::time;
+
+use super::queue::{Group, Queue};
+use super::writer::{Shared, Turn};
+use super::{Inner, OnFailure, Refused};
+
+/// How often a leader lets others go first at most; it ends with the first time that brings no line.
+const TURNS: usize = 4;
+
+/// Groups that a caller writes at most, where others come while it writes.
+const GROUPS: usize = 4;
+
+/// Time after which a group whose leader does not come to it is the thread's.
+const OVERDUE: Duration = Duration::from_millis(10);
+
+/// Whether a caller on this thread may write: there is another one to serve the rest, should the disk hang.
+pub(super) fn is_possible() -> bool {
+    Handle::try_current().is_ok_and(|runtime| {
+        runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+            && runtime.metrics().num_workers() > 1
+    })
+}
+
+/// For a line that is on its way.
+#[must_use = "an answer has to wait for its line"]
+pub struct Receipt {
+    pub(super) log: Arc<Inner>,
+    /// None where there was no room.
+    pub(super) group: Option<Arc<Group>>,
+    /// Whether it is this one that writes the group.
+    pub(super) leads: bool,
+}
+
+impl Receipt {
+    /// Waits until the line is written, or until it is known that it isn't: an answer waits for this.
+    ///
+    /// # Errors
+    /// It is not, and the log was opened with [`OnFailure::Deny`].
+    pub async fn written(mut self) -> Result<(), Refused> {
+        let written = match self.group.clone() {
+            Some(group) => self.waits_for(&group).await,
+            None => false,
+        };
+        match written || self.log.on_failure != OnFailure::Deny {
+            true => Ok(()),
+            false => Err(Refused),
+        }
+    }
+
+    async fn waits_for(&mut self, group: &Arc<Group>) -> bool {
+        let (queue, late) = (&self.log.queue, time::Instant::now() + self.log.patience);
+        if self.leads {
+            let mut lines = 0;
+            for _ in 0..TURNS {
+                let before = std::mem::replace(&mut lines, queue.lock().waiting.len());
+                if before == lines {
+                    break;
+                }
+                task::yield_now().await;
+            }
+            self.leads = false;
+            write(queue, &self.log.writer, group);
+        } else if !group.written(time::Instant::now() + OVERDUE).await {
+            queue.hand_over(group);
+        }
+        group.written(late).await
+    }
+}
+
+impl Drop for Receipt {
+    /// Whoever does not wait does not write either.
+    fn drop(&mut self) {
+        if let (true, Some(group)) = (self.leads, &self.group) {
+            self.log.queue.hand_over(group);
+        }
+    }
+}
+
+/// Writes the group, and what came meanwhile; leaves to the thread what is its own.
+fn write(queue: &Queue, writer: &Shared, group: &Arc<Group>) {
+    let mut state = queue.lock();
+    if !Arc::ptr_eq(&state.group, group) {
+        // It is being written.
+        return;
+    }
+    state.led = false;
+    for _ in 0..GROUPS {
+        // Whoever writes the group before goes on with this one.
+        if state.writing.is_some() {
+            return;
+        }
+        let shared = writer.try_lock();
+        let mut shared = match shared {
+            Ok(shared) => shared,
+            Err(TryLockError::Poisoned(shared)) => shared.into_inner(),
+            Err(TryLockError::WouldBlock) => break,
+        };
+        let Some(writer) = shared.as_mut() else { break };
+        if state.led || state.waiting.is_empty() {
+            break;
+        }
+        if !state.may_be_led() || !writer.has_room(&state.waiting) {
+            break;
+        }
+        let turn = writer.turn(queue, state);
+        drop(shared);
+        state = queue.lock();
+        if turn != Turn::Written {
+            break;
+        }
+    }
+    queue.wake_if_wanted(state);
+}
