@@ -68,6 +68,7 @@ const FILES: &[File] = files! {
     ALL: "tests/snapshots/prompts/review.json" from "tests/snapshots/review.json.jinja",
     ALL: "Dockerfile" from "Dockerfile.jinja",
     ALL: "compose.yaml" from "compose.yaml.jinja",
+    ALL: "deploy/compose.yaml" from "deploy/compose.yaml.jinja",
     ALL: "deploy/{{ name }}.service" from "deploy/systemd.service.jinja",
     ALL: "deploy/nginx.conf" from "deploy/nginx.conf.jinja",
     ALL: ".github/workflows/ci.yml" from "github/ci.yml.jinja",

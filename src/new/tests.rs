@@ -155,6 +155,7 @@ fn what_can_be_written_is_listed() {
         "redis",
         "Cargo.toml",
         "deploy/NAME.service",
+        "deploy/compose.yaml",
         "deploy/nginx.conf",
         "src/tools/latest.rs  (with egress)",
         "deploy/kubernetes.yaml  (with kubernetes)",
