@@ -6,6 +6,7 @@
 //! longer, the writer's own thread does it (`writer`): each group goes to the disk, a new file is due, something failed, the
 //! disk was slow within the last minute, or the runtime has one thread only, which a disk that hangs would stop.
 
+use std::fmt;
 use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
@@ -42,6 +43,14 @@ pub struct Receipt {
     pub(super) group: Option<Arc<Group>>,
     /// Whether it is this one that writes the group.
     pub(super) leads: bool,
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt")
+            .field("leads", &self.leads)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Receipt {
