@@ -46,7 +46,7 @@ pub(crate) struct Inner {
     pub(super) components: Arc<Components>,
     pub(crate) instructions: Option<String>,
     pub(super) sealed: SealedStates,
-    pub(super) tasks: Tasks,
+    pub(crate) tasks: Tasks,
     pub(super) skills: Option<Skills>,
     pub(crate) wire: WireLimits,
     pub(super) calls: CallLimits,
@@ -250,6 +250,11 @@ impl Server {
     /// Requests that work, without those that wait for their client and without subscriptions.
     pub fn in_flight(&self) -> usize {
         self.0.in_flight.taken()
+    }
+
+    /// Tasks that a shutdown waits for: those that are worked on here, where they are kept beyond this process.
+    pub fn running_tasks(&self) -> usize {
+        self.0.tasks.running()
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {
