@@ -28,17 +28,31 @@ class Endpoint:
     trusted: ssl.SSLContext | None = None
 
     @contextmanager
-    def open(self, method: str, headers: dict[str, str], body: str | None = None) -> Iterator[http.client.HTTPResponse]:
+    def open(
+        self, method: str, headers: dict[str, str], body: str | None = None, silence: float = SECONDS
+    ) -> Iterator[http.client.HTTPResponse]:
+        """Sends a request, and gives up after so many seconds in which nothing comes."""
         at = urlsplit(self.url)
         if at.scheme == "https":
-            connection = http.client.HTTPSConnection(at.hostname, at.port, timeout=SECONDS, context=self.trusted)
+            connection = http.client.HTTPSConnection(at.hostname, at.port, timeout=silence, context=self.trusted)
         else:
-            connection = http.client.HTTPConnection(at.hostname, at.port, timeout=SECONDS)
+            connection = http.client.HTTPConnection(at.hostname, at.port, timeout=silence)
         try:
             connection.request(method, at.path, body, headers)
             yield connection.getresponse()
         finally:
             connection.close()
+
+
+def numbered(response: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """The events of a stream that have an id, with it; the first has no message."""
+    event = ""
+    for line in response:
+        if line.startswith(b"id:"):
+            event = line[3:].decode().strip()
+        elif line.startswith(b"data:") and event:
+            text = line[5:].strip()
+            yield event, json.loads(text) if text else None
 
 
 def events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
@@ -68,10 +82,12 @@ class Client:
     token: str | None = None
     # What `greet` calls: a tool that works at once, and answers the same to everybody.
     tool: dict[str, Any] = field(default_factory=lambda: {"name": "greet", "arguments": {"name": "Ada"}})
+    # Which of its era's.
+    revision: str = LEGACY
 
     def initialize(self, capabilities: dict[str, Any] | None = None, known_everywhere: bool = True) -> None:
         about = {"name": "deploy", "version": "1"}
-        params = {"protocolVersion": LEGACY, "capabilities": capabilities or self.capabilities, "clientInfo": about}
+        params = {"protocolVersion": self.revision, "capabilities": capabilities or self.capabilities, "clientInfo": about}
         request = {"jsonrpc": "2.0", "id": "hello", "method": "initialize", "params": params}
         with self.endpoint.open("POST", BOTH | self._bearer(), json.dumps(request)) as response:
             answer = list(events(response))
@@ -88,7 +104,7 @@ class Client:
     def headers(self, method: str, name: str | None = None) -> dict[str, str]:
         both = BOTH | self._bearer()
         if self.era == LEGACY:
-            return both | {"Mcp-Session-Id": self.session or "", "MCP-Protocol-Version": LEGACY}
+            return both | {"Mcp-Session-Id": self.session or "", "MCP-Protocol-Version": self.revision}
         named = {"Mcp-Name": name} if name else {}
         return both | {"MCP-Protocol-Version": MODERN, "Mcp-Method": method} | named
 

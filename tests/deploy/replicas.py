@@ -73,7 +73,13 @@ class Replica:
 
     def stop(self) -> None:
         """Ends it as systemd and Kubernetes do."""
+        self.leave()
+        self.wait()
+
+    def leave(self) -> None:
         self.process.send_signal(signal.SIGTERM)
+
+    def wait(self) -> None:
         code = self.process.wait(STOP_SECONDS + DRAIN_DELAY)
         if code != 0:
             raise Failed(f"after SIGTERM a replica ended with exit code {code}")
@@ -84,6 +90,12 @@ class Replica:
         self.process.kill()
         self.process.wait()
         return before, time.monotonic()
+
+
+    def listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
 
 
 def free_port() -> int:

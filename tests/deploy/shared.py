@@ -1,7 +1,10 @@
 """A real store, and three replicas that share it behind nginx round robin, with the files of deploy/."""
 
 import dataclasses
+import hashlib
 import os
+import re
+import secrets
 import socket
 import subprocess
 import threading
@@ -24,33 +27,50 @@ ABLE: dict[str, Any] = {"elicitation": {}, "sampling": {}, "extensions": {TASKS:
 
 
 class Store:
-    """A `redis-server` with the configuration and the user of deploy/store."""
+    """A `redis-server` with the configuration and the user of deploy/store, and one who may do everything."""
 
     def __init__(self, deploy: Path, folder: Path, prefix: str) -> None:
         self.port = free_port()
-        secrets, data = folder / "secrets", folder / "data"
+        self.folder, self.secrets, data = folder, folder / "secrets", folder / "data"
         data.mkdir()
-        command = [deploy / "store" / "secrets", secrets, folder, f"127.0.0.1:{self.port}", prefix]
-        subprocess.run(command, check=True, env=ENVIRONMENT)
+        # Where the replicas read the password.
         self.settings = folder / "store.env"
+        self.new_password = [deploy / "store" / "secrets", self.secrets, folder, f"127.0.0.1:{self.port}", prefix]
+        self.admin = secrets.token_hex(16)
+        self._write_users()
         text = (deploy / "store" / "store.conf").read_text()
         for line, here in {
             "bind * -::*": "bind 127.0.0.1",
             "port 6379": f"port {self.port}",
-            "aclfile /secrets/users.acl": f"aclfile {secrets / 'users.acl'}",
+            "aclfile /secrets/users.acl": f"aclfile {self.users}",
             "dir /data": f"dir {data}",
         }.items():
             if f"{line}\n" not in text:
                 raise Failed(f"store.conf has no line `{line}`")
             text = text.replace(f"{line}\n", f"{here}\n")
+        said = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout
+        version = re.search(r"v=(\d+)", said)
+        if version and int(version[1]) >= 7:
+            # For DEBUG SLEEP.
+            text += "enable-debug-command local\n"
         self.config = folder / "store.conf"
         self.config.write_text(text)
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
 
-    def start(self) -> None:
+    @property
+    def users(self) -> Path:
+        return self.secrets / "users.acl"
+
+    def _write_users(self) -> None:
+        subprocess.run(self.new_password, check=True, env=ENVIRONMENT)
+        digest = hashlib.sha256(self.admin.encode()).hexdigest()
+        with self.users.open("a") as users:
+            users.write(f"user admin on #{digest} ~* &* +@all\n")
+
+    def start(self, *options: str) -> None:
         self.process = subprocess.Popen(
-            ["redis-server", self.config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT
+            ["redis-server", self.config, *options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=ENVIRONMENT
         )
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
@@ -67,6 +87,33 @@ class Store:
                 return stream.recv(100)
         except OSError:
             return b""
+
+    def command(self, *words: str, seconds: float = 60) -> str:
+        """The first line of its answer to whoever may do everything."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as stream:
+            lines = stream.makefile("rb")
+            for each in [("AUTH", "admin", self.admin), words]:
+                parts = [f"*{len(each)}", *(part for word in each for part in (f"${len(word)}", word)), ""]
+                stream.sendall("\r\n".join(parts).encode())
+                said = lines.readline().decode().strip()
+                check(f"the store does {each[0]}", said != "" and not said.startswith("-"), said)
+            return said
+
+    def rotate(self) -> dict[Path, str]:
+        """Another password, as the head of `secrets` says; gives what there was before, for `put_back`."""
+        before = {path: path.read_text() for path in [self.users, self.settings]}
+        self._write_users()
+        self.command("ACL", "LOAD")
+        return before
+
+    def put_back(self, before: dict[Path, str]) -> None:
+        for path, text in before.items():
+            path.write_text(text)
+        self.command("ACL", "LOAD")
+
+    def cut_off(self) -> None:
+        """Ends the replicas' connections, as a network does now and then."""
+        self.command("CLIENT", "KILL", "USER", "app")
 
     def kill(self) -> None:
         self.process.kill()
@@ -111,9 +158,11 @@ class Stage:
     def new_token(self, name: str) -> str:
         return self.run("token", "new", name, "--file", self.tokens)
 
-    def client(self, era: str, capabilities: dict[str, Any] | None = None, token: str | None = None) -> Client:
-        token = token or self.token
-        client = Client(self.endpoint, era, capabilities=capabilities or {}, token=token, tool=PLAIN)
+    def client(
+        self, era: str, capabilities: dict[str, Any] | None = None, token: str | None = None, revision: str = LEGACY
+    ) -> Client:
+        about = {"token": token or self.token, "tool": PLAIN, "revision": revision}
+        client = Client(self.endpoint, era, capabilities=capabilities or {}, **about)
         if era == LEGACY:
             client.initialize()
         return client
@@ -126,6 +175,16 @@ class Stage:
     def metrics(self, replica: Replica) -> str:
         with Endpoint(f"http://127.0.0.1:{replica.metrics}/metrics").open("GET", {}) as response:
             return response.read().decode()
+
+    def reads(self, name: str) -> list[int]:
+        """A metric without labels, of each replica that has it."""
+        lines = [line for replica in self.replicas for line in self.metrics(replica).splitlines()]
+        return [int(line.removeprefix(f"{name} ")) for line in lines if line.startswith(f"{name} ")]
+
+    def share(self) -> bool:
+        """Whether all replicas have the store and hear each other."""
+        metrics = ["mcp_server_store_up", "mcp_server_bus_up"]
+        return all(self.reads(metric) == [1] * len(self.replicas) for metric in metrics)
 
     def end(self) -> None:
         self.proxy.stop()
@@ -200,6 +259,30 @@ def text(answer: dict[str, Any]) -> str:
 
 def json_text(content: list[dict[str, Any]]) -> str:
     return " ".join(part.get("text", "") for part in content)
+
+
+def begin_task(client: Client, topic: str, seconds: float) -> str:
+    call = {"name": "research", "arguments": {"topic": topic, "seconds": seconds}}
+    begun = result(client.ask("tools/call", call)[1])
+    check("a task begins", begun.get("resultType") == "task", begun)
+    return begun["taskId"]
+
+
+def see(client: Client, task: str) -> dict[str, Any]:
+    return result(client.ask("tasks/get", {"taskId": task})[1])
+
+
+def begin_asking(client: Client) -> str:
+    """A task that goes on until its question is answered."""
+    task = begin_task(client, "mercury", 0)
+    until("a task asks", 5, lambda: see(client, task)["status"] == "input_required")
+    return task
+
+
+def answer_task(client: Client, task: str) -> None:
+    name = next(iter(see(client, task)["inputRequests"]))
+    answer = {name: {"action": "accept", "content": {"meaning": "the metal"}}}
+    result(client.ask("tasks/update", {"taskId": task, "inputResponses": answer})[1])
 
 
 def round_of(asked: dict[str, Any], call: dict[str, Any]) -> dict[str, Any]:

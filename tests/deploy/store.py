@@ -1,5 +1,5 @@
-"""Three replicas that share a store, behind nginx round robin: what one begins any other goes on with, and what happens when
-a replica or the store is killed."""
+"""Three replicas that share a store, behind nginx round robin: what one begins any other goes on with. What replicas have to
+tell each other is in `heard`, and what happens when a replica or the store goes in `killed` and `gone`."""
 
 import http.client
 import json
@@ -8,19 +8,33 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import check as proxies
+import gone
 import heard
+import killed
 from harness import FIXTURES, Failed
-from load import LEGACY, MODERN, Client, Load
+from load import LEGACY, MODERN
 from replicas import folder, help_text
-from shared import ABLE, ASKING, EVERYTHING, PLAIN, Stage, check, modern, result, round_of, text, together, until
+from shared import (
+    ASKING,
+    EVERYTHING,
+    Stage,
+    answer_task,
+    begin_asking,
+    begin_task,
+    check,
+    modern,
+    result,
+    round_of,
+    see,
+    text,
+    together,
+    until,
+)
 
 THREADS = 8
 STATES = 100
 QUESTIONS = 200
-CALLS = 5000
 # What a busy machine may add to a time that is promised.
 SLACK = 0.5
 
@@ -55,27 +69,13 @@ def modern_questions_are_answered_anywhere(stage: Stage) -> str:
     return f"{QUESTIONS} of {QUESTIONS}"
 
 
-def begin_task(client: Client, topic: str, seconds: float) -> str:
-    call = {"name": "research", "arguments": {"topic": topic, "seconds": seconds}}
-    begun = result(client.ask("tools/call", call)[1])
-    check("a task begins", begun.get("resultType") == "task", begun)
-    return begun["taskId"]
-
-
-def see(client: Client, task: str) -> dict[str, Any]:
-    return result(client.ask("tasks/get", {"taskId": task})[1])
-
-
 def tasks_are_everywhere(stage: Stage) -> str:
     """Begun here and polled, answered and cancelled there."""
     client = modern(stage)
 
     def answered(_: int) -> None:
-        task = begin_task(client, "mercury", 0.02)
-        until("a task asks", 5, lambda: see(client, task)["status"] == "input_required")
-        name = next(iter(see(client, task)["inputRequests"]))
-        answer = {name: {"action": "accept", "content": {"meaning": "the metal"}}}
-        result(client.ask("tasks/update", {"taskId": task, "inputResponses": answer})[1])
+        task = begin_asking(client)
+        answer_task(client, task)
         until("a task that is answered ends", 5, lambda: see(client, task)["status"] == "completed")
         done = see(client, task)
         check("a task has its result everywhere", "the metal" in json.dumps(done["result"]), done)
@@ -133,11 +133,8 @@ def revoked_tokens_are_revoked_everywhere(stage: Stage) -> str:
 
 def the_autoscaler_sees_calls_in_flight(stage: Stage) -> str:
     """The number that deploy/kubernetes/store/autoscaler.yaml goes by."""
-    metric = "mcp_server_requests_in_flight "
-
     def in_flight() -> list[int]:
-        lines = [stage.metrics(replica).splitlines() for replica in stage.replicas]
-        return [int(line.removeprefix(metric)) for each in lines for line in each if line.startswith(metric)]
+        return stage.reads("mcp_server_requests_in_flight")
 
     until("nothing is in flight", 5, lambda: in_flight() == [0] * len(stage.replicas))
     call = {"name": "long_operation", "arguments": {"seconds": 1.5, "steps": 1}}
@@ -151,75 +148,6 @@ def the_autoscaler_sees_calls_in_flight(stage: Stage) -> str:
     return "9 calls, 3 at each"
 
 
-def only_what_a_killed_replica_works_on_is_lost(stage: Stage) -> str:
-    """`kill -9` of a replica among calls of both eras and tasks, and then a rolling restart of all."""
-    client = modern(stage)
-    replicas = stage.at_each(client)
-    tasks = [begin_task(replica, "ships", 0.5) for _ in range(8) for replica in replicas]
-    said = proxies.only_calls_on_the_killed_replica_fail(stage, CALLS)
-    # Those of the first replica ended with it, and are known still.
-    statuses = [see(client, task)["status"] for task in tasks]
-    others = [status for place, status in enumerate(statuses) if place % len(replicas)]
-    check("tasks of other replicas end", others == ["completed"] * len(others), statuses)
-    return f"{said}; {len(tasks)} tasks known, {len(others)} of {len(others)} at other replicas completed"
-
-
-def p99(times: list[float]) -> float:
-    check("there were calls to look at", len(times) >= 200, len(times))
-    return sorted(times)[len(times) * 99 // 100]
-
-
-def calls_go_on_while_the_store_is_gone(stage: Stage) -> str:
-    """`kill -9` of the store under load, and its return."""
-    call, said = ASKING[0]
-    client = modern(stage)
-    replicas = stage.at_each(client)
-    used = round_of(result(client.ask("tools/call", call)[1]), call)
-    check("a state is used", said in text(client.ask("tools/call", used)[1]))
-    pending = round_of(result(client.ask("tools/call", call)[1]), call)
-    task = begin_task(client, "ships", 0)
-    until("a task ends", 5, lambda: see(client, task)["status"] == "completed")
-    moments: list[float] = []
-    back: list[float] = []
-
-    def refused(replica: Client, method: str, params: dict[str, Any]) -> None:
-        headers, message = replica.request(method, params)
-        with replica.endpoint.open("POST", headers, json.dumps(message)) as response:
-            after, answer = response.getheader("Retry-After"), response.read()
-            check(f"{method} is refused while the store is gone", response.status == 503, (response.status, answer))
-            check(f"{method} says when to come back", after is not None)
-
-    def during(_: Load) -> None:
-        moments.append(time.monotonic())
-        # Longer than the second within which the store writes what it was told.
-        time.sleep(4)
-        moments.append(time.monotonic())
-        stage.store.kill()
-        for replica in replicas:
-            refused(replica, "tools/call", pending)
-            refused(replica, "tools/call", {"name": "research", "arguments": {"topic": "ships"}})
-            refused(replica, "tasks/get", {"taskId": task})
-        time.sleep(4)
-        moments.append(time.monotonic())
-        stage.store.start()
-        for replica in replicas:
-            known = lambda one=replica: one.ask("tasks/get", {"taskId": task})[0] == 200  # noqa: E731
-            back.append(until("the store is used again", 2 + SLACK, known))
-
-    load = Load([stage.client(LEGACY), stage.client(MODERN)], 2)
-    load.run(during)
-    check("no call fails that needs nothing of the store", not load.failed, load.failed[:3])
-    quiet = p99([took for began, took in load.times if moments[0] <= began < moments[1]])
-    gone = p99([took for began, took in load.times if moments[1] <= began < moments[2]])
-    check("they take no longer than before", gone <= 2 * quiet + 0.05, (quiet, gone))
-    check("what was acknowledged is there", see(client, task)["status"] == "completed")
-    answers = together([lambda one=one: one.ask("tools/call", used)[1] for one in replicas])
-    check("a used state stays used", all("error" in answer for answer in answers), answers)
-    check("a state that was refused can be used", said in text(client.ask("tools/call", pending)[1]))
-    ratio = gone / quiet
-    return f"{load.done} calls, none failed; p99 {ratio:.1f} times the quiet one; used again after {sum(back):.2f} s"
-
-
 CHECKS: list[Callable[[Stage], str]] = [
     states_are_used_once,
     modern_questions_are_answered_anywhere,
@@ -228,13 +156,14 @@ CHECKS: list[Callable[[Stage], str]] = [
     ended_sessions_are_ended_everywhere,
     revoked_tokens_are_revoked_everywhere,
     the_autoscaler_sees_calls_in_flight,
-    only_what_a_killed_replica_works_on_is_lost,
-    calls_go_on_while_the_store_is_gone,
 ]
 
 
 def do(stage: Stage, checks: list[Callable[[Stage], str]]) -> None:
+    """Those that are named on the command line, or all."""
     for each in checks:
+        if sys.argv[2:] and each.__name__ not in sys.argv[2:]:
+            continue
         began = time.monotonic()
         try:
             said = each(stage)
@@ -254,14 +183,9 @@ def main() -> None:
     with folder() as path:
         stage = Stage(deploy, path, EVERYTHING, ["--tool-budget", "report=100/min"])
         try:
-            # Replicas that hear each other say so.
-            hear = "mcp_server_bus_up" in stage.metrics(stage.replicas[0])
-            do(stage, CHECKS + (heard.CHECKS if hear else []))
+            do(stage, CHECKS + heard.CHECKS + killed.CHECKS + gone.CHECKS)
         finally:
             stage.end()
-    if not hear:
-        print("LEFT OUT: replicas do not hear each other in this release, so legacy clients need stickiness.")
-        return
     with folder() as path:
         stage = Stage(deploy, path, FIXTURES, [], auth=False)
         try:

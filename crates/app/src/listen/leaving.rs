@@ -29,7 +29,8 @@ pub(crate) async fn serve(
     let asked = Notify::new();
     let waits = {
         let server = server.clone();
-        let (asked, in_flight) = (&asked, move || server.in_flight());
+        let in_flight = move || (server.in_flight(), server.running_tasks());
+        let asked = &asked;
         async move {
             asked.notified().await;
             tell(name, delay, drain, in_flight).await
@@ -50,7 +51,7 @@ async fn tell(
     name: &str,
     delay: Duration,
     drain: Duration,
-    in_flight: impl Fn() -> usize,
+    in_flight: impl Fn() -> (usize, usize),
 ) -> Infallible {
     if !delay.is_zero() {
         say(
@@ -63,7 +64,8 @@ async fn tell(
     sleep(FIRST).await;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        if let Some(line) = waiting(in_flight(), left) {
+        let (requests, tasks) = in_flight();
+        if let Some(line) = waiting(requests, tasks, left) {
             say(name, &line);
         }
         sleep(AGAIN).await;
@@ -71,15 +73,21 @@ async fn tell(
 }
 
 /// What is waited for, if anything is.
-fn waiting(requests: usize, left: Duration) -> Option<String> {
-    let left = left.as_secs_f64().ceil();
-    match requests {
+fn waiting(requests: usize, tasks: usize, left: Duration) -> Option<String> {
+    let requests = match requests {
         0 => None,
-        1 => Some(format!("waiting for a request in flight, {left} s at most")),
-        _ => Some(format!(
-            "waiting for {requests} requests in flight, {left} s at most"
-        )),
-    }
+        1 => Some("a request in flight".to_owned()),
+        _ => Some(format!("{requests} requests in flight")),
+    };
+    let tasks = match tasks {
+        0 => None,
+        1 => Some("a task".to_owned()),
+        _ => Some(format!("{tasks} tasks")),
+    };
+    let both: Vec<_> = requests.into_iter().chain(tasks).collect();
+    let left = left.as_secs_f64().ceil();
+    let both = both.join(" and ");
+    (!both.is_empty()).then(|| format!("waiting for {both}, {left} s at most"))
 }
 
 /// A person who has pressed Ctrl-C is told at any log level; elsewhere it is a line of the log.
@@ -99,14 +107,18 @@ mod tests {
     #[test]
     fn nothing_is_said_when_nothing_is_waited_for() {
         let left = Duration::from_millis(9900);
-        assert_eq!(waiting(0, left), None);
+        assert_eq!(waiting(0, 0, left), None);
         assert_eq!(
-            waiting(1, left).unwrap(),
+            waiting(1, 0, left).unwrap(),
             "waiting for a request in flight, 10 s at most"
         );
         assert_eq!(
-            waiting(2, left).unwrap(),
-            "waiting for 2 requests in flight, 10 s at most"
+            waiting(2, 1, left).unwrap(),
+            "waiting for 2 requests in flight and a task, 10 s at most"
+        );
+        assert_eq!(
+            waiting(0, 2, left).unwrap(),
+            "waiting for 2 tasks, 10 s at most"
         );
     }
 }

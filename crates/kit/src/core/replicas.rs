@@ -19,7 +19,7 @@ use crate::protocol::Kind;
 use crate::store::bus::{Answer, Owner, SESSIONS, Said, SharedSession};
 use crate::store::{Bus, BusListener};
 use crate::tasks::Tasks;
-use crate::wire::{Id, Outcome};
+use crate::wire::{Code, Id, Outcome, RpcError};
 
 use super::method::MAX_REQUEST_ID;
 
@@ -38,6 +38,12 @@ const AT_A_TIME: usize = 64 << 10;
 
 /// Bytes of a message that take a place.
 const PLACE: usize = 16 << 10;
+
+/// When to bring an answer again that could not be passed on.
+const AWAY: Duration = Duration::from_secs(2);
+
+const UNHEARD: &str =
+    "The replica that has asked cannot be told at the moment; send the same answer again later.";
 
 /// The other replicas, as far as this one has to do with them.
 pub(crate) struct Replicas {
@@ -159,15 +165,18 @@ impl Replicas {
     }
 
     /// Hands an answer of a client to the replica that has asked; `false` when that is none, or this one.
+    ///
+    /// # Errors
+    /// [`Code::BUSY`] when that replica cannot be told of it: an answer that is accepted is not to be lost.
     pub(super) fn answered(
         &self,
         connection: &Connection,
         question: u64,
         outcome: &Outcome<'_>,
-    ) -> bool {
+    ) -> Result<bool, RpcError> {
         let asker = asked_by(question).filter(|asker| *asker != self.bus.replica());
         let (Some(session), Some(asker)) = (connection.shared(), asker) else {
-            return false;
+            return Ok(false);
         };
         let answer = match outcome {
             Outcome::Result(result) => Answer::Result((*result).to_owned()),
@@ -179,8 +188,10 @@ impl Replicas {
             question,
             answer,
         };
-        self.tell_for(connection, Some(asker), said);
-        true
+        match self.tell_for(connection, Some(asker), said) {
+            true => Ok(true),
+            false => Err(RpcError::new(Code::BUSY, UNHEARD).with_retry_after(AWAY)),
+        }
     }
 
     /// A stream of this session for what belongs to no request was opened here: whoever knows what it is subscribed to says so.
@@ -234,8 +245,8 @@ impl Replicas {
             .collect()
     }
 
-    /// Tells what the client of this connection makes it tell.
-    fn tell_for(&self, connection: &Connection, to: Option<u32>, said: Said) {
+    /// Tells what the client of this connection makes it tell; `false` when nobody hears it, as far as that is known here.
+    fn tell_for(&self, connection: &Connection, to: Option<u32>, said: Said) -> bool {
         let message = said.write(self.bus.replica());
         let share = self.places.of(connection.caller());
         let places = (0..=message.len() / PLACE).map(|_| share.take());
@@ -244,9 +255,11 @@ impl Replicas {
             Ok(_places) => {
                 let placed = Placed { message, _places };
                 self.bus.publish(to, Bytes::from_owner(placed));
+                self.bus.is_up()
             }
             Err(_) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
+                false
             }
         }
     }

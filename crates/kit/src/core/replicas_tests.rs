@@ -75,8 +75,11 @@ fn one_caller_takes_its_share_of_what_waits_and_gets_it_back() {
     // Large ones take more places.
     let large = format!("\"{}\"", "x".repeat(PLACE * PLACES_PER_CALLER / 2));
     let question = u64::from(THERE) << 22;
-    for _ in 0..10 {
-        replicas.answered(&bob, question, &Outcome::Result(&large));
+    let answered = || replicas.answered(&bob, question, &Outcome::Result(&large));
+    assert_eq!(answered().ok(), Some(true));
+    for _ in 0..9 {
+        // One that was not passed on is not accepted.
+        assert_eq!(answered().unwrap_err().code, Code::BUSY);
     }
     assert_eq!(waiting(), PLACES_PER_CALLER + 1);
     drop(kept.take());
@@ -124,13 +127,15 @@ fn what_names_another_session_principal_or_replica_finds_nothing() {
     assert!(matches!(answered, Some(AskOutcome::Error(error)) if &*error == "{}"));
     // What was asked here, or by nobody, goes nowhere.
     for question in [question, 7, 0, u64::MAX] {
-        assert!(!replicas.answered(&ada, question, &Outcome::Result("{}")));
+        let answered = replicas.answered(&ada, question, &Outcome::Result("{}"));
+        assert_eq!(answered.ok(), Some(false));
     }
     // Neither does what is of no session that others serve.
     let alone = Connection::new(Principal::authenticated("ada"));
     replicas.cancelled(&alone, &Id::number(1));
     replicas.listening(&alone);
-    assert!(!replicas.answered(&alone, u64::from(THERE) << 22, &Outcome::Result("{}")));
+    let answered = replicas.answered(&alone, u64::from(THERE) << 22, &Outcome::Result("{}"));
+    assert_eq!(answered.ok(), Some(false));
     assert_eq!(kept.take(), []);
     // Sessions that are gone are forgotten.
     drop(ada);

@@ -46,7 +46,7 @@ pub(crate) struct Inner {
     pub(super) components: Arc<Components>,
     pub(crate) instructions: Option<String>,
     pub(super) sealed: SealedStates,
-    pub(super) tasks: Tasks,
+    pub(crate) tasks: Tasks,
     pub(super) skills: Option<Skills>,
     pub(crate) wire: WireLimits,
     pub(super) calls: CallLimits,
@@ -204,7 +204,10 @@ impl Server {
             }
             Message::Response(response) => {
                 let asked = match &response.id {
-                    Some(id) => self.answered(connection, id, &response.outcome),
+                    Some(id) => match self.answered(connection, id, &response.outcome) {
+                        Ok(asked) => asked,
+                        Err(error) => return Reply::Answer(Answer::error(None, &error)),
+                    },
                     None => {
                         tracing::debug!("a client could not read a message of ours");
                         false
@@ -224,16 +227,20 @@ impl Server {
 
     /// Hands a client's answer to whoever asked, here or at another replica; `false` when nobody did. Answers to nothing are
     /// ignored.
-    fn answered(&self, connection: &Connection, id: &Id, outcome: &Outcome<'_>) -> bool {
+    fn answered(
+        &self,
+        connection: &Connection,
+        id: &Id,
+        outcome: &Outcome<'_>,
+    ) -> Result<bool, RpcError> {
         let Some(question) = id.as_number() else {
-            return false;
+            return Ok(false);
         };
-        connection.resolve(question, || outcome.into())
-            || self
-                .0
-                .replicas
-                .as_ref()
-                .is_some_and(|replicas| replicas.answered(connection, question, outcome))
+        match &self.0.replicas {
+            _ if connection.resolve(question, || outcome.into()) => Ok(true),
+            Some(replicas) => replicas.answered(connection, question, outcome),
+            None => Ok(false),
+        }
     }
 
     /// The components, to add and remove them and to switch them on and off while the server runs,
@@ -250,6 +257,11 @@ impl Server {
     /// Requests that work, without those that wait for their client and without subscriptions.
     pub fn in_flight(&self) -> usize {
         self.0.in_flight.taken()
+    }
+
+    /// Tasks that a shutdown waits for: those that are worked on here, where they are kept beyond this process.
+    pub fn running_tasks(&self) -> usize {
+        self.0.tasks.running()
     }
 
     pub(crate) fn inner(&self) -> &Arc<Inner> {

@@ -90,6 +90,11 @@ impl Inner {
                 return;
             }
             done = guarded => done,
+            () = handle.stopped() => {
+                ctx.cancel();
+                worker.stop().await;
+                return;
+            }
         };
         let done = match done {
             Some(Ok(done)) => done,

@@ -140,6 +140,10 @@ impl TaskStore for MemoryTaskStore {
             Ok(changed.ok().map(|record| Arc::clone(&record)))
         })
     }
+
+    fn outlives_process(&self) -> bool {
+        false
+    }
 }
 
 impl Shared {

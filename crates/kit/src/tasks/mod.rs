@@ -14,6 +14,7 @@ mod memory;
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+mod running;
 mod store;
 mod worker;
 
@@ -35,6 +36,8 @@ pub use record::{Change, Detailed, Ending, TaskRecord};
 pub use redis::RedisTasks;
 pub use store::{Changed, TaskStore};
 pub use worker::{AskError, TaskHandle, Worker};
+
+use running::Running;
 
 /// The shortest life of a task: it must be there to be found.
 const MIN_TTL: Duration = Duration::from_secs(1);
@@ -86,6 +89,7 @@ struct Inner {
     store: Arc<dyn TaskStore>,
     limits: TaskLimits,
     listener: Option<Box<Listener>>,
+    running: Running,
 }
 
 type Listener = dyn Fn(&Arc<TaskRecord>) + Send + Sync;
@@ -97,6 +101,7 @@ impl Tasks {
             store,
             limits,
             listener: None,
+            running: Running::default(),
         }))
     }
 
@@ -119,6 +124,7 @@ impl Tasks {
             store,
             limits,
             listener: Some(Box::new(listener)),
+            running: Running::default(),
         }))
     }
 

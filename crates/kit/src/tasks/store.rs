@@ -45,6 +45,12 @@ pub trait TaskStore: Send + Sync + 'static {
         id: &'a str,
         seen: u64,
     ) -> StoreFuture<'a, Option<Arc<TaskRecord>>>;
+
+    /// Whether tasks can be looked up when this process has ended: a shutdown waits for those that run here, and tells
+    /// the store how those ended that took too long.
+    fn outlives_process(&self) -> bool {
+        true
+    }
 }
 
 /// A task after a change.

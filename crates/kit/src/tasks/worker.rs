@@ -15,6 +15,7 @@ use crate::wire::{Code, RpcError};
 
 use super::Tasks;
 use super::record::{Change, Ending};
+use super::running::Counted;
 
 /// Questions that one task may ask.
 const MAX_QUESTIONS: usize = 256;
@@ -32,7 +33,8 @@ const ATTEMPTS: u32 = 300;
 /// "working" for ever.
 pub struct Worker {
     handle: TaskHandle,
-    done: bool,
+    /// Taken when the task has ended.
+    running: Option<Counted>,
 }
 
 /// What else the work does with its task. Cheap to clone.
@@ -73,6 +75,7 @@ impl std::error::Error for AskError {}
 impl Worker {
     pub(super) fn new(tasks: Tasks, owner: Principal, id: Box<str>) -> Self {
         let keys = Mutex::default();
+        let running = Some(tasks.0.running.another());
         Self {
             handle: TaskHandle(Arc::new(Job {
                 tasks,
@@ -80,7 +83,7 @@ impl Worker {
                 id,
                 keys,
             })),
-            done: false,
+            running,
         }
     }
 
@@ -107,17 +110,27 @@ impl Worker {
             );
             ended = self.handle.change_surely(failure(error)).await;
         }
-        self.done = true;
+        self.running = None;
         if let Err(error) = ended {
             tracing::error!(%error, "the result of a task is lost");
         }
+    }
+
+    /// Ends the task as one whose process ended before it.
+    pub(crate) async fn stop(self) {
+        let error = RpcError::new(
+            Code::INTERNAL,
+            "The server was stopped before this task had ended.",
+        );
+        self.finish(Err(error)).await;
     }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        if !self.done {
-            self.handle.change_later(failure(RpcError::internal()));
+        if let Some(running) = self.running.take() {
+            let failed = failure(RpcError::internal());
+            self.handle.change_later(failed, Some(running));
         }
     }
 }
@@ -181,6 +194,11 @@ impl TaskHandle {
         }
     }
 
+    /// Waits until the process is about to end without waiting for the work: see [`Worker::stop`].
+    pub(crate) async fn stopped(&self) {
+        self.0.tasks.0.running.stopped().await;
+    }
+
     fn free_key(&self, wanted: &str) -> Result<Box<str>, AskError> {
         let mut keys = self.0.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= MAX_QUESTIONS {
@@ -214,9 +232,10 @@ impl TaskHandle {
     }
 
     /// For `drop`: at once where the store can, as the one in memory does, else in the background.
-    fn change_later(&self, change: Change) {
+    fn change_later(&self, change: Change, running: Option<Counted>) {
         let task = self.clone();
         let mut work: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+            let _running = running;
             if let Err(error) = task.change_surely(change).await {
                 tracing::error!(%error, "the end of a task is lost");
             }
@@ -237,7 +256,8 @@ struct Question<'a> {
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.task.change_later(Change::Close(self.key.clone()));
+        self.task
+            .change_later(Change::Close(self.key.clone()), None);
     }
 }
 

@@ -1,5 +1,7 @@
 //! One budget for all replicas.
 
+use std::time::Duration;
+
 use pymcp_kit::auth::{Identity, Permit};
 use pymcp_kit::limits::Rate;
 use pymcp_kit::metrics::Metrics;
@@ -123,4 +125,26 @@ async fn without_the_store_each_replica_counts_its_part() {
     let text = metrics.text();
     assert!(text.contains("mcp_server_budgets_local_total 80"), "{text}");
     assert!(text.contains("mcp_server_store_up 0"), "{text}");
+}
+
+/// Else each would take itself for the only one, and give all of a budget.
+#[tokio::test]
+async fn replicas_count_each_other_still_when_the_store_has_forgotten_them() {
+    let mut store = redis_server!();
+    let all = [
+        replica(&store).await,
+        replica(&store).await,
+        replica(&store).await,
+    ];
+    let counts = || all.each_ref().map(BudgetStore::replicas);
+    until(async || counts() == [3; 3]).await;
+    store.kill();
+    until(async || all.iter().all(|one| !one.is_reachable())).await;
+    store.run().unwrap();
+    // Longer than it takes until they count anew.
+    for _ in 0..60 {
+        assert_eq!(counts(), [3; 3]);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(all.iter().all(Redis::is_reachable));
 }

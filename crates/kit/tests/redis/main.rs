@@ -12,6 +12,7 @@ mod nonces;
 mod replicas;
 mod server;
 mod sessions;
+mod stopped;
 mod tasks;
 
 use std::time::{Duration, Instant};

@@ -134,7 +134,7 @@ impl Link {
         let mut connection = shared.connect().await?;
         let ahead = shared.probe(&mut connection).await?;
         shared.up(&connection, ahead);
-        shared.count_replicas(connection.clone()).await;
+        shared.count_replicas(connection.clone(), 1).await;
         let keeper = tokio::spawn(keep(Arc::clone(&shared), connection)).abort_handle();
         Ok(Self { shared, keeper })
     }
@@ -292,8 +292,8 @@ impl Shared {
         Ok(seconds * 1_000_000 + more - self.micros())
     }
 
-    /// Says that this replica is there, and counts the others. What fails changes nothing.
-    async fn count_replicas(&self, mut connection: MultiplexedConnection) {
+    /// Says that this replica is there, and counts the others: so many at `least`. What fails changes nothing.
+    async fn count_replicas(&self, mut connection: MultiplexedConnection, least: u32) {
         let mut call = script::REPLICAS.prepare_invoke();
         let until = i64::MAX >> 10;
         call.key(self.keys.shared("replicas"))
@@ -302,7 +302,7 @@ impl Shared {
             .arg(micros(REPLICA));
         let counted = timeout(ALIVE, call.invoke_async::<u32>(&mut connection)).await;
         if let Ok(Ok(replicas)) = counted {
-            self.replicas.store(replicas.max(1), Ordering::Relaxed);
+            self.replicas.store(replicas.max(least), Ordering::Relaxed);
         }
     }
 
@@ -374,12 +374,16 @@ async fn keep(shared: Arc<Shared>, first: MultiplexedConnection) {
             (Ok(ahead), Some(connection)) => {
                 shared.up(connection, ahead);
                 attempts = 0;
+                let mut least = 1;
                 if let Some(since) = gone.take() {
                     let after = since.elapsed().as_secs_f32();
                     tracing::info!("the store at {} is back after {after:.1} s", shared.address);
+                    // It may have forgotten all of them, and others may not be back yet.
+                    least = shared.replicas.load(Ordering::Relaxed);
+                    probes = 0;
                 }
                 if probes.is_multiple_of(4) {
-                    shared.count_replicas(connection.clone()).await;
+                    shared.count_replicas(connection.clone(), least).await;
                 }
                 probes = probes.wrapping_add(1);
             }

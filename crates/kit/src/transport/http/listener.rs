@@ -90,7 +90,8 @@ fn is_exhausted(error: &io::Error) -> bool {
 /// Then `/readyz` says `503`, and after [`HttpConfig::drain_delay`] it accepts what waits to be accepted, stops listening, and answers what has been sent:
 /// requests in flight, and those that lie in the sockets of their connections. Answers say
 /// `Connection: close`; over HTTP/2 the connection says it (`GOAWAY`). A client that is silent in the middle of a request, or that does not read,
-/// is not waited for, and nobody longer than [`HttpConfig::drain`]. Calls that wait for an answer of
+/// is not waited for, and nobody longer than [`HttpConfig::drain`]. Tasks that others can look for afterwards
+/// ([`TaskStore::outlives_process`](crate::tasks::TaskStore::outlives_process)) have that time too; those that take longer have failed. Calls that wait for an answer of
 /// their client hear after a second that there is none.
 pub async fn serve(
     listeners: impl Into<Listeners>,
@@ -276,6 +277,7 @@ impl Acceptor {
 
     /// Lets go of all connections, as soon as each of them has nothing to wait for.
     async fn drain(mut self) {
+        let tasks = self.app.server.inner().tasks.clone();
         let drained = timeout(self.app.config.drain, async {
             let mut answers = pin!(sleep(ANSWERS));
             loop {
@@ -285,12 +287,15 @@ impl Acceptor {
                 }
             }
             while self.tasks.join_next().await.is_some() {}
+            tasks.ended().await;
         })
         .await;
         if drained.is_err() {
             let connections = self.connections.len();
-            tracing::warn!(connections, "gave up waiting for requests in flight");
+            let tasks = tasks.running();
+            tracing::warn!(connections, tasks, "gave up waiting for what is in flight");
         }
+        tasks.stop().await;
     }
 }
 

@@ -178,7 +178,7 @@ pub struct HttpConfig {
     /// `503`, so that a load balancer notices before the listener closes. Default 0 s.
     pub drain_delay: Duration,
     /// Time that requests in flight have at shutdown, once the listener is closed; questions to clients end after 1 s of it.
-    /// Default 10 s.
+    /// So have tasks that others can look for when the process has ended. Default 10 s.
     pub drain: Duration,
 }
 

@@ -150,11 +150,21 @@ async fn without_the_bus_a_session_is_served_where_it_is_and_with_it_everywhere_
     let question = asked(&mut events, "elicitation/create");
     server.kill();
     until(async || all.iter().all(|one| !one.replica.redis.hears_replicas())).await;
-    there.answer(&session, &question, form(1));
+    // It would be lost, and its client would wait for what comes of it.
+    let unheard = |question: &Value, value| {
+        let message = json!({ "jsonrpc": "2.0", "id": question, "result": form(value) });
+        let refused = there.post(&session, &message);
+        assert_eq!(
+            (refused.status, refused.header("retry-after")),
+            (503, Some("2"))
+        );
+    };
+    unheard(&question, 1);
     here.answer(&session, &question, form(2));
     assert_eq!(text(&block_in_place(|| events.answer())), "2 ordered");
     let mut events = block_in_place(|| here.call(&session, 1, "order").events());
     let question = asked(&mut events, "elicitation/create");
+    unheard(&question, 3);
     server.run().unwrap();
     let back = until(async || all.iter().all(|one| one.replica.redis.hears_replicas())).await;
     assert!(back < Duration::from_secs(2), "{back:?}");
