@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use pymcp_kit::testing::raw::{Client, Request};
-use serde_json::Value;
+use pymcp_kit::testing::message::{modern, request};
+use pymcp_kit::testing::raw::{Client, HttpServer, Request, mirrored};
+use serde_json::{Value, json};
 
 use crate::{PATIENCE, run, text, zebra};
 
@@ -175,6 +176,36 @@ fn readyz_and_metrics_say_whether_the_store_is_there() {
         said.contains("cannot be reached") && !said.contains(PASSWORD),
         "{said}"
     );
+}
+
+/// Each has a file of its own, as on machines of their own.
+#[test]
+fn a_token_that_is_revoked_in_one_file_is_refused_by_all_replicas_within_a_second() {
+    let Some((_store, url)) = store() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let made = run(&["token", "new", "ci", "--file", &file("one")], &[]);
+    let token = text(&made.stdout).trim().to_owned();
+    std::fs::copy(file("one"), file("two")).unwrap();
+    let start = |name: &str| {
+        let file = format!("--auth-tokens={}", file(name));
+        zebra(&["--auth", "token", &file], &named(&url)).raw_http("http")
+    };
+    let (one, other) = (start("one"), start("two"));
+    let message = modern(request(1, "tools/list", json!({})), json!({}));
+    let message = mirrored(&message).with("X-Api-Key", &token);
+    let status = |program: &HttpServer| program.ask(&message).status;
+    assert_eq!((status(&one), status(&other)), (200, 200));
+    let revoked = run(&["token", "revoke", "ci", "--file", &file("one")], &[]);
+    let began = Instant::now();
+    assert_eq!(revoked.status.code(), Some(0), "{revoked:?}");
+    until(|| status(&other) == 401 && status(&one) == 401);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    until(|| other.stderr().contains("are refused: ci"));
+    // The other's file has it still, and so has one that starts.
+    let late = start("two");
+    assert_eq!((status(&late), status(&other)), (401, 401));
 }
 
 fn until(what: impl Fn() -> bool) {

@@ -13,6 +13,7 @@ mod replicas;
 mod server;
 mod sessions;
 mod tasks;
+mod tokens;
 
 use std::time::{Duration, Instant};
 

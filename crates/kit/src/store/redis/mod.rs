@@ -9,7 +9,8 @@
 //! | `value` | values that two releases can share |
 //! | `script` | what the store does as one step |
 //! | `bus` | the second connection, on which replicas tell each other what must be known at once |
-//! | `nonces`, `buckets`, `budgets`, `ended`, `events` | used states, what is remembered, limits, sessions that were ended, responses that can be resumed; tasks are in `crate::tasks` |
+//! | `nonces`, `buckets`, `budgets`, `events` | used states, what is remembered, limits, responses that can be resumed; tasks are in `crate::tasks` |
+//! | `log` | logs that every replica reads: sessions that were ended, tokens that were revoked |
 //!
 //! [`ServerBuilder::redis`](crate::ServerBuilder::redis) gives a server all of it. `docs/scaling.md` says what is shared,
 //! what each kind of request costs, and what happens while the store is slow or gone.
@@ -26,10 +27,10 @@ mod address;
 mod buckets;
 mod budgets;
 mod bus;
-mod ended;
 mod events;
 mod keys;
 mod link;
+mod log;
 mod nonces;
 mod report;
 mod script;
