@@ -6,6 +6,7 @@ mod away;
 mod buckets;
 mod budgets;
 mod bus;
+mod certificates;
 mod cost;
 mod events;
 mod nonces;
@@ -13,6 +14,7 @@ mod replicas;
 mod server;
 mod sessions;
 mod tasks;
+mod tls;
 mod tokens;
 
 use std::time::{Duration, Instant};

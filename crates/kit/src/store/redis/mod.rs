@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `address` | where the store is, with a password that nothing shows |
+//! | `way`, `tls` | how a connection is made: TCP, TLS or a Unix socket, and whom it trusts |
 //! | `link` | the connection, its time limits, and what happens while it does not answer |
 //! | `report` | what the store says of itself, and whether it is fit |
 //! | `keys` | what keys are called: prefix, principal, kind |
@@ -34,7 +35,9 @@ mod log;
 mod nonces;
 mod report;
 mod script;
+mod tls;
 mod value;
+mod way;
 
 use std::fmt;
 use std::sync::Arc;
@@ -48,6 +51,7 @@ use crate::store::Bus as _;
 
 use self::bus::RedisBus;
 use self::link::Link;
+use self::way::Way;
 
 pub use self::address::{BadAddress, RedisAddress};
 pub use self::buckets::RedisBuckets;
@@ -103,8 +107,9 @@ impl Redis {
         let unreachable = |error: RedisError| {
             BuildError(format!("The store at {address} cannot be used: {error}."))
         };
-        let bus = RedisBus::new(Arc::clone(&address), &keys).map_err(unreachable)?;
-        let link = Link::open(RedisAddress::clone(&address), keys)
+        let way = Way::new(&address).map_err(unreachable)?;
+        let bus = RedisBus::new(way.clone(), Arc::clone(&address), &keys).map_err(unreachable)?;
+        let link = Link::open(way, RedisAddress::clone(&address), keys)
             .await
             .map_err(unreachable)?;
         let info = tokio::time::timeout(LOOK, link.info()).await;
@@ -140,6 +145,15 @@ impl Redis {
     /// Whether this replica hears the others at the moment, and they it. Only a server (or tasks) that uses the store listens.
     pub fn hears_replicas(&self) -> bool {
         self.bus.is_up()
+    }
+
+    /// Tries whether replicas can hear each other there: whether its user may subscribe and publish.
+    ///
+    /// # Errors
+    /// Why not, a sentence.
+    pub async fn check_bus(&self) -> Result<(), BuildError> {
+        let tried = self.bus.try_out().await;
+        tried.map_err(|error| BuildError(format!("Replicas do not hear each other: {error}.")))
     }
 
     /// Has metrics say whether it answers, how operations ended, and what became of messages to other replicas.
