@@ -99,7 +99,17 @@ impl Store {
                 let fact = format!("{} at {address}", redis.report());
                 let found = Checked::new().fact("Store", fact);
                 let warnings = redis.report().warnings().into_iter();
-                warnings.fold(found, |found, (what, mend)| found.warning(what, mend))
+                let found = warnings.fold(found, |found, (what, mend)| found.warning(what, mend));
+                match redis.check_bus().await {
+                    Ok(()) => found.fact("Replicas", "hear each other"),
+                    Err(why) => {
+                        let prefix = self.prefix(&name);
+                        let mend = format!(
+                            "Give its user +subscribe, +publish and the channels &{prefix}:*."
+                        );
+                        found.warning(why.to_string(), mend)
+                    }
+                }
             }
             Err(error) => {
                 let why = error.sentence().unwrap_or_default();
@@ -110,10 +120,12 @@ impl Store {
     }
 }
 
-/// What `/readyz` says of it. A server goes on without its store, so that is no reason to send it nothing: if all replicas
-/// were taken away for it, nothing would be served at all.
+/// What `/readyz` says of it. A server goes on without its store, and without hearing other replicas, so that is no reason to
+/// send it nothing: if all replicas were taken away for it, nothing would be served at all.
 pub(crate) fn readiness(redis: &Redis) -> Check {
-    Check::ready().fact("reachable", redis.is_reachable())
+    Check::ready()
+        .fact("reachable", redis.is_reachable())
+        .fact("bus", redis.hears_replicas())
 }
 
 fn address(text: &str) -> Result<RedisAddress, String> {

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pymcp_kit::auth::tokens::Tokens;
-use tokio::time::MissedTickBehavior;
+use tokio::time::sleep;
 
 use super::Problem;
 use super::file::{self, Stamp};
 use super::format::List;
 use crate::signals::Hangups;
 
-/// Time between two looks at the file. A revoked token is served for two of them at most: a file that has changed is read
-/// when the next look finds it unchanged, so that one that an editor is just writing is not.
-const PERIOD: Duration = Duration::from_secs(1);
+/// Time between two looks at the file.
+const PERIOD: Duration = Duration::from_millis(400);
+
+/// Time in which a file that has changed must not change again before it is read: one that an editor is just writing is not.
+/// A revoked token is served for this and [`PERIOD`] at most.
+const SETTLED: Duration = Duration::from_millis(200);
 
 /// A file of tokens, and who is authenticated by it.
 #[derive(Debug)]
@@ -58,32 +61,35 @@ impl Watched {
 
     /// Reads the file again whenever it has changed, and at each hangup; without end.
     pub(crate) async fn watch(mut self, mut hangups: Hangups) {
-        let mut looks = tokio::time::interval(PERIOD);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pause = PERIOD;
         loop {
             let asked = tokio::select! {
                 () = hangups.next() => true,
-                _ = looks.tick() => false,
+                () = sleep(pause) => false,
             };
             let look = tokio::task::spawn_blocking(move || {
-                self.look(asked);
-                self
+                let changes = self.look(asked);
+                (self, changes)
             });
-            self = match look.await {
-                Ok(back) => back,
+            let Ok((back, changes)) = look.await else {
                 // The runtime ends.
-                Err(_) => return,
+                return;
+            };
+            self = back;
+            pause = match changes {
+                true => SETTLED,
+                false => PERIOD,
             };
         }
     }
 
     /// Reads the file if it has changed since it was read and not since the last look, or if that is `asked` for. What
-    /// cannot be used leaves the tokens as they are, and is told once.
-    fn look(&mut self, asked: bool) {
+    /// cannot be used leaves the tokens as they are, and is told once. Answers whether somebody is changing it.
+    fn look(&mut self, asked: bool) -> bool {
         let stamp = file::stamp(&self.path);
         let settled = std::mem::replace(&mut self.seen, stamp) == stamp;
         if !asked && (!settled || stamp == self.read) {
-            return;
+            return !settled;
         }
         self.read = stamp;
         let read = self.read_again();
@@ -95,6 +101,7 @@ impl Watched {
                 problem.of(path)
             ),
         }
+        false
     }
 
     fn read_again(&mut self) -> Result<String, Problem> {

@@ -55,7 +55,7 @@ enum Asked {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Remove a token from a file: servers that use the file refuse it within seconds
+    /// Remove a token from a file: servers that use the file refuse it within a second
     Revoke {
         /// Whose it is.
         #[arg(value_name = "NAME")]
@@ -168,7 +168,7 @@ fn list(file: &Path, output: Output) -> Result<()> {
 fn revoke(name: &str, file: &Path, program: &Program) -> Result<()> {
     match edit::remove(file, name).map_err(|problem| failed(&problem, file))? {
         true => telemetry::say(&format!(
-            "{}: {} has the token '{name}' no more; servers that use it refuse it within seconds.",
+            "{}: {} has the token '{name}' no more; servers that use it refuse it within a second.",
             program.name(),
             file.display()
         )),

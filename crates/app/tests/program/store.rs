@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use pymcp_kit::testing::raw::{Client, Request};
-use serde_json::Value;
+use pymcp_kit::testing::message::{modern, request};
+use pymcp_kit::testing::raw::{Client, HttpServer, Request, mirrored};
+use serde_json::{Value, json};
 
 use crate::{PATIENCE, run, text, zebra};
 
@@ -11,6 +12,10 @@ use crate::{PATIENCE, run, text, zebra};
 #[allow(dead_code)]
 mod server;
 
+#[path = "../../../kit/tests/redis/certificates.rs"]
+mod certificates;
+
+use certificates::Certificates;
 use server::RedisServer;
 
 const PASSWORD: &str = "s3cr3t-word";
@@ -132,6 +137,16 @@ fn help_and_doctor_know_it_and_show_no_password() {
     let said = doctor();
     assert!(said.contains(&format!("at {}", store.url())), "{said}");
     assert!(said.contains("append-only file"), "{said}");
+    assert!(
+        said.contains("hear each other") && !said.contains("Replicas do not"),
+        "{said}"
+    );
+    store.command(&["ACL", "SETUSER", "app", "-publish"]);
+    let said = doctor();
+    assert!(
+        said.contains("Replicas do not hear each other") && said.contains("&zebra-2:*"),
+        "{said}"
+    );
     drop(store);
     let said = doctor();
     assert!(said.contains("cannot be used"), "{said}");
@@ -151,6 +166,7 @@ fn readyz_and_metrics_say_whether_the_store_is_there() {
         checks["checks"]["store"].clone()
     };
     assert_eq!(ready()["reachable"], true);
+    until(|| ready()["bus"] == true);
     let said = program.stderr();
     let address = said
         .lines()
@@ -164,17 +180,83 @@ fn readyz_and_metrics_say_whether_the_store_is_there() {
     };
     assert!(metrics().contains("mcp_server_store_up 1"));
     store.kill();
-    until(|| ready()["reachable"] == false);
+    until(|| ready()["reachable"] == false && ready()["bus"] == false);
     assert!(metrics().contains("mcp_server_store_up 0"));
     store.run().unwrap();
     allow(&store);
-    until(|| ready()["reachable"] == true);
+    until(|| ready()["reachable"] == true && ready()["bus"] == true);
     until(|| program.stderr().contains(" is back after "));
     let said = program.stderr();
     assert!(
         said.contains("cannot be reached") && !said.contains(PASSWORD),
         "{said}"
     );
+}
+
+/// Whom to trust is read at the start: the process is confined after that.
+#[test]
+fn a_store_over_tls_is_reached_again_and_one_that_is_not_trusted_is_a_sentence() {
+    let certificates = Certificates::of("localhost", (2100, 1, 1));
+    let Some((mut store, port)) = certificates.store(false, &[]) else {
+        return;
+    };
+    allow(&store);
+    let url = |ca: &str| {
+        let ca = certificates.path(ca);
+        format!("rediss://app:{PASSWORD}@localhost:{port}?ca={ca}")
+    };
+    let output = run(&[], &named(&url("other.pem")));
+    let said = text(&output.stderr);
+    let why = format!(
+        "The store at rediss://localhost:{port} cannot be used: its certificate is signed by nobody who is trusted here; name \
+         the file of its CA with ?ca=PATH. It is that of --store."
+    );
+    assert!(
+        output.status.code() == Some(2) && said.contains(&why),
+        "{said}"
+    );
+    let program = zebra(&[], &named(&url("ca.pem"))).raw_http("http");
+    let ready = || {
+        let response = program.ask(&Request::new("GET", "/readyz").with("Host", "localhost"));
+        let checks: Value = response.message();
+        checks["checks"]["store"].clone()
+    };
+    until(|| ready()["bus"] == true);
+    store.kill();
+    until(|| ready()["reachable"] == false && ready()["bus"] == false);
+    store.run().unwrap();
+    allow(&store);
+    until(|| ready()["reachable"] == true && ready()["bus"] == true);
+}
+
+/// Each has a file of its own, as on machines of their own.
+#[test]
+fn a_token_that_is_revoked_in_one_file_is_refused_by_all_replicas_within_a_second() {
+    let Some((_store, url)) = store() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let made = run(&["token", "new", "ci", "--file", &file("one")], &[]);
+    let token = text(&made.stdout).trim().to_owned();
+    std::fs::copy(file("one"), file("two")).unwrap();
+    let start = |name: &str| {
+        let file = format!("--auth-tokens={}", file(name));
+        zebra(&["--auth", "token", &file], &named(&url)).raw_http("http")
+    };
+    let (one, other) = (start("one"), start("two"));
+    let message = modern(request(1, "tools/list", json!({})), json!({}));
+    let message = mirrored(&message).with("X-Api-Key", &token);
+    let status = |program: &HttpServer| program.ask(&message).status;
+    assert_eq!((status(&one), status(&other)), (200, 200));
+    let revoked = run(&["token", "revoke", "ci", "--file", &file("one")], &[]);
+    let began = Instant::now();
+    assert_eq!(revoked.status.code(), Some(0), "{revoked:?}");
+    until(|| status(&other) == 401 && status(&one) == 401);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    until(|| other.stderr().contains("are refused: ci"));
+    // The other's file has it still, and so has one that starts.
+    let late = start("two");
+    assert_eq!((status(&late), status(&other)), (401, 401));
 }
 
 fn until(what: impl Fn() -> bool) {

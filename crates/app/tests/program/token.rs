@@ -128,7 +128,7 @@ fn a_file_takes_tokens_lists_them_and_loses_them() {
     let said = "zebra-2: tokens.toml cannot take it: there is a token named 'ci' already.\n";
     assert_ends(&twice, 1, said);
     let revoked = folder.run(&[&["token", "revoke", "ci"], &FILE[..]].concat());
-    let said = "zebra-2: tokens.toml has the token 'ci' no more; servers that use it refuse it within seconds.\n";
+    let said = "zebra-2: tokens.toml has the token 'ci' no more; servers that use it refuse it within a second.\n";
     assert_ends(&revoked, 0, said);
     let left = folder.file();
     assert!(

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::store::BoxFuture;
 
+use super::tokens::Tokens;
 use super::{Identity, Scopes};
 
 /// The header of a token that is sent without a scheme.
@@ -54,6 +55,12 @@ pub trait Authenticator: Send + Sync + 'static {
     /// What a client has to ask a token for at least (`scope` of every challenge).
     fn required_scopes(&self) -> Scopes {
         Scopes::default()
+    }
+
+    /// The tokens that it knows, if it asks [`Tokens`]: replicas that share a store tell each other which of them were
+    /// revoked.
+    fn tokens(&self) -> Option<&Tokens> {
+        None
     }
 }
 

@@ -29,7 +29,7 @@ use crate::skills::Skills;
 use crate::store::redis::RedisBuckets;
 use crate::store::{
     BucketLimits, BucketStore, BudgetStore, Bus, EndedSessionStore, EventStore, MemoryBuckets,
-    MemoryNonces, NonceStore,
+    MemoryNonces, NonceStore, TokenChangeStore,
 };
 use crate::streams::SharedStreams;
 #[cfg(feature = "redis")]
@@ -84,6 +84,7 @@ pub struct ServerBuilder {
     bucket_store: Option<Arc<dyn BucketStore>>,
     budget_store: Option<Arc<dyn BudgetStore>>,
     ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    token_changes: Option<Arc<dyn TokenChangeStore>>,
     event_store: Option<Arc<dyn EventStore>>,
     bus: Option<Arc<dyn Bus>>,
     #[cfg(feature = "redis")]
@@ -125,6 +126,7 @@ impl ServerBuilder {
             bucket_store: None,
             budget_store: None,
             ended_sessions: None,
+            token_changes: None,
             event_store: None,
             bus: None,
             #[cfg(feature = "redis")]
@@ -390,6 +392,13 @@ impl ServerBuilder {
         self
     }
 
+    /// Tells other replicas over HTTP which tokens of [`Tokens`](crate::auth::tokens::Tokens) were revoked, and hears of theirs:
+    /// at once where there is a [`bus`](Self::bus), within half a second otherwise. Without it each process goes by its own list.
+    pub fn token_change_store(mut self, store: impl TokenChangeStore) -> Self {
+        self.token_changes = Some(Arc::new(store));
+        self
+    }
+
     /// Keeps elsewhere what is said in responses that legacy clients over HTTP can resume, so that they can do so at any replica.
     /// Replicas also need a [`bus`](Self::bus), on which the one that writes and the one that reads hear of each other; without
     /// both each process keeps its own only.
@@ -406,7 +415,7 @@ impl ServerBuilder {
     }
 
     /// Shares with the other replicas of the server what outlives a request: used request states, tasks, what is remembered
-    /// between calls, budgets, which sessions were ended, responses that legacy clients can resume, and the bus on which they tell each other of changes; `docs/scaling.md` says what stays in a process. Replicas also need the same
+    /// between calls, budgets, which sessions were ended and which tokens revoked, responses that legacy clients can resume, and the bus on which they tell each other of changes; `docs/scaling.md` says what stays in a process. Replicas also need the same
     /// [`keys`](Self::keys). A store that is given for one of these alone is used for that.
     #[cfg(feature = "redis")]
     pub fn redis(mut self, redis: &crate::store::redis::Redis) -> Self {
@@ -618,6 +627,7 @@ impl ServerBuilder {
             observers: Observers::new(self.observers),
             metrics: self.metrics,
             ended_sessions: self.ended_sessions,
+            token_changes: self.token_changes,
             streams,
             replicas,
             audit: self.audit,
@@ -637,6 +647,8 @@ impl ServerBuilder {
         self.budget_store
             .get_or_insert_with(|| Arc::new(redis.clone()));
         self.ended_sessions
+            .get_or_insert_with(|| Arc::new(redis.clone()));
+        self.token_changes
             .get_or_insert_with(|| Arc::new(redis.clone()));
         self.event_store
             .get_or_insert_with(|| Arc::new(redis.clone()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::component::{Components, News};
@@ -58,6 +59,8 @@ pub(crate) struct Replicas {
     places: Shares,
     /// Messages for which there was no place.
     refused: AtomicU64,
+    /// Rings when another one may have told of tokens.
+    tokens: Notify,
 }
 
 /// A message with its places, until it is published or dropped.
@@ -110,6 +113,7 @@ impl Replicas {
             sessions: Mutex::default(),
             places: Shares::new(PLACES, PLACES_PER_CALLER),
             refused: AtomicU64::new(0),
+            tokens: Notify::new(),
         });
         let listener: Weak<Self> = Arc::downgrade(&replicas);
         replicas.bus.attach(listener);
@@ -139,6 +143,21 @@ impl Replicas {
             sessions.sweep();
         }
         sessions.by_name.insert(session, Arc::downgrade(connection));
+    }
+
+    /// Has other replicas look which tokens were revoked.
+    pub(crate) fn tell_of_tokens(&self) {
+        self.tell(None, Said::Tokens);
+    }
+
+    /// Completes when another one may have told of tokens.
+    pub(crate) async fn hear_of_tokens(&self) {
+        self.tokens.notified().await;
+    }
+
+    /// Whether what others tell arrives, as far as it is known.
+    pub(crate) fn hears(&self) -> bool {
+        self.bus.is_up()
     }
 
     /// Gives back what is kept of sessions that are gone.
@@ -434,11 +453,13 @@ impl BusListener for Replicas {
                     .filter(|connection| connection.is_heard())
                     .for_each(|connection| connection.push(message.clone()));
             }
+            Said::Tokens => self.tokens.notify_one(),
             Said::Changed { .. } | Said::Task { .. } | Said::Missed | Said::Unknown => {}
         }
     }
 
     fn missed(&self) {
+        self.tokens.notify_one();
         let (Ok(runtime), Some(this)) = (Handle::try_current(), self.this.upgrade()) else {
             return;
         };

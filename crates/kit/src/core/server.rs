@@ -15,7 +15,7 @@ use crate::limits::{CallLimits, Shares};
 use crate::metrics::Metrics;
 use crate::middleware::{self, Middleware, Next, Request, RequestKind, Response};
 use crate::skills::Skills;
-use crate::store::EndedSessionStore;
+use crate::store::{EndedSessionStore, TokenChangeStore};
 use crate::streams::SharedStreams;
 use crate::tasks::Tasks;
 use crate::telemetry::{Observers, Refused};
@@ -55,6 +55,8 @@ pub(crate) struct Inner {
     pub(super) subscriptions: Arc<Subscriptions>,
     /// Where replicas tell each other which sessions were ended.
     pub(crate) ended_sessions: Option<Arc<dyn EndedSessionStore>>,
+    /// Where they tell each other which tokens were revoked.
+    pub(crate) token_changes: Option<Arc<dyn TokenChangeStore>>,
     /// Where replicas find each other's responses that can be resumed.
     pub(crate) streams: Option<Arc<SharedStreams>>,
     /// The other replicas, where they can be told something at once.

@@ -243,6 +243,8 @@ pub(crate) enum Said {
         #[serde(default)]
         over: bool,
     },
+    /// There is news in the log of tokens that were revoked.
+    Tokens,
     /// Some of what was said before was dropped.
     Missed,
     /// Of a kind that a later release knows.
@@ -374,6 +376,7 @@ mod tests {
                 next: 1,
                 how: Reading::Begins,
             },
+            Said::Tokens,
             Said::Wrote {
                 session: SharedSession { owner, nonce: 1 },
                 stream: 7,

@@ -11,6 +11,7 @@ mod events;
 mod nonces;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod revoked;
 
 pub use buckets::{BucketLimits, BucketStore, MemoryBuckets};
 pub use budgets::{BudgetStore, Overspent, Spending};
@@ -18,6 +19,7 @@ pub use bus::{Bus, BusListener, NoBus};
 pub use ended::{EndedSession, EndedSessionStore};
 pub use events::{EventStore, EventStream, StoredEvent, StoredEvents};
 pub use nonces::{MemoryNonces, NonceStore};
+pub use revoked::{TokenChange, TokenChangeStore};
 
 use std::pin::Pin;
 

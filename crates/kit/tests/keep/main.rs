@@ -7,6 +7,8 @@
 mod calls;
 mod hostile;
 mod limits;
+#[cfg(unix)]
+mod replicas;
 mod sessions;
 mod stage;
 

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
+use super::bus::stage::Overheard;
 use super::server::RedisServer;
 use super::{redis_server, replica, until, who};
 
@@ -236,6 +237,56 @@ async fn a_response_that_broke_here_is_resumed_there_with_what_is_still_to_come(
     // What is over with its session is over everywhere.
     assert_eq!(block_in_place(|| session.end()).status, 200);
     until(async || server.command(&["KEYS", "test:*:e:*"]).is_empty()).await;
+}
+
+/// `docs/scaling.md` has these figures, and this holds them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_elsewhere_and_what_is_written_costs_what_the_page_says() {
+    let server = redis_server!();
+    let [here, there]: [Http; 2] = listening(&server).await;
+    let overheard = Overheard::of(&server);
+    let session = here.open();
+    let arguments = json!({ "before": 3, "after": 2 });
+    let id = here.lose(&session, "work", arguments, 1);
+    let mut events = there.resume(&session, &id).ok().unwrap();
+    block_in_place(|| events.next().unwrap());
+    here.gate.add_permits(1);
+    assert!(rest(events).1);
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scaling.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let channel = "test:{}:bus:01234567";
+    for (kind, row) in [
+        (
+            "reads",
+            "a client has read on in a response at another replica",
+        ),
+        (
+            "wrote",
+            "a response is written on that is read at another replica",
+        ),
+    ] {
+        until(async || !overheard.of_kind(kind).is_empty()).await;
+        let message = overheard.of_kind(kind)[0].to_string();
+        let (text, to) = (message.len(), channel.len());
+        let head = |first: &str, word: &str| {
+            format!("{first}3\r\n$7\r\n{word}\r\n${to}\r\n{channel}\r\n${text}\r\n").len()
+        };
+        // With the number that answers.
+        let published = head("*", "PUBLISH") + text + 2 + 4;
+        let heard = head(">", "message") + text + 2;
+        let line = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| {row} |")));
+        let line = line.unwrap_or_else(|| panic!("docs/scaling.md has no row: {row}"));
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let said: [usize; 3] = [2, 3, 4].map(|cell| cells[cell].parse().unwrap());
+        for (said, found) in said.into_iter().zip([1, published, heard]) {
+            assert!(
+                (said * 9 / 10..=said * 11 / 10).contains(&found),
+                "{row}: {found}, and the page says {said}"
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

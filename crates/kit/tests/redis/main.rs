@@ -6,6 +6,7 @@ mod away;
 mod buckets;
 mod budgets;
 mod bus;
+mod certificates;
 mod cost;
 mod events;
 mod nonces;
@@ -14,6 +15,8 @@ mod server;
 mod sessions;
 mod stopped;
 mod tasks;
+mod tls;
+mod tokens;
 
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,13 @@
 //! Where the store is, with a password that nothing shows.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use ::redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _};
 use url::Url;
+
+use super::tls::Trust;
 
 /// Bytes that an address may have.
 const MAX_BYTES: usize = 4096;
@@ -12,9 +15,14 @@ const MAX_BYTES: usize = 4096;
 /// Where a store is: `redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE]`, the same with `rediss` for TLS, or
 /// `unix:///PATH[?db=DATABASE&user=USER&pass=PASSWORD]`; `valkey`, `valkeys` and `redis+unix` are taken as well. A user or
 /// password with special characters is percent-encoded. `Display` and `Debug` show neither.
+///
+/// With TLS, `?ca=PATH` names a file of the certificates (PEM) that may have signed that of the store, instead of what the
+/// machine trusts, and `cert=PATH&key=PATH` what a store is shown that asks its clients for a certificate.
 #[derive(Clone)]
 pub struct RedisAddress {
     pub(super) info: ConnectionInfo,
+    /// How it is known, where it is reached over TLS.
+    pub(super) trust: Option<Trust>,
     shown: String,
     secret: bool,
 }
@@ -32,9 +40,7 @@ impl RedisAddress {
     /// Its host and port; none for a Unix socket.
     pub fn host(&self) -> Option<(&str, u16)> {
         match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                Some((host, *port))
-            }
+            ConnectionAddr::Tcp(host, port) => Some((host, *port)),
             _ => None,
         }
     }
@@ -50,14 +56,27 @@ impl FromStr for RedisAddress {
         }
         let url = Url::parse(text).map_err(|_| BadAddress)?;
         let unix = matches!(url.scheme(), "unix" | "redis+unix" | "valkey+unix");
-        // A fragment would switch the verification of certificates off, and a query means something for sockets alone.
-        if url.fragment().is_some() || (!unix && url.query().is_some()) {
+        let tls = matches!(url.scheme(), "rediss" | "valkeys");
+        // A fragment would switch the verification of certificates off.
+        if url.fragment().is_some() || (!unix && !tls && url.query().is_some()) {
             return Err(BadAddress);
         }
         if unix && !matches!(url.host_str(), None | Some("")) {
             return Err(BadAddress);
         }
-        let info = text.into_connection_info().map_err(|_| BadAddress)?;
+        let trust = match tls {
+            true => Some(trust(&url)?),
+            false => None,
+        };
+        let plain = match (tls, text.split_once("://")) {
+            // TLS comes below the connection.
+            (true, Some((_, rest))) => {
+                let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+                format!("redis://{rest}")
+            }
+            _ => text.to_owned(),
+        };
+        let info = plain.into_connection_info().map_err(|_| BadAddress)?;
         if !info.addr().is_supported() {
             return Err(BadAddress);
         }
@@ -72,10 +91,33 @@ impl FromStr for RedisAddress {
         };
         Ok(Self {
             info: info.set_redis_settings(settings),
+            trust,
             shown,
             secret,
         })
     }
+}
+
+/// What the query of an address with TLS says.
+fn trust(url: &Url) -> Result<Trust, BadAddress> {
+    let (mut ca, mut cert, mut key) = (None, None, None);
+    for (name, value) in url.query_pairs() {
+        let place = match &*name {
+            "ca" => &mut ca,
+            "cert" => &mut cert,
+            "key" => &mut key,
+            _ => return Err(BadAddress),
+        };
+        if value.is_empty() || place.replace(PathBuf::from(&*value)).is_some() {
+            return Err(BadAddress);
+        }
+    }
+    let own = match (cert, key) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        _ => return Err(BadAddress),
+    };
+    Ok(Trust { ca, own })
 }
 
 impl fmt::Display for RedisAddress {
@@ -93,7 +135,7 @@ impl fmt::Debug for RedisAddress {
 impl fmt::Display for BadAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "a URL such as redis://localhost:6379, rediss://user:password@redis.example:6380/0 or unix:///run/redis.sock, special characters percent-encoded",
+            "a URL such as redis://localhost:6379, rediss://user:password@redis.example:6380/0?ca=/etc/redis/ca.pem or unix:///run/redis.sock, special characters percent-encoded",
         )
     }
 }
@@ -119,6 +161,11 @@ mod tests {
                 true,
             ),
             ("valkey://:s3cr3t@cache", "valkey://cache:6379", true),
+            (
+                "rediss://:s3cr3t@h:1?ca=/a%20b/ca.pem&cert=c&key=k",
+                "rediss://h:1",
+                true,
+            ),
             ("redis://:s3cr3t%40x@[::1]:1/", "redis://::1:1", true),
             ("unix:///run/redis.sock", "unix:///run/redis.sock", false),
             (
@@ -140,6 +187,12 @@ mod tests {
             "redis://h/one",
             "redis://h?protocol=9&pass=s3cr3t",
             "rediss://:s3cr3t@h/#insecure",
+            "rediss://:s3cr3t@h/?insecure=true",
+            "rediss://h?ca=",
+            "rediss://h?ca=a&ca=b",
+            "rediss://h?cert=a",
+            "redis://h?ca=a",
+            "rediss://",
             "unix://relative/redis.sock",
         ] {
             let error = bad.parse::<RedisAddress>().unwrap_err();

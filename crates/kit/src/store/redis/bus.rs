@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
-    Value,
+    AsyncConnectionConfig, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError, Value,
 };
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -30,6 +29,7 @@ use crate::store::{Bus, BusListener};
 use super::address::RedisAddress;
 use super::keys::Keys;
 use super::link::{ALIVE, CONNECT, PROBE, pause, silent};
+use super::way::Way;
 
 /// Bytes of a message: more than an answer of the largest that a client may send.
 const MAX_MESSAGE: usize = 2 << 20;
@@ -58,7 +58,7 @@ pub(crate) struct RedisBus {
 }
 
 struct Shared {
-    client: Client,
+    way: Way,
     address: Arc<RedisAddress>,
     channel: String,
     replica: u32,
@@ -94,16 +94,17 @@ impl RedisBus {
     ///
     /// # Errors
     /// The address cannot be used, or there is no randomness.
-    pub(super) fn new(address: Arc<RedisAddress>, keys: &Keys) -> Result<Self, RedisError> {
-        let settings = address.info.redis_settings().clone();
-        let settings = settings.set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(address.info.clone().set_redis_settings(settings))?;
+    pub(super) fn new(
+        way: Way,
+        address: Arc<RedisAddress>,
+        keys: &Keys,
+    ) -> Result<Self, RedisError> {
         let mut random = [0; 4];
         getrandom::fill(&mut random)
             .map_err(|_| RedisError::from((ErrorKind::Client, "there is no randomness")))?;
         let (queue, incoming) = mpsc::channel(WAITING);
         let shared = Shared {
-            client,
+            way: way.speaking(ProtocolVersion::RESP3),
             address,
             channel: keys.shared("bus"),
             replica: (u32::from_ne_bytes(random) >> 1).max(1),
@@ -125,6 +126,21 @@ impl RedisBus {
     /// The channel of all replicas.
     pub(crate) fn channel(&self) -> &str {
         &self.shared.channel
+    }
+
+    /// Tries whether the user may listen and speak, on a connection for that alone.
+    ///
+    /// # Errors
+    /// What the store, or the way to it, said.
+    pub(super) async fn try_out(&self) -> Result<(), RedisError> {
+        let (mut connection, _lost) = self.shared.open().await?;
+        let mut publish = ::redis::cmd("PUBLISH");
+        // To this replica alone, and nothing.
+        publish
+            .arg(self.shared.channel_of(Some(self.shared.replica)))
+            .arg("");
+        let published = timeout(ALIVE, publish.query_async::<Value>(&mut connection)).await;
+        published.unwrap_or_else(|_| silent()).map(drop)
     }
 
     /// Has metrics say whether it is up, and what became of messages.
@@ -234,10 +250,7 @@ impl Shared {
             .set_response_timeout(None)
             .set_push_sender(heard);
         let opening = async {
-            let connecting = self
-                .client
-                .get_multiplexed_async_connection_with_config(&config);
-            let mut connection = connecting.await?;
+            let mut connection = self.way.connect(&config).await?;
             let own = self.channel_of(Some(self.replica));
             connection.subscribe(&[&self.channel, &own]).await?;
             Ok((connection, lost))

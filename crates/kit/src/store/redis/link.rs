@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Script,
+    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Script,
     ScriptInvocation,
 };
 use arc_swap::ArcSwapOption;
@@ -25,6 +25,7 @@ use crate::store::StoreError;
 use super::address::RedisAddress;
 use super::keys::Keys;
 use super::script;
+use super::way::Way;
 
 /// Time that an operation may take.
 pub(crate) const OPERATION: Duration = Duration::from_millis(250);
@@ -64,7 +65,7 @@ pub(crate) struct Link {
 }
 
 struct Shared {
-    client: Client,
+    way: Way,
     address: RedisAddress,
     keys: Keys,
     /// What tells this process from others in the list of replicas.
@@ -113,13 +114,16 @@ impl Link {
     ///
     /// # Errors
     /// What the store, or the way to it, said to the first attempt.
-    pub(super) async fn open(address: RedisAddress, keys: Keys) -> Result<Self, RedisError> {
-        let client = Client::open(address.info.clone())?;
+    pub(super) async fn open(
+        way: Way,
+        address: RedisAddress,
+        keys: Keys,
+    ) -> Result<Self, RedisError> {
         let mut process = [0; 16];
         getrandom::fill(&mut process)
             .map_err(|_| RedisError::from((ErrorKind::Client, "there is no randomness")))?;
         let shared = Arc::new(Shared {
-            client,
+            way,
             address,
             keys,
             process: format!("{:032x}", u128::from_ne_bytes(process)),
@@ -276,10 +280,7 @@ impl Shared {
             // Each operation has its own.
             .set_response_timeout(None)
             .set_pipeline_buffer_size(WAITING);
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
-        timeout(CONNECT, connecting)
+        timeout(CONNECT, self.way.connect(&config))
             .await
             .unwrap_or_else(|_| silent())
     }

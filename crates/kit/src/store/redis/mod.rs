@@ -3,13 +3,15 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `address` | where the store is, with a password that nothing shows |
+//! | `way`, `tls` | how a connection is made: TCP, TLS or a Unix socket, and whom it trusts |
 //! | `link` | the connection, its time limits, and what happens while it does not answer |
 //! | `report` | what the store says of itself, and whether it is fit |
 //! | `keys` | what keys are called: prefix, principal, kind |
 //! | `value` | values that two releases can share |
 //! | `script` | what the store does as one step |
 //! | `bus` | the second connection, on which replicas tell each other what must be known at once |
-//! | `nonces`, `buckets`, `budgets`, `ended`, `events` | used states, what is remembered, limits, sessions that were ended, responses that can be resumed; tasks are in `crate::tasks` |
+//! | `nonces`, `buckets`, `budgets`, `events` | used states, what is remembered, limits, responses that can be resumed; tasks are in `crate::tasks` |
+//! | `log` | logs that every replica reads: sessions that were ended, tokens that were revoked |
 //!
 //! [`ServerBuilder::redis`](crate::ServerBuilder::redis) gives a server all of it. `docs/scaling.md` says what is shared,
 //! what each kind of request costs, and what happens while the store is slow or gone.
@@ -26,14 +28,16 @@ mod address;
 mod buckets;
 mod budgets;
 mod bus;
-mod ended;
 mod events;
 mod keys;
 mod link;
+mod log;
 mod nonces;
 mod report;
 mod script;
+mod tls;
 mod value;
+mod way;
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,6 +51,7 @@ use crate::store::Bus as _;
 
 use self::bus::RedisBus;
 use self::link::Link;
+use self::way::Way;
 
 pub use self::address::{BadAddress, RedisAddress};
 pub use self::buckets::RedisBuckets;
@@ -102,8 +107,9 @@ impl Redis {
         let unreachable = |error: RedisError| {
             BuildError(format!("The store at {address} cannot be used: {error}."))
         };
-        let bus = RedisBus::new(Arc::clone(&address), &keys).map_err(unreachable)?;
-        let link = Link::open(RedisAddress::clone(&address), keys)
+        let way = Way::new(&address).map_err(unreachable)?;
+        let bus = RedisBus::new(way.clone(), Arc::clone(&address), &keys).map_err(unreachable)?;
+        let link = Link::open(way, RedisAddress::clone(&address), keys)
             .await
             .map_err(unreachable)?;
         let info = tokio::time::timeout(LOOK, link.info()).await;
@@ -139,6 +145,15 @@ impl Redis {
     /// Whether this replica hears the others at the moment, and they it. Only a server (or tasks) that uses the store listens.
     pub fn hears_replicas(&self) -> bool {
         self.bus.is_up()
+    }
+
+    /// Tries whether replicas can hear each other there: whether its user may subscribe and publish.
+    ///
+    /// # Errors
+    /// Why not, a sentence.
+    pub async fn check_bus(&self) -> Result<(), BuildError> {
+        let tried = self.bus.try_out().await;
+        tried.map_err(|error| BuildError(format!("Replicas do not hear each other: {error}.")))
     }
 
     /// Has metrics say whether it answers, how operations ended, and what became of messages to other replicas.

@@ -183,13 +183,13 @@ return 1
     ))
 });
 
-/// KEYS: the log of sessions that were ended. ARGV: how many are kept, when the last of them would end anyway in ms, and
-/// the sessions.
-pub(super) static END: LazyLock<Script> = LazyLock::new(|| {
+/// KEYS: a log that every replica reads. ARGV: how many entries are kept, when the last of these would end anyway in ms, the
+/// name of their field, and the entries.
+pub(super) static LOG: LazyLock<Script> = LazyLock::new(|| {
     script(
         r"
-for i = 4, #ARGV do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'session', ARGV[i])
+for i = 5, #ARGV do
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', ARGV[4], ARGV[i])
 end
 keep(KEYS[1], tonumber(ARGV[3]))
 return 1

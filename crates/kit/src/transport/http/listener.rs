@@ -24,8 +24,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::Server;
-use crate::session::{TELL, Telling};
-use crate::store::EndedSessionStore;
 use crate::telemetry::Lasting;
 
 use super::activity::{Activity, Patience};
@@ -35,6 +33,7 @@ use super::listeners::Listeners;
 use super::request_body::Incoming;
 use super::socket::{Channel, Socket};
 use super::stream::Stream;
+use super::telling::Telling;
 use super::timer::HeadTimer;
 use super::{App, HttpConfig, http2, tls};
 
@@ -108,12 +107,7 @@ pub async fn serve(
             open.upgrade().map_or(0, |open| open.len())
         });
     }
-    let told = app.server.inner().ended_sessions.clone().map(|store| {
-        let telling = tell(Arc::clone(&app), store);
-        let mut task = JoinSet::new();
-        task.spawn(telling);
-        task
-    });
+    let telling = Telling::begin(&app).await;
     let last = Arc::clone(&app);
     let acceptor = Acceptor {
         connections,
@@ -133,26 +127,12 @@ pub async fn serve(
         }
         ended = accepting.join_next() => ended,
     };
-    if let Some(mut task) = told
-        && let Some(store) = last.server.inner().ended_sessions.clone()
-    {
-        task.shutdown().await;
-        Telling::new(store).tell(&last.sessions).await;
-    }
+    telling.end(&last).await;
     copied(&last).await;
     if let Some(Err(error)) = ended
         && let Ok(panic) = error.try_into_panic()
     {
         resume_unwind(panic);
-    }
-}
-
-/// Tells other replicas which sessions are ended here, and hears of theirs, until it is dropped.
-async fn tell(app: Arc<App>, store: Arc<dyn EndedSessionStore>) {
-    let mut telling = Telling::new(store);
-    loop {
-        telling.exchange(&app.sessions).await;
-        sleep(TELL).await;
     }
 }
 

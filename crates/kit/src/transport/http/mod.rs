@@ -18,6 +18,7 @@
 //! | `ingress` | framing, Host, Origin, CORS: before anything is read |
 //! | `allowed` | the hosts and origins that are served, and `pattern` how they are written |
 //! | `door` | who asks: before the body is read, from the head to a permit |
+//! | `telling` | what replicas tell each other of who may not be served any more |
 //! | `negotiate` | types: what the body is, and in which form the answer is taken |
 //! | `request_body` | reads what is posted, within size, time and rate |
 //! | `streamable` | `/mcp`: POST, GET, DELETE of streamable HTTP, both eras |
@@ -56,6 +57,7 @@ mod routes;
 mod socket;
 mod stream;
 mod streamable;
+mod telling;
 mod timer;
 mod tls;
 #[cfg(unix)]

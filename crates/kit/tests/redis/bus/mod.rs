@@ -3,7 +3,7 @@
 mod cost;
 mod news;
 mod sessions;
-mod stage;
+pub(crate) mod stage;
 
 use std::time::Duration;
 

@@ -81,13 +81,13 @@ impl Http {
 }
 
 /// Hears all that replicas of "test" say to all of them or to one.
-pub(super) struct Overheard {
+pub(crate) struct Overheard {
     heard: Arc<Mutex<Vec<Value>>>,
     stream: UnixStream,
 }
 
 impl Overheard {
-    pub(super) fn of(server: &RedisServer) -> Self {
+    pub(crate) fn of(server: &RedisServer) -> Self {
         let url = server.url();
         let stream = UnixStream::connect(url.strip_prefix("unix://").unwrap()).unwrap();
         (&stream)
@@ -111,7 +111,7 @@ impl Overheard {
     }
 
     /// What was said so far of this kind.
-    pub(super) fn of_kind(&self, kind: &str) -> Vec<Value> {
+    pub(crate) fn of_kind(&self, kind: &str) -> Vec<Value> {
         let heard = self.heard.lock().unwrap();
         let found = heard.iter().filter(|message| message["kind"] == kind);
         found.cloned().collect()
