@@ -33,7 +33,6 @@ fn listening(url: &str, runtime: &Runtime) -> (LocalServer, Redis) {
         .build()
         .unwrap();
     let sessions = SessionLimits {
-        max: 128,
         remembered: 32,
         ..SessionLimits::default()
     };
