@@ -29,7 +29,9 @@ impl Certificates {
         write("other.pem", authority("other").1);
         let key = KeyPair::generate().unwrap();
         let mut certificate = CertificateParams::new([name.to_owned()]).unwrap();
-        certificate.distinguished_name.push(DnType::CommonName, "store");
+        certificate
+            .distinguished_name
+            .push(DnType::CommonName, "store");
         let (year, month, day) = until;
         certificate.not_after = rcgen::date_time_ymd(year, month, day);
         let certificate = certificate.signed_by(&key, &issuer).unwrap();
