@@ -209,7 +209,7 @@ fn a_store_over_tls_is_reached_again_and_one_that_is_not_trusted_is_a_sentence()
     let said = text(&output.stderr);
     let why = format!(
         "The store at rediss://localhost:{port} cannot be used: its certificate is signed by nobody who is trusted here; name \
-         the file of its CA with ?ca=PATH. It is that of --store."
+         the file of its CA with ?ca=PATH."
     );
     assert!(
         output.status.code() == Some(2) && said.contains(&why),

@@ -7,8 +7,6 @@
 mod calls;
 mod hostile;
 mod limits;
-#[cfg(unix)]
-mod replicas;
 mod sessions;
 mod stage;
 

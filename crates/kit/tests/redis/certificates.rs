@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use super::server::RedisServer;
 
@@ -16,18 +16,22 @@ impl Certificates {
         let folder = tempfile::tempdir().unwrap();
         let write =
             |name: &str, pem: String| std::fs::write(folder.path().join(name), pem).unwrap();
-        let authority = || {
+        let authority = |name: &str| {
             let mut authority = CertificateParams::new(Vec::new()).unwrap();
             authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            authority.distinguished_name.push(DnType::CommonName, name);
             let key = KeyPair::generate().unwrap();
             let pem = authority.self_signed(&key).unwrap().pem();
             (Issuer::new(authority, key), pem)
         };
-        let (issuer, pem) = authority();
+        let (issuer, pem) = authority("one");
         write("ca.pem", pem);
-        write("other.pem", authority().1);
+        write("other.pem", authority("other").1);
         let key = KeyPair::generate().unwrap();
         let mut certificate = CertificateParams::new([name.to_owned()]).unwrap();
+        certificate
+            .distinguished_name
+            .push(DnType::CommonName, "store");
         let (year, month, day) = until;
         certificate.not_after = rcgen::date_time_ymd(year, month, day);
         let certificate = certificate.signed_by(&key, &issuer).unwrap();
@@ -44,8 +48,9 @@ impl Certificates {
     /// A store that shows them at a port of its own, and asks its clients for a certificate or not.
     pub(crate) fn store(&self, asks: bool, options: &[&str]) -> Option<(RedisServer, u16)> {
         // Free a moment ago, and nobody else's within the test.
-        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = port.local_addr().unwrap().port();
+        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
         let (cert, key, ca) = (
             self.path("cert.pem"),
             self.path("key.pem"),

