@@ -42,8 +42,23 @@ struct Message<'a> {
     params: Map<String, Value>,
 }
 
-/// One answer, or the array of a batch: takes each answer's id out of those that are owed one.
-pub fn answer(answer: &Answer, owed: &mut Vec<Option<Id>>) {
+/// An answer that is owed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owed {
+    /// The id that it is under; `None` for what could not be read.
+    pub id: Option<Id>,
+    /// Whether it may as well be under none: the id may be one of the server's own.
+    pub or_none: bool,
+}
+
+impl Owed {
+    pub fn to(id: Option<Id>) -> Self {
+        Self { id, or_none: false }
+    }
+}
+
+/// One answer, or the array of a batch: takes each out of those that are owed.
+pub fn answer(answer: &Answer, owed: &mut Vec<Owed>) {
     let responses: Vec<Response<'_>> = match answer.body.first() {
         Some(b'[') => serde_json::from_slice(&answer.body).unwrap(),
         _ => vec![serde_json::from_slice(&answer.body).unwrap()],
@@ -58,10 +73,13 @@ pub fn answer(answer: &Answer, owed: &mut Vec<Option<Id>>) {
         if let Some(code) = answer.error {
             assert_eq!(response.error.map(|error| error.code), Some(code.0));
         }
-        let same = |id: &Option<Id>| id.as_ref().map_or("null", Id::as_json) == response.id.get();
+        let id = response.id.get();
+        let same = |owed: &Owed| owed.id.as_ref().map_or("null", Id::as_json) == id;
+        let other = |owed: &Owed| owed.or_none && id == "null";
         let at = owed
             .iter()
             .position(same)
+            .or_else(|| owed.iter().position(other))
             .expect("an answer to nothing, or a second one");
         owed.swap_remove(at);
     }

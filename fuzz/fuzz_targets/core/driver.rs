@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use pymcp_kit::auth::Permit;
 use pymcp_kit::core::{Answer, Connection, Event, Exchange, Reply, Unsolicited};
-use pymcp_kit::wire::{Body, Code, Id, Malformed, Message};
+use pymcp_kit::wire::{Body, Code, Id, Malformed, Message, Outcome};
 use pymcp_kit::{Principal, Server};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 
-use super::check;
+use super::check::{self, Owed};
 use super::script::{Side, Step};
-use super::server::{IN_FLIGHT, IN_FLIGHT_PER_CONNECTION, TIMEOUT};
+use super::server::{IN_FLIGHT_BESIDE, IN_FLIGHT_PER_CONNECTION, TIMEOUT};
 
 /// Events of one exchange, and rounds of waiting at the end; more would be an endless loop.
 const ENDLESS: usize = 10_000;
@@ -40,8 +40,8 @@ struct Client {
 struct Running {
     side: Side,
     exchange: Exchange,
-    /// The ids of its requests that have no answer yet; `None` for one that could not be read.
-    owed: Vec<Option<Id>>,
+    /// What has no answer yet.
+    owed: Vec<Owed>,
     /// Those of them that may stay without one.
     cancelled: Vec<Id>,
     paused: bool,
@@ -157,7 +157,7 @@ impl Driver {
         let body = match self.server.parse(bytes) {
             Ok(body) => body,
             Err(Malformed { id, error }) => {
-                return check::answer(&Answer::error(id.as_ref(), &error), &mut vec![id]);
+                return check::answer(&Answer::error(id.as_ref(), &error), &mut vec![Owed::to(id)]);
             }
         };
         let (is_batch, mut owed, cancelled) = (
@@ -166,7 +166,11 @@ impl Driver {
             cancelled(&body),
         );
         let connection = Arc::clone(&self.client(side).connection);
-        match self.server.receive(&connection, &Permit::unrestricted(), body).into_exchange() {
+        match self
+            .server
+            .receive(&connection, &Permit::unrestricted(), body)
+            .into_exchange()
+        {
             Ok(exchange) => {
                 let running = Running::new(side, exchange, owed);
                 assert!(
@@ -176,7 +180,7 @@ impl Driver {
                 self.running.push(running);
             }
             // A batch that is refused as a whole has one answer, under no id.
-            Err(Some(answer)) if is_batch => check::answer(&answer, &mut vec![None]),
+            Err(Some(answer)) if is_batch => check::answer(&answer, &mut vec![Owed::to(None)]),
             Err(Some(answer)) => {
                 check::answer(&answer, &mut owed);
                 assert_eq!(owed, [], "an answer of its own");
@@ -201,7 +205,7 @@ impl Driver {
                 running
                     .owed
                     .iter()
-                    .flatten()
+                    .filter_map(|owed| owed.id.as_ref())
                     .filter(|id| which(id))
                     .cloned(),
             );
@@ -240,10 +244,11 @@ impl Driver {
         let mut ping = |side: Side, id: &str, expected: bool| {
             let message = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"ping"}}"#);
             let body = self.server.parse(message.as_bytes()).unwrap();
-            match self
-                .server
-                .receive(&self.clients[side as usize].connection, &Permit::unrestricted(), body)
-            {
+            match self.server.receive(
+                &self.clients[side as usize].connection,
+                &Permit::unrestricted(),
+                body,
+            ) {
                 Reply::Call(call) if expected => held.push(call),
                 Reply::Answer(answer) if !expected => assert_eq!(answer.error, Some(Code::BUSY)),
                 _ => panic!("a place is lost, or there is one too many"),
@@ -253,7 +258,7 @@ impl Driver {
         assert_eq!(ids.len(), IN_FLIGHT_PER_CONNECTION);
         ids.iter().for_each(|id| ping(Side::Legacy, id, true));
         ping(Side::Legacy, "3", false);
-        (IN_FLIGHT_PER_CONNECTION..IN_FLIGHT).for_each(|_| ping(Side::Stateless, "0", true));
+        (0..IN_FLIGHT_BESIDE).for_each(|_| ping(Side::Stateless, "0", true));
         ping(Side::Stateless, "0", false);
     }
 }
@@ -269,7 +274,7 @@ impl Client {
 }
 
 impl Running {
-    fn new(side: Side, exchange: Exchange, owed: Vec<Option<Id>>) -> Self {
+    fn new(side: Side, exchange: Exchange, owed: Vec<Owed>) -> Self {
         Self {
             side,
             exchange,
@@ -342,7 +347,10 @@ impl Running {
     }
 
     fn ended(&mut self) {
-        let forgiven = |id: &Option<Id>| id.as_ref().is_some_and(|id| self.cancelled.contains(id));
+        let forgiven = |owed: &Owed| {
+            let id = owed.id.as_ref();
+            id.is_some_and(|id| self.cancelled.contains(id))
+        };
         assert!(
             self.owed.iter().all(forgiven),
             "requests without an answer: {:?}",
@@ -358,16 +366,22 @@ fn requests<'m, 'a>(body: &'m Body<'a>) -> Vec<Result<&'m Message<'a>, &'m Malfo
     }
 }
 
-/// The ids that answers are owed to.
-fn owed(body: &Body<'_>) -> Vec<Option<Id>> {
-    let ids = requests(body)
-        .into_iter()
-        .filter_map(|member| match member {
-            Ok(Message::Request(request)) => Some(Some(request.id.clone())),
-            Ok(_) => None,
-            Err(malformed) => Some(malformed.id.clone()),
-        });
-    ids.collect()
+/// The answers that are owed.
+fn owed(body: &Body<'_>) -> Vec<Owed> {
+    let owed = |member: Result<&Message<'_>, &Malformed>| match member {
+        Ok(Message::Request(request)) => Some(Owed::to(Some(request.id.clone()))),
+        Ok(Message::Response(response)) => match response.outcome {
+            Outcome::Malformed(_) => Some(Owed::to(None)),
+            Outcome::Missing(_) => Some(Owed {
+                id: response.id.clone(),
+                or_none: true,
+            }),
+            Outcome::Result(_) | Outcome::Error(_) => None,
+        },
+        Ok(Message::Notification(_)) => None,
+        Err(malformed) => Some(Owed::to(malformed.id.clone())),
+    };
+    requests(body).into_iter().filter_map(owed).collect()
 }
 
 /// The ids that are cancelled.

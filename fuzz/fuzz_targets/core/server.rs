@@ -14,10 +14,14 @@ use serde_json::json;
 pub struct Deliberate;
 
 /// Requests in flight in all; few, so that the limit is met.
-pub const IN_FLIGHT: usize = 8;
+pub const IN_FLIGHT: usize = 16;
 
 /// Requests in flight on one connection.
 pub const IN_FLIGHT_PER_CONNECTION: usize = 6;
+
+/// Requests that a connection may have in flight while the other one has all of its own: no more than are still free, without the
+/// last eighth (`limits::Shares`).
+pub const IN_FLIGHT_BESIDE: usize = 4;
 
 /// Time a request may take.
 pub const TIMEOUT: Duration = Duration::from_secs(10);

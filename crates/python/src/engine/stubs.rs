@@ -28,6 +28,7 @@ impl Declared {
     ///
     /// What is given is assigned and not imported: a name that is imported is held to its declaration,
     /// and the source may use it for something else.
+    #[cfg(any(feature = "typecheck", test))]
     pub(super) fn line(&self, given_module: &str, declared_module: &str) -> (String, usize) {
         let mut statements = Vec::new();
         if !self.given_names.is_empty() {
