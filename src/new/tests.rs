@@ -109,7 +109,7 @@ fn a_part_brings_its_tool_and_its_crate() {
 #[test]
 fn a_feature_of_the_program_is_switched_on_and_named_in_the_readme() {
     for (parts, app, settings) in [
-        (&[][..], "pymcp-app = \"", [false, false]),
+        (&[][..], "default-features = false }", [false, false]),
         (&[Part::Otlp], "features = [\"otlp\"] }", [true, false]),
         (
             &[Part::Redis, Part::Otlp],

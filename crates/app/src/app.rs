@@ -17,7 +17,7 @@ use crate::refusal::{Line, refusal};
 use crate::settings::{Files, Shared, pinned};
 use crate::sources::{self, Environment, Sources};
 use crate::verbs::{self, BuiltIn, serve};
-use crate::{Error, Result};
+use crate::{Error, Result, features};
 
 #[cfg(test)]
 mod tests;
@@ -295,6 +295,13 @@ impl<S: Args> App<S> {
         arguments: Vec<OsString>,
         environment: &Environment,
     ) -> Result<Asked<'_, S>> {
+        if let Some(verb) = sources::verb(&arguments)
+            && let Some(feature) = features::of_verb(verb)
+            && !self.verbs.iter().any(|own| own.command.get_name() == verb)
+        {
+            let left_out = features::left_out(feature, &program.name);
+            return Err(Error::setting(format!("{verb} {left_out}.")));
+        }
         // Clap says no more than what is wrong with a line that it does not understand; what may have been meant, and
         // the help, need all of it.
         let alone = self.alone(program, &arguments);

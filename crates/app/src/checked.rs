@@ -1,6 +1,28 @@
 //! What a check of an author's own found, for `doctor`.
 
-use crate::doctor::Grade;
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    /// Some client cannot use the server, or a part of it; or somebody can who must not.
+    Error,
+    /// Some client, or some user of it, is worse off.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+impl Severity {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
 
 /// What a check found: facts, and problems with their mends. [`Prepared::check`](crate::Prepared::check) takes it.
 ///
@@ -23,7 +45,7 @@ pub struct Checked {
 
 #[derive(Debug)]
 pub(crate) struct Problem {
-    pub(crate) severity: Grade,
+    pub(crate) severity: Severity,
     pub(crate) what: String,
     pub(crate) mend: String,
 }
@@ -42,22 +64,22 @@ impl Checked {
 
     /// Something does not work: a sentence, and one that says what to do. The exit code is 1.
     pub fn error(self, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        self.problem(Grade::Error, what, mend)
+        self.problem(Severity::Error, what, mend)
     }
 
     /// Something works less well than it could. The exit code is 1 only with `--strict`.
     pub fn warning(self, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        self.problem(Grade::Warning, what, mend)
+        self.problem(Severity::Warning, what, mend)
     }
 
     /// Something is good to know, and can be mended.
     pub fn note(self, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        self.problem(Grade::Note, what, mend)
+        self.problem(Severity::Note, what, mend)
     }
 
     fn problem(
         mut self,
-        severity: Grade,
+        severity: Severity,
         what: impl Into<String>,
         mend: impl Into<String>,
     ) -> Self {

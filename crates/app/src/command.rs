@@ -51,8 +51,7 @@ pub(crate) fn command<S: Args>(
     let serve = Command::new(verbs::serve::NAME);
     let serve = with_settings::<S>(serve, verbs::serve::ABOUT, defaults);
     let help = help();
-    let built_in: Vec<_> = verbs::BUILT_IN
-        .iter()
+    let built_in: Vec<_> = verbs::built_in()
         .map(|verb| (verb.command)())
         .filter(|verb| !is_taken(verb.get_name()))
         .collect();
@@ -141,7 +140,7 @@ pub(crate) fn for_help(
     all: bool,
     own: impl Fn(&str) -> bool,
 ) -> Command {
-    let rare = verbs::BUILT_IN.iter().filter(|verb| !verb.is_common());
+    let rare = verbs::built_in().filter(|verb| !verb.is_common());
     for verb in rare.filter(|verb| !all && !own(verb.name())) {
         command = command.mut_subcommand(verb.name(), |verb| verb.hide(true));
     }

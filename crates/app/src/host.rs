@@ -5,8 +5,10 @@ use std::pin::Pin;
 
 use clap::Command;
 use pymcp_kit::Server;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::app::located;
+#[cfg(feature = "verbs")]
 use crate::client::Open;
 use crate::prepared::{Exit, OwnCheck, Prepared, end};
 use crate::program::Program;
@@ -23,6 +25,7 @@ pub(crate) struct Host<'a> {
     pub(crate) facts: &'a [Fact],
     documented: Option<Box<dyn Fn() -> Command + 'a>>,
     /// The connection that verbs use instead of one of their own.
+    #[cfg(feature = "verbs")]
     pub(crate) open: Option<Open<'a>>,
     settle: Box<Settle<'a>>,
 }
@@ -45,12 +48,14 @@ impl<'a> Host<'a> {
             program,
             facts: &[],
             documented: None,
+            #[cfg(feature = "verbs")]
             open: None,
             settle: Box::new(settle),
         }
     }
 
     /// A program whose verbs use a connection that is open.
+    #[cfg(feature = "verbs")]
     pub(crate) fn connected(program: &'a Program, open: Open<'a>) -> Self {
         let host = Self::new(program, |_| {
             Err(Error::other("The settings are those of the connection."))
@@ -176,4 +181,17 @@ impl Own {
         drop(self.server);
         end(self.exit).await;
     }
+}
+
+/// A runtime for a verb.
+///
+/// # Errors
+/// That it cannot start.
+pub(crate) fn runtime() -> Result<Runtime> {
+    // One thread does the work of one client. It is not this thread alone: handlers of the server in process may block it.
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::other(format!("The runtime cannot start: {error}.")))
 }

@@ -35,6 +35,12 @@
 //!
 //! The guide's page on it is `docs/guide/settings.md`.
 //!
+//! # Features
+//!
+//! `jwt`, `page` and `verbs` are on unless `default-features = false` says otherwise: tokens of an issuer, the page for people
+//! at `/`, and the verbs that look at servers or write into files of clients. A program without them is smaller, and has less
+//! that could be misused. `otlp` and `redis` are off by default: traces, and a store that replicas share.
+//!
 //! # Layout
 //!
 //! | place | what it is |
@@ -42,6 +48,7 @@
 //! | [`App`] | a program, put together and run |
 //! | [`Program`], [`Setting`] | what a program is called and can be told: for verbs and documents |
 //! | [`value`] | parsers for values of settings |
+//! | `features` | what can be left out of a program, and what it says then |
 //! | `verbs` | what a program does, one verb a file |
 //! | `host` | what a built-in verb may ask of its program: its settings, and its server in process |
 //! | `client` | a connection to a server, of this program or any other, for the verbs that look at one |
@@ -54,32 +61,46 @@
 //! | `page` | the page for people, at `/` |
 //! | `tokens` | the file of tokens that clients authenticate with |
 
+// What only verbs or the page use of all that is there has no user without them. A build with everything says what is dead.
+#![cfg_attr(
+    not(all(feature = "jwt", feature = "page", feature = "verbs")),
+    allow(dead_code)
+)]
+
 mod app;
 mod checked;
+#[cfg(feature = "verbs")]
 mod client;
 mod command;
 mod confine;
+#[cfg(feature = "verbs")]
 mod doctor;
 mod error;
+mod features;
 mod file;
 mod host;
+#[cfg(any(feature = "page", feature = "verbs"))]
 mod install;
+#[cfg(any(feature = "page", feature = "verbs"))]
 mod limits_page;
 mod listen;
 mod lock;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
 mod output;
+#[cfg(feature = "page")]
 mod page;
 mod prepared;
 mod program;
 mod refusal;
+#[cfg(feature = "verbs")]
 mod review;
 mod settings;
 mod signals;
 mod sources;
 mod tokens;
 mod verbs;
+#[cfg(feature = "verbs")]
 mod verify;
 
 /// The guide's pages on the program: their code is compiled.
@@ -97,9 +118,12 @@ mod guide {
 
 pub use app::App;
 pub use checked::Checked;
+#[cfg(feature = "verbs")]
 pub use doctor::doctor_page;
 pub use error::{Error, Result};
+#[cfg(any(feature = "page", feature = "verbs"))]
 pub use install::page::{clients_page, clients_table};
+#[cfg(any(feature = "page", feature = "verbs"))]
 pub use limits_page::limits_page;
 pub use prepared::Prepared;
 pub use program::{Program, Setting};

@@ -8,6 +8,7 @@ use pymcp_kit::telemetry;
 
 use crate::Error;
 use crate::command;
+use crate::features;
 use crate::program::Program;
 use crate::sources::{self, Origins};
 
@@ -41,7 +42,14 @@ impl<'a> Line<'a> {
         line
     }
 
-    fn unknown_flag(&self, flag: &str) -> Error {
+    fn unknown_flag(&self, flag: &str, program: &Program) -> Error {
+        // Flags of verbs may be called like a setting.
+        if has_settings(self.command)
+            && let Some(feature) = features::of_flag(flag_of(flag))
+        {
+            let left_out = features::left_out(feature, program.name());
+            return Error::setting(format!("--{} {left_out}.", flag_of(flag)));
+        }
         let known: Vec<_> = self
             .command
             .get_arguments()
@@ -65,10 +73,15 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Whether a command has the settings of the program.
+fn has_settings(command: &Command) -> bool {
+    let mut arguments = command.get_arguments();
+    arguments.any(|known| known.get_id() == command::HELP_ALL)
+}
+
 /// The flag with which a command tells all of itself.
 fn help_of(command: &Command) -> &'static str {
-    let mut arguments = command.get_arguments();
-    match arguments.any(|known| known.get_id() == command::HELP_ALL) {
+    match has_settings(command) {
         true => "--help-all",
         false => "--help",
     }
@@ -114,7 +127,7 @@ pub(crate) fn refusal(
         }
         ErrorKind::UnknownArgument if let Some(argument) = text(error, ContextKind::InvalidArg) => {
             match argument.starts_with("--") {
-                true => line.unknown_flag(argument),
+                true => line.unknown_flag(argument, program),
                 false => {
                     let (shown, path) = (sources::shown(argument), &line.path);
                     Error::setting(format!("{path} takes no argument '{shown}'."))

@@ -43,10 +43,12 @@ mod target;
 mod user;
 mod wire;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
+use crate::Result;
 use crate::host::Host;
-use crate::{Error, Result};
+
+pub(crate) use crate::host::runtime;
 
 pub(crate) use self::connection::{Connection, INTERRUPTED, Watched};
 pub(crate) use self::http::headers;
@@ -91,17 +93,4 @@ pub(crate) fn run<T>(
     // Nobody waits for a read of stdin that is under way.
     runtime.shutdown_background();
     done
-}
-
-/// A runtime for a [`Connection`].
-///
-/// # Errors
-/// That it cannot start.
-pub(crate) fn runtime() -> Result<Runtime> {
-    // One thread does the work of one client. It is not this thread alone: handlers of the server in process may block it.
-    Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| Error::other(format!("The runtime cannot start: {error}.")))
 }

@@ -2,15 +2,17 @@
 //! so that the same server has the same rules everywhere.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use pymcp_kit::Effect;
 use pymcp_kit::component::Registry;
 use serde_json::{Value, json};
-use url::{Host, Url};
 
 use super::Mode;
 use crate::settings::auth::Mode as Auth;
+#[cfg(feature = "otlp")]
+use crate::settings::web;
 use crate::settings::{Shared, Transport};
 
 /// Ports of hosts that are named without one: of HTTPS and HTTP.
@@ -88,7 +90,9 @@ impl Rules {
     pub(crate) fn settings(&mut self, shared: &Shared) {
         self.logs.extend(shared.audit.audit.clone());
         #[cfg(feature = "otlp")]
-        self.url(shared.otlp.endpoint());
+        if let Some((host, port)) = shared.otlp.endpoint().and_then(web::place) {
+            self.connect(&host, &[port]);
+        }
         // A connection that is lost is made again.
         #[cfg(feature = "redis")]
         if let Some(store) = shared.store.address() {
@@ -106,10 +110,11 @@ impl Rules {
             Auth::None => {}
             Auth::Token => self.rereads.extend(shared.auth.auth_tokens.clone()),
             Auth::Jwt => {
-                self.url(shared.jwt.auth_issuer.as_deref());
-                self.url(shared.jwt.auth_jwks.as_deref());
+                for (host, port) in shared.jwt.places() {
+                    self.connect(&host, &[port]);
+                }
                 // Where the keys are is known when the issuer has said so.
-                if shared.jwt.auth_jwks.is_none() {
+                if !shared.jwt.names_keys() {
                     self.ports.extend([HTTPS, DNS]);
                     self.names = true;
                 }
@@ -117,20 +122,13 @@ impl Rules {
         }
     }
 
-    /// Adds the host of a URL, at its port.
-    fn url(&mut self, url: Option<&str>) {
-        let Some(url) = url.and_then(|url| Url::parse(url).ok()) else {
-            return;
-        };
-        if let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) {
-            self.connect(host, &[port]);
-        }
-    }
-
     /// Adds a host, as URLs have it.
     fn connect(&mut self, host: &str, ports: &[u16]) {
         self.ports.extend(ports);
-        if !matches!(Host::parse(host), Ok(Host::Ipv4(_) | Host::Ipv6(_))) {
+        let address = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if address.unwrap_or(host).parse::<IpAddr>().is_err() {
             self.ports.insert(DNS);
             self.names = true;
         }
@@ -222,6 +220,7 @@ mod tests {
         assert!(!none.connects() && !none.runs());
     }
 
+    #[cfg(feature = "jwt")]
     #[test]
     fn keys_of_an_issuer_may_be_at_another_port_than_it_says() {
         let of = |more: &[&str]| {
@@ -300,6 +299,11 @@ mod tests {
         let files = ["/etc/a/cert.pem", "/etc/a/key.pem", "/etc/a/tokens.toml"];
         assert_eq!(http.rereads, paths(&files));
         assert!(!http.connects());
+    }
+
+    #[cfg(feature = "jwt")]
+    #[test]
+    fn an_issuer_is_reached_at_its_ports_if_tokens_are_verified() {
         let jwt = [
             "--transport=http",
             "--auth=jwt",

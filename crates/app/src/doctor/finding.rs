@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use pymcp_kit::telemetry;
 use serde::Serialize;
 
+pub(crate) use crate::checked::Severity;
 use crate::output::visible;
 
 /// Bytes of a text of the server that a finding repeats.
@@ -12,28 +13,6 @@ const MAX_QUOTE: usize = 200;
 
 /// Findings of one rule that are kept; the next ones are counted.
 const MAX_OF_A_RULE: usize = 20;
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
-    /// Some client cannot use the server, or a part of it; or somebody can who must not.
-    Error,
-    /// Some client, or some user of it, is worse off.
-    Warning,
-    /// Good to know.
-    Note,
-}
-
-impl Severity {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
 
 /// Something that a server, or this machine, should keep to. Every rule is a constant beside the check that looks for it.
 #[derive(Debug, PartialEq, Eq)]

@@ -44,7 +44,7 @@ use chrono::{DateTime, Utc};
 use pymcp_kit::protocol::{LEGACY_VERSIONS, MODERN_VERSION};
 
 use self::checks::machine as machine_rules;
-use self::finding::{Finding, Findings, Severity, progress};
+use self::finding::{Finding, Findings, progress};
 use self::machine::Set;
 use self::observed::{Observed, Over, Try};
 use self::probe::web::Web;
@@ -362,6 +362,3 @@ fn finish(
         false => Ok(()),
     }
 }
-
-/// How bad what an author's check found is.
-pub(crate) type Grade = Severity;

@@ -22,5 +22,6 @@ pub(crate) mod offer;
 pub(crate) mod page;
 pub(crate) mod place;
 
+#[cfg(feature = "verbs")]
 pub(crate) use client::{CLIENTS, Client};
 pub(crate) use entry::{Reached, ServerEntry};

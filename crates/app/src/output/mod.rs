@@ -3,13 +3,15 @@
 //!
 //! Text that comes from a server is a stranger's: it passes [`visible`] before it gets to a terminal.
 
+#[cfg(feature = "verbs")]
 pub(crate) mod content;
+#[cfg_attr(not(feature = "verbs"), path = "plain_table.rs")]
+mod table;
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use anstyle::Style;
-use comfy_table::{ContentArrangement, Table, presets};
 pub(crate) use pymcp_kit::text::visible;
 use serde::Serialize;
 
@@ -93,37 +95,6 @@ impl Output {
     pub(crate) fn bytes(self, bytes: &[u8]) -> Result<()> {
         let mut out = io::stdout().lock();
         written(out.write_all(bytes).and_then(|()| out.flush()))
-    }
-
-    /// Prints a table without borders, as wide as the terminal.
-    ///
-    /// # Errors
-    /// As [`Output::line`].
-    pub(crate) fn table<const N: usize>(
-        self,
-        head: [&str; N],
-        rows: impl IntoIterator<Item = [String; N]>,
-    ) -> Result<()> {
-        let mut table = Table::new();
-        table
-            .load_style(presets::NOTHING)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(columns())
-            .set_header(head);
-        for row in rows {
-            table.add_row(row.map(|cell| visible(&cell).into_owned()));
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        for (at, line) in table.lines().enumerate() {
-            let line = line.trim_end();
-            match at {
-                0 => self.line(format_args!("{STRONG}{line}{STRONG:#}"))?,
-                _ => self.line(line)?,
-            }
-        }
-        Ok(())
     }
 }
 

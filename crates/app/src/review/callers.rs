@@ -39,7 +39,7 @@ pub(crate) fn callers(given: &Given<'_>, items: &[Item]) -> Callers {
         (false, ..) => "The one client that starts it, on stdin and stdout.".to_owned(),
         (true, _, Mode::Token) => "Whoever has one of the tokens of --auth-tokens.".to_owned(),
         (true, _, Mode::Jwt) => {
-            let issuer = shared.jwt.auth_issuer.as_deref().unwrap_or("its issuer");
+            let issuer = shared.jwt.issuer().unwrap_or("its issuer");
             format!("Whoever has an access token of {issuer} for it.")
         }
         (true, true, Mode::None) => "Whom the program itself authenticates.".to_owned(),

@@ -2,14 +2,12 @@
 //! this one, and a line in [`Auth::apply`].
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use pymcp_kit::auth::jwt::JwtAuthenticator;
 use pymcp_kit::auth::{Authentication, Scopes};
 
 use super::Transport;
-use super::jwt::Jwt;
+use super::jwt::{Jwt, Keys};
 use crate::program::Program;
 use crate::signals::Signals;
 use crate::tokens::watch::Watched;
@@ -23,10 +21,19 @@ const HEADING: &str = "Authentication";
 // An author's own may have the same name.
 #[group(skip)]
 pub(crate) struct Auth {
-    /// How clients authenticate over HTTP: none, token or jwt.
-    ///
-    /// With `token` a request needs one of the tokens of `--auth-tokens`, in `Authorization: Bearer` or `X-Api-Key`; with
-    /// `jwt` a JSON Web Token of `--auth-issuer`.
+    #[cfg_attr(
+        feature = "jwt",
+        doc = "How clients authenticate over HTTP: none, token or jwt.",
+        doc = "",
+        doc = "With `token` a request needs one of the tokens of `--auth-tokens`, in `Authorization: Bearer` or `X-Api-Key`; with",
+        doc = "`jwt` a JSON Web Token of `--auth-issuer`."
+    )]
+    #[cfg_attr(
+        not(feature = "jwt"),
+        doc = "How clients authenticate over HTTP: none or token.",
+        doc = "",
+        doc = "With `token` a request needs one of the tokens of `--auth-tokens`, in `Authorization: Bearer` or `X-Api-Key`."
+    )]
     /// Stdio has one client, which owns the process, and nobody else.
     #[arg(long, default_value = "none", value_name = "MODE", value_enum, hide_possible_values = true, hide_short_help = true, help_heading = HEADING)]
     pub(crate) auth: Mode,
@@ -54,7 +61,8 @@ pub(crate) enum Mode {
     None,
     /// With a token of a file.
     Token,
-    /// With a JSON Web Token of an issuer.
+    /// With a JSON Web Token of an issuer; without the feature `jwt` it is refused.
+    #[cfg_attr(not(feature = "jwt"), value(hide = true))]
     Jwt,
 }
 
@@ -63,7 +71,7 @@ pub(crate) enum Kept {
     /// Tokens of a file that is watched.
     Tokens(Watched),
     /// The keys of an issuer.
-    Keys(Arc<JwtAuthenticator>),
+    Keys(Keys),
 }
 
 impl Kept {
@@ -120,9 +128,7 @@ impl Auth {
                 ));
             }
             (Mode::Jwt, None) => {
-                let verifier = jwt.authenticator(program)?;
-                authentication.authenticator = Some(Arc::clone(&verifier) as _);
-                kept = Some(Kept::Keys(verifier));
+                kept = Some(Kept::Keys(jwt.apply(program, authentication)?));
             }
             (Mode::None, None) => {}
         }
@@ -177,6 +183,8 @@ pub(super) fn scopes(text: &str) -> Result<Scopes, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use clap::FromArgMatches as _;
     use pymcp_kit::auth::tokens::{TokenEntry, TokenHash, Tokens};
 

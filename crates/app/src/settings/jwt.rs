@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 use pymcp_egress::{Allow, Egress, Error as Unfetched, Limits};
-use pymcp_kit::auth::Scopes;
 use pymcp_kit::auth::jwt::{Algorithms, Fetch, FetchError, JwtAuthenticator, JwtConfig};
-use url::{Host, Url};
+use pymcp_kit::auth::{Authentication, Scopes};
 
 use super::auth::scopes;
 use super::value::seconds;
+use super::web::{self, is_loopback, parsed};
 use crate::program::Program;
 use crate::{Error, Result};
 
@@ -65,6 +65,9 @@ pub(crate) struct Jwt {
     pub(crate) auth_required_scopes: Option<Scopes>,
 }
 
+/// The keys of an issuer.
+pub(crate) type Keys = Arc<JwtAuthenticator>;
+
 /// Words with commas between.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct List(Vec<String>);
@@ -79,11 +82,41 @@ impl Jwt {
             || self.auth_required_scopes.is_some()
     }
 
+    /// Has clients authenticate by these settings, and returns what is to be kept up.
+    ///
+    /// # Errors
+    /// A setting is missing.
+    pub(crate) fn apply(
+        &self,
+        program: &Program,
+        authentication: &mut Authentication,
+    ) -> Result<Keys> {
+        let verifier = self.authenticator(program)?;
+        authentication.authenticator = Some(Arc::clone(&verifier) as _);
+        Ok(verifier)
+    }
+
+    /// Whose tokens are accepted, if it is said.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.auth_issuer.as_deref()
+    }
+
+    /// Hosts and ports that the settings name.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (String, u16)> {
+        let urls = [&self.auth_issuer, &self.auth_jwks];
+        urls.into_iter().flatten().filter_map(|url| web::place(url))
+    }
+
+    /// Whether it is known where the keys are before the issuer has said so.
+    pub(crate) fn names_keys(&self) -> bool {
+        self.auth_jwks.is_some()
+    }
+
     /// What verifies tokens by these settings. It fetches nothing before [`JwtAuthenticator::prefetch`].
     ///
     /// # Errors
     /// A setting is missing.
-    pub(crate) fn authenticator(&self, program: &Program) -> Result<Arc<JwtAuthenticator>> {
+    fn authenticator(&self, program: &Program) -> Result<Keys> {
         let config = self.config()?;
         let urls = [Some(&config.issuer), config.jwks.as_ref()];
         let mut egress = Egress::builder().limits(LIMITS).user_agent(&format!(
@@ -151,25 +184,6 @@ impl Fetch for Door {
                 })
             })
         })
-    }
-}
-
-pub(super) fn parsed(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let is_plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.fragment().is_none()
-        && url.host_str().is_some_and(|host| !host.is_empty())
-        && text.bytes().all(|byte| byte.is_ascii_graphic());
-    (is_plain && matches!(url.scheme(), "https" | "http")).then_some(url)
-}
-
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => false,
     }
 }
 

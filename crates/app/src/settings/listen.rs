@@ -45,6 +45,8 @@ pub(crate) struct Listen {
     drain_delay: Duration,
 
     /// Serve no page for people at `/`, and none to browsers at the endpoint.
+    // A build without the page keeps to it anyway.
+    #[cfg_attr(not(feature = "page"), arg(hide = true))]
     #[arg(long, value_parser = boolean, action = clap::ArgAction::Set, num_args = 0..=1, default_value = "false", default_missing_value = "true", value_name = "true|false", hide_short_help = true, help_heading = HTTP)]
     pub(crate) no_page: bool,
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod auth;
+#[cfg_attr(not(feature = "jwt"), path = "no_jwt.rs")]
 pub(crate) mod jwt;
 pub(crate) mod keys;
 pub(crate) mod limits;
@@ -16,6 +17,8 @@ pub(crate) mod selection;
 #[cfg(feature = "redis")]
 pub(crate) mod store;
 pub mod value;
+#[cfg(any(feature = "jwt", feature = "otlp"))]
+pub(crate) mod web;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

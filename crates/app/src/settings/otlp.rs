@@ -11,7 +11,7 @@ use pymcp_egress::{Allow, Egress, Error as NotSent, Limits, Response, Secret};
 use pymcp_kit::otlp::{Collector, Traces, TracesConfig, Undelivered};
 
 use super::OBSERVABILITY;
-use super::jwt::{is_loopback, parsed};
+use super::web::{is_loopback, parsed};
 use crate::program::Program;
 
 /// What one message may take.

@@ -183,7 +183,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::App;
+    use crate::{App, features};
 
     /// What a program with this author's settings pins with these flags.
     fn pinned(flags: &[&str]) -> BTreeMap<String, Value> {
@@ -220,10 +220,7 @@ mod tests {
             );
         }
         for flag in PINNED.iter().map(|(flag, _)| flag).chain(&OF_THE_MACHINE) {
-            let is_of_a_feature = ["otlp-", "store"]
-                .iter()
-                .any(|first| flag.starts_with(first));
-            let is_known = program.setting(flag).is_some() || is_of_a_feature;
+            let is_known = program.setting(flag).is_some() || features::of_flag(flag).is_some();
             assert!(is_known, "--{flag} is no setting");
         }
     }
@@ -242,6 +239,7 @@ mod tests {
             &["--allow-unauthenticated=off"],
             &["--budget=OFF", "--concurrency=OFF"],
             &["--cors-origins= loopback,"],
+            #[cfg(feature = "jwt")]
             &["--auth-algorithms=ES256, RS256"],
             &["--port=1", "--host=::1", "--log-level=debug"],
             &["--herd=/elsewhere"],
@@ -263,6 +261,7 @@ mod tests {
         for (flags, flag, value) in [
             (&["--request-timeout=31"][..], "request-timeout", json!(31)),
             (&["--budget=60/min"], "budget", json!("60/min")),
+            #[cfg(feature = "jwt")]
             (&["--auth-audience=b,a"], "auth-audience", json!(["a", "b"])),
             (
                 &["--allow-unauthenticated"],

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::{profiles, unknown};
+use crate::features;
 use crate::program::Program;
 use crate::settings::selection::Profile;
 
@@ -88,6 +89,9 @@ pub(super) fn parse(text: &str, program: &Program) -> Result<Config, (usize, Str
 /// The sentence for a key that is no setting.
 fn stranger(program: &Program, key: &str, flag: &str, value: &DeValue<'_>) -> String {
     let shown = unknown::shown(key);
+    if let Some(feature) = features::of_flag(flag) {
+        return format!("{shown} {}.", features::left_out(feature, program.name()));
+    }
     let flags = || program.settings.iter().map(|setting| setting.flag.as_str());
     match (unknown::nearest(&flag.to_ascii_lowercase(), flags()), value) {
         (Some(meant), _) => format!("{shown} is not a setting; did you mean {meant}?"),

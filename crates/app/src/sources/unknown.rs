@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::features;
 use crate::program::Program;
 
 /// Unknown names that are compared with the known ones: it takes long, and a file can have very many.
@@ -34,6 +35,11 @@ pub(super) fn warnings(
     let warning = |(name, place): (String, Option<String>)| {
         if known.contains(&name.as_str()) {
             return None;
+        }
+        if let Some(feature) = left_out(program, &name) {
+            let left_out = features::left_out(feature, program.name());
+            let place = place.map_or_else(String::new, |place| format!("{place}: "));
+            return Some(format!("{place}{name} {left_out}"));
         }
         compared += 1;
         let meant = match compared {
@@ -99,6 +105,12 @@ fn prefix(program: &Program, name: &str) -> Option<bool> {
         first.is_some_and(|first| !own().any(|own| own.starts_with(first)) && begins(first))
     };
     program.variables().into_iter().any(shared).then_some(false)
+}
+
+/// The feature that has the setting of this variable, if it is not in this build.
+fn left_out(program: &Program, name: &str) -> Option<&'static str> {
+    let rest = name.strip_prefix(&program.prefix)?;
+    features::of_flag(&rest.to_ascii_lowercase().replace('_', "-"))
 }
 
 /// Whether a name is meant for the program though it doesn't know it: the known one that it is most like, if it is like any.

@@ -3,13 +3,12 @@
 use clap::{ArgMatches, Args as _, Command, ValueEnum};
 use pymcp_kit::manifest::{Manifest, Projection};
 
-use crate::client::runtime;
-use crate::host::Settled;
+use crate::host::{Host, Settled, runtime};
 use crate::output::{Output, OutputArgs};
 use crate::program::Program;
 use crate::settings::Files;
 use crate::verbs::parsed;
-use crate::{Result, host::Host, lock};
+use crate::{Result, lock};
 
 pub(crate) const NAME: &str = "manifest";
 

@@ -1,29 +1,46 @@
-//! The verbs of every program, one a file: its arguments, and what it does. To add one, add a file and a line below.
+//! The verbs of every program, one a file: its arguments, and what it does. To add one, add a file and a line below; one of
+//! the feature `verbs` is named in `features.rs` as well.
 //! A verb of the author's with the same name takes its place.
 
 pub(crate) mod audit;
+#[cfg(feature = "verbs")]
 pub(crate) mod call;
+#[cfg(feature = "verbs")]
 pub(crate) mod complete;
+#[cfg(feature = "verbs")]
 pub(crate) mod completions;
+#[cfg(feature = "verbs")]
 pub(crate) mod doctor;
 pub(crate) mod health;
+#[cfg(feature = "verbs")]
 pub(crate) mod inspect;
+#[cfg(feature = "verbs")]
 pub(crate) mod install;
 pub(crate) mod keys;
+#[cfg(feature = "verbs")]
 pub(crate) mod list;
 pub(crate) mod lock;
+#[cfg(feature = "verbs")]
 pub(crate) mod man;
 pub(crate) mod manifest;
+#[cfg(feature = "verbs")]
 pub(crate) mod ping;
+#[cfg(feature = "verbs")]
 pub(crate) mod prompt;
+#[cfg(feature = "verbs")]
 pub(crate) mod read;
+#[cfg(feature = "verbs")]
 pub(crate) mod review;
 pub(crate) mod serve;
+#[cfg(feature = "verbs")]
 pub(crate) mod shell;
 pub(crate) mod token;
+#[cfg(feature = "verbs")]
 pub(crate) mod uninstall;
+#[cfg(feature = "verbs")]
 pub(crate) mod verify;
 pub(crate) mod version;
+#[cfg(feature = "verbs")]
 pub(crate) mod watch;
 
 use clap::{ArgMatches, Command, FromArgMatches};
@@ -38,8 +55,9 @@ pub(crate) struct BuiltIn {
     pub(crate) run: fn(&ArgMatches, Host<'_>) -> Result<()>,
 }
 
-/// All of them beside `serve`, whose arguments are the settings.
-pub(crate) const BUILT_IN: &[BuiltIn] = &[
+/// Those that look at servers, and those for the machine of a person: of the feature `verbs`.
+#[cfg(feature = "verbs")]
+pub(crate) const OF_FEATURE: &[BuiltIn] = &[
     BuiltIn {
         name: list::NAME,
         command: list::command,
@@ -91,11 +109,6 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         run: shell::run,
     },
     BuiltIn {
-        name: audit::NAME,
-        command: audit::command,
-        run: |matches, _| audit::run(matches),
-    },
-    BuiltIn {
         name: doctor::NAME,
         command: doctor::command,
         run: doctor::run,
@@ -106,14 +119,40 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         run: completions::run,
     },
     BuiltIn {
-        name: health::NAME,
-        command: health::command,
-        run: |matches, _| health::run(matches),
-    },
-    BuiltIn {
         name: install::NAME,
         command: install::command,
         run: |matches, host| install::run(matches, host.program),
+    },
+    BuiltIn {
+        name: man::NAME,
+        command: man::command,
+        run: man::run,
+    },
+    BuiltIn {
+        name: uninstall::NAME,
+        command: uninstall::command,
+        run: |matches, host| uninstall::run(matches, host.program),
+    },
+    BuiltIn {
+        name: verify::NAME,
+        command: verify::command,
+        run: verify::run,
+    },
+];
+#[cfg(not(feature = "verbs"))]
+pub(crate) const OF_FEATURE: &[BuiltIn] = &[];
+
+/// Those that go with serving, beside `serve`, whose arguments are the settings.
+const OF_SERVERS: &[BuiltIn] = &[
+    BuiltIn {
+        name: audit::NAME,
+        command: audit::command,
+        run: |matches, _| audit::run(matches),
+    },
+    BuiltIn {
+        name: health::NAME,
+        command: health::command,
+        run: |matches, _| health::run(matches),
     },
     BuiltIn {
         name: keys::NAME,
@@ -126,11 +165,6 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         run: lock::run,
     },
     BuiltIn {
-        name: man::NAME,
-        command: man::command,
-        run: man::run,
-    },
-    BuiltIn {
         name: manifest::NAME,
         command: manifest::command,
         run: manifest::run,
@@ -141,16 +175,6 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
         run: |matches, host| token::run(matches, host.program),
     },
     BuiltIn {
-        name: uninstall::NAME,
-        command: uninstall::command,
-        run: |matches, host| uninstall::run(matches, host.program),
-    },
-    BuiltIn {
-        name: verify::NAME,
-        command: verify::command,
-        run: verify::run,
-    },
-    BuiltIn {
         name: version::NAME,
         command: version::command,
         run: version::run,
@@ -158,14 +182,12 @@ pub(crate) const BUILT_IN: &[BuiltIn] = &[
 ];
 
 /// Those that `--help` has; `--help-all` has every one.
-const COMMON: [&str; 6] = [
-    call::NAME,
-    doctor::NAME,
-    inspect::NAME,
-    install::NAME,
-    list::NAME,
-    shell::NAME,
-];
+const COMMON: [&str; 6] = ["call", "doctor", "inspect", "install", "list", "shell"];
+
+/// All of them but `serve`.
+pub(crate) fn built_in() -> impl Iterator<Item = &'static BuiltIn> {
+    OF_FEATURE.iter().chain(OF_SERVERS)
+}
 
 impl BuiltIn {
     pub(crate) fn name(&self) -> &'static str {
@@ -184,5 +206,5 @@ pub(crate) fn parsed<A: FromArgMatches>(matches: &ArgMatches) -> Result<A> {
 
 /// The one of this name.
 pub(crate) fn named(name: &str) -> Option<&'static BuiltIn> {
-    BUILT_IN.iter().find(|verb| verb.name == name)
+    built_in().find(|verb| verb.name == name)
 }

@@ -15,12 +15,14 @@ use tokio::task::JoinSet;
 use crate::confine::{Confined, Confinement, Needs};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use crate::memory::Keeper;
+#[cfg(feature = "page")]
+use crate::page;
 use crate::prepared::{Prepared, Register, end};
 use crate::program::Program;
 use crate::settings::{Shared, Transport};
 use crate::signals::signals;
 use crate::sources::Origins;
-use crate::{Error, Result, confine, listen, lock, page};
+use crate::{Error, Result, confine, listen, lock};
 use pymcp_kit::reason::reason;
 
 pub(crate) const NAME: &str = "serve";
@@ -254,6 +256,7 @@ impl Serve<'_> {
             stopped.on_hangup(move || renamed.reopen())?;
             config = config.readiness_check("audit", move || audit_check(&audit));
         }
+        #[cfg(feature = "page")]
         if !shared.listen.no_page {
             config = page::serve(config, &server)?;
         }
@@ -322,12 +325,15 @@ fn audit_check(audit: &Audit) -> Check {
 
 /// What a person reads who starts the program in a terminal.
 fn hint(name: &str) -> String {
+    let by_hand = match cfg!(feature = "verbs") {
+        true => format!("  By hand:        {name} shell\n"),
+        false => String::new(),
+    };
     format!(
         "\
 {name} is waiting for an MCP client on stdin; usually a client starts it.
   From a client:  {{\"mcpServers\": {{\"{name}\": {{\"command\": \"{name}\"}}}}}}
   Over HTTP:      {name} serve --transport http
-  By hand:        {name} shell
-Press Ctrl-C to stop."
+{by_hand}Press Ctrl-C to stop."
     )
 }

@@ -6,7 +6,7 @@
 //! | `authentication` | [`Authentication`]: what an HTTP endpoint is told of it |
 //! | `authenticator` | [`Authenticator`]: finds out who sends a request; the trait for one's own |
 //! | `identity` | [`Identity`]: what an authenticator found out |
-//! | [`jwt`] | access tokens of an identity provider: [`jwt::JwtAuthenticator`] |
+//! | `jwt` | access tokens of an identity provider (the feature `jwt`): `JwtAuthenticator` |
 //! | `permit` | [`Permit`]: what the core serves nothing without |
 //! | `scopes` | [`Scopes`]: what a token allows, and what a component needs |
 //! | [`tokens`] | tokens that an operator hands out |
@@ -16,6 +16,7 @@
 mod authentication;
 mod authenticator;
 mod identity;
+#[cfg(feature = "jwt")]
 pub mod jwt;
 mod permit;
 mod scopes;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::ask::{SealedLimits, SealedStates};
 use crate::audit::Audit;
+#[cfg(feature = "jwt")]
 use crate::auth::jwt;
 use crate::build_error::BuildError;
 use crate::component::{
@@ -683,6 +684,7 @@ fn measure(metrics: &[Metrics], facts: &Facts, in_flight: &Shares, subscriptions
                 limit.refused()
             });
         }
+        #[cfg(feature = "jwt")]
         for (result, fetched) in jwt::FETCHES {
             metrics.read(&readings::KEY_FETCHES, result, fetched);
         }

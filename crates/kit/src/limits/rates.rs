@@ -3,14 +3,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock;
-use governor::middleware::NoOpMiddleware;
-use governor::nanos::Nanos;
-use governor::state::StateStore;
-use governor::{Quota, RateLimiter};
 use tokio::time::Instant;
 
 use super::Rate;
@@ -53,41 +48,46 @@ fn seconds(time: Duration) -> u64 {
     whole.max(1)
 }
 
-/// A rate for each key. Only so many keys are kept: whose bucket is full again is forgotten, since it is as if they had
+/// Nanoseconds since there is the table; they last 584 years.
+type Nanos = u64;
+
+/// A rate for each key (GCRA: the state of a bucket is one number, the time at which it is full again). Only so many keys are kept: whose bucket is full again is forgotten, since it is as if they had
 /// never come, and nobody else is, so that whoever comes with many keys takes nothing from anyone and gains nothing.
 /// While the table is full of others, all new keys share one bucket.
 pub(crate) struct Rates<K: Hash + Eq + Clone> {
     rate: Rate,
     /// Time in which one token comes back.
-    each: Duration,
-    limiter: RateLimiter<K, Table<K>, Clock, NoOpMiddleware<Nanos>>,
-    table: Table<K>,
+    each: Nanos,
+    keys: usize,
+    /// Tokio's clock: monotonic, and that of a test where it is paused.
+    start: Instant,
+    table: Mutex<Table<K>>,
+}
+
+struct Table<K> {
+    /// When the bucket of each is full again.
+    cells: HashMap<K, Nanos>,
+    /// The same of the one that new keys share while there is no room.
+    overflow: Nanos,
+    /// As many cells make it worth while to look for those that are full again.
+    look_at: usize,
+    looked: Option<Nanos>,
 }
 
 impl<K: Hash + Eq + Clone> Rates<K> {
     /// This rate for each of so many keys.
     pub(crate) fn new(rate: Rate, keys: usize) -> Self {
-        let clock = Clock(Instant::now());
-        let each = (rate.period() / rate.count().get()).max(Duration::from_nanos(1));
-        // A rate has no time of zero, the only one that makes no quota.
-        let quota = Quota::with_period(each)
-            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
-            .allow_burst(rate.count());
-        let table = Table {
-            keys,
-            clock,
-            inner: Arc::new(Mutex::new(Inner {
-                cells: HashMap::new(),
-                overflow: None,
-                look_at: FEW,
-                looked: None,
-            })),
-        };
         Self {
             rate,
-            each,
-            limiter: RateLimiter::new(quota, table.clone(), clock),
-            table,
+            each: nanos(rate.period() / rate.count().get()).max(1),
+            keys,
+            start: Instant::now(),
+            table: Mutex::new(Table {
+                cells: HashMap::new(),
+                overflow: 0,
+                look_at: FEW,
+                looked: None,
+            }),
         }
     }
 
@@ -97,27 +97,58 @@ impl<K: Hash + Eq + Clone> Rates<K> {
         let Some(cost) = self.tokens(cost) else {
             return Ok(());
         };
-        match self.limiter.check_key_n(key, cost) {
-            // More than the bucket holds is never asked for.
-            Ok(Ok(())) | Err(_) => Ok(()),
-            Ok(Err(until)) => {
-                let retry_after = until.wait_time_from(self.table.now());
-                let rest = self.rate.count().get() - cost.get();
-                Err(Exceeded {
-                    rate: self.rate,
-                    retry_after,
-                    full_after: retry_after + self.each * rest,
-                })
-            }
+        let now = self.now();
+        let mut table = self.table();
+        if let Some(full) = table.cells.get_mut(key) {
+            return self.take_of(full, cost, now);
         }
+        table.make_room(self.keys, now);
+        if table.cells.len() >= self.keys {
+            return self.take_of(&mut table.overflow, cost, now);
+        }
+        // It holds what anything costs.
+        let mut full = now;
+        let taken = self.take_of(&mut full, cost, now);
+        table.cells.insert(key.clone(), full);
+        taken
+    }
+
+    /// The same of the bucket that is full again at this time.
+    fn take_of(&self, full: &mut Nanos, cost: NonZeroU32, now: Nanos) -> Result<(), Exceeded> {
+        let tokens = |count: u32| self.each.saturating_mul(count.into());
+        let then = (*full).max(now).saturating_add(tokens(cost.get()));
+        let late = then.saturating_sub(now.saturating_add(tokens(self.rate.count().get())));
+        if late == 0 {
+            *full = then;
+            return Ok(());
+        }
+        let rest = tokens(self.rate.count().get() - cost.get());
+        Err(Exceeded {
+            rate: self.rate,
+            retry_after: Duration::from_nanos(late),
+            full_after: Duration::from_nanos(late.saturating_add(rest)),
+        })
     }
 
     /// Gives back what was just taken.
     pub(crate) fn give_back(&self, key: &K, cost: u32) {
-        if let Some(cost) = self.tokens(cost) {
-            self.table
-                .give_back(key, Nanos::from(self.each * cost.get()));
-        }
+        let Some(cost) = self.tokens(cost) else {
+            return;
+        };
+        let time = self.each.saturating_mul(cost.get().into());
+        let mut table = self.table();
+        let table = &mut *table;
+        let full = table.cells.get_mut(key).unwrap_or(&mut table.overflow);
+        *full = full.saturating_sub(time);
+    }
+
+    fn now(&self) -> Nanos {
+        nanos(self.start.elapsed())
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table<K>> {
+        // Nothing that is done under this lock can panic half-way.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What something costs; `None` for nothing.
@@ -132,95 +163,27 @@ impl<K: Hash + Eq + Clone> std::fmt::Debug for Rates<K> {
     }
 }
 
-/// Tokio's clock: monotonic, and that of a test where it is paused.
-#[derive(Clone, Copy)]
-struct Clock(Instant);
-
-impl clock::Clock for Clock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::from(self.0.elapsed())
-    }
-}
-
-/// The limiter has one handle, and its [`Rates`] the other.
-#[derive(Clone)]
-struct Table<K> {
-    keys: usize,
-    clock: Clock,
-    inner: Arc<Mutex<Inner<K>>>,
-}
-
-struct Inner<K> {
-    /// When the bucket of each is full again.
-    cells: HashMap<K, Nanos>,
-    /// The same of the one that new keys share while there is no room.
-    overflow: Option<Nanos>,
-    /// As many cells make it worth while to look for those that are full again.
-    look_at: usize,
-    looked: Option<Nanos>,
-}
-
 impl<K: Hash + Eq + Clone> Table<K> {
-    fn inner(&self) -> MutexGuard<'_, Inner<K>> {
-        // Nothing that is done under this lock can panic half-way.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn now(&self) -> Nanos {
-        clock::Clock::now(&self.clock)
-    }
-
-    fn give_back(&self, key: &K, time: Nanos) {
-        let mut inner = self.inner();
-        let inner = &mut *inner;
-        if let Some(full) = inner.cells.get_mut(key).or(inner.overflow.as_mut()) {
-            *full = full.saturating_sub(time);
-        }
-    }
-
     /// Makes room: whenever the cells have doubled, so that a new one costs next to nothing, and now and then when it is
     /// full.
-    fn make_room(&self, inner: &mut Inner<K>) {
-        if inner.cells.len() < inner.look_at.min(self.keys) {
+    fn make_room(&mut self, keys: usize, now: Nanos) {
+        if self.cells.len() < self.look_at.min(keys) {
             return;
         }
-        let now = self.now();
-        let is_full = inner.cells.len() >= self.keys;
-        if is_full && inner.looked.is_some_and(|looked| now < looked + PAUSE) {
+        let is_full = self.cells.len() >= keys;
+        let waits = |looked: Nanos| now < looked.saturating_add(nanos(PAUSE));
+        if is_full && self.looked.is_some_and(waits) {
             return;
         }
-        inner.looked = Some(now);
-        inner.cells.retain(|_, full| *full > now);
-        inner.look_at = (2 * inner.cells.len()).max(FEW);
-        inner.cells.shrink_to(inner.look_at);
+        self.looked = Some(now);
+        self.cells.retain(|_, full| *full > now);
+        self.look_at = (2 * self.cells.len()).max(FEW);
+        self.cells.shrink_to(self.look_at);
     }
 }
 
-impl<K: Hash + Eq + Clone> StateStore for Table<K> {
-    type Key = K;
-
-    fn measure_and_replace<T, F, E>(&self, key: &K, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let mut inner = self.inner();
-        if let Some(full) = inner.cells.get_mut(key) {
-            let (allowed, next) = decide(Some(*full))?;
-            *full = next;
-            return Ok(allowed);
-        }
-        self.make_room(&mut inner);
-        if inner.cells.len() < self.keys {
-            let (allowed, next) = decide(None)?;
-            inner.cells.insert(key.clone(), next);
-            return Ok(allowed);
-        }
-        let (allowed, next) = decide(inner.overflow)?;
-        inner.overflow = Some(next);
-        Ok(allowed)
-    }
+fn nanos(time: Duration) -> Nanos {
+    Nanos::try_from(time.as_nanos()).unwrap_or(Nanos::MAX)
 }
 
 #[cfg(test)]

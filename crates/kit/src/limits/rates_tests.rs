@@ -10,7 +10,7 @@ fn is_taken(rates: &Rates<u64>, key: u64) -> bool {
 }
 
 fn kept(rates: &Rates<u64>) -> usize {
-    rates.table.inner().cells.len()
+    rates.table().cells.len()
 }
 
 #[tokio::test(start_paused = true)]
