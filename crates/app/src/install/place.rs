@@ -195,7 +195,8 @@ impl std::fmt::Debug for Folders<'_> {
     }
 }
 
-#[cfg(test)]
+// Of all clients, which the verbs list.
+#[cfg(all(test, feature = "verbs"))]
 mod tests {
     use super::*;
     use crate::install::CLIENTS;
