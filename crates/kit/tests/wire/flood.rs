@@ -147,9 +147,10 @@ fn a_client_that_closes_its_end_of_stdout_ends_the_server() {
     stdout.read_line(&mut String::new()).unwrap();
     drop(stdout);
     let deadline = Instant::now() + PATIENCE;
-    // Stdin stays open: only what it writes tells the server.
-    let _ = stdin.write_all(format!("{}\n", request(1, "ping", json!({}))).as_bytes());
     let status = loop {
+        // Stdin stays open: only what it writes tells the server. Once is not enough: a program that another test starts at
+        // this moment has the other end as well, until it is another program.
+        let _ = stdin.write_all(format!("{}\n", request(1, "ping", json!({}))).as_bytes());
         match server.0.try_wait().unwrap() {
             Some(status) => break status,
             None if Instant::now() > deadline => {
