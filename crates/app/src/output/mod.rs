@@ -75,6 +75,27 @@ impl Output {
         written(writeln!(out, "{text}").and_then(|()| out.flush()))
     }
 
+    /// Prints a table without borders, as wide as the terminal.
+    ///
+    /// # Errors
+    /// As [`Output::line`].
+    pub(crate) fn table<const N: usize>(
+        self,
+        head: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> Result<()> {
+        let rows = rows.into_iter();
+        let rows = rows.map(|row| row.map(|cell| visible(&cell).into_owned()));
+        for (at, line) in table::lines(head, rows).iter().enumerate() {
+            let line = line.trim_end();
+            match at {
+                0 => self.line(format_args!("{STRONG}{line}{STRONG:#}"))?,
+                _ => self.line(line)?,
+            }
+        }
+        Ok(())
+    }
+
     /// Prints a value as JSON, with indentation where a person reads it.
     ///
     /// # Errors

@@ -226,7 +226,7 @@ impl Audit {
         thread_local! {
             static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        let can_lead = !self.0.sync && lead::is_possible();
+        let can_lead = || !self.0.sync && lead::is_possible();
         let group = BODY.with_borrow_mut(|body| {
             body.clear();
             Event::Call(entry).write(body);

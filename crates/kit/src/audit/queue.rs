@@ -195,14 +195,18 @@ impl Queue {
     }
 
     /// Adds a line, and returns the group that it is of, and whether the caller is to lead it, which only one who can
-    /// is told; none where there is no room, and the line is lost.
-    pub(super) fn push(&self, body: &[u8], can_lead: bool) -> Option<(Arc<Group>, bool)> {
+    /// is told, and only the first is asked; none where there is no room, and the line is lost.
+    pub(super) fn push(
+        &self,
+        body: &[u8],
+        can_lead: impl FnOnce() -> bool,
+    ) -> Option<(Arc<Group>, bool)> {
         let mut state = self.lock();
         if state.ended || state.waiting.bytes().saturating_add(body.len()) > MAX_BYTES {
             state.lose(1);
             return None;
         }
-        let leads = can_lead && state.waiting.is_empty() && state.may_be_led();
+        let leads = state.waiting.is_empty() && state.may_be_led() && can_lead();
         state.waiting.push(body);
         state.led |= leads;
         let group = Arc::clone(&state.group);
