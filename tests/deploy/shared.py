@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import threading
@@ -136,17 +137,19 @@ class Stage:
         for each in [servers, place, data]:
             each.mkdir()
         self.program = program
-        self.keys, self.tokens = servers / "keys.txt", servers / "tokens.toml"
+        self.keys = servers / "keys.txt"
+        # Each replica has a file of its own, as on machines of their own.
+        self.tokens = [servers / f"tokens-{number}.toml" for number in range(REPLICAS)]
         self.run("keys", "new", self.keys)
         self.store = Store(deploy, data, program.name)
-        known = ["--auth", "token", "--auth-tokens", str(self.tokens)] if auth else []
         self.token = self.new_token("ada") if auth else None
         metrics = ["--metrics-address", "127.0.0.1:0"]
         # One client opens all sessions.
         limits = ["--session-rate", "off"]
         shared = ["--env-file", str(self.store.settings), "--trusted-proxies", "loopback"]
-        options = [*known, *metrics, *limits, *shared, *options]
-        self.replicas = [Replica(self.keys, options, program) for _ in range(REPLICAS)]
+        options = [*metrics, *limits, *shared, *options]
+        known = [["--auth", "token", "--auth-tokens", str(file)] if auth else [] for file in self.tokens]
+        self.replicas = [Replica(self.keys, [*each, *options], program) for each in known]
         self.proxy = RoundRobin(deploy, place, self.replicas)
         self.endpoint = Endpoint(self.proxy.begin(sticky=True))
 
@@ -156,7 +159,18 @@ class Stage:
         return done.stdout.strip()
 
     def new_token(self, name: str) -> str:
-        return self.run("token", "new", name, "--file", self.tokens)
+        """One that is in the files of all replicas."""
+        first, *others = self.tokens
+        token = self.run("token", "new", name, "--file", first)
+        for file in others:
+            aside = file.with_suffix(".new")
+            shutil.copy(first, aside)
+            aside.replace(file)
+        return token
+
+    def revoke(self, name: str) -> None:
+        """In the file of the first replica alone: the others hear of it."""
+        self.run("token", "revoke", name, "--file", self.tokens[0])
 
     def client(
         self, era: str, capabilities: dict[str, Any] | None = None, token: str | None = None, revision: str = LEGACY
