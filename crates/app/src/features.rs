@@ -13,8 +13,9 @@ struct Feature {
     flags: &'static [&'static str],
 }
 
-/// Those that have verbs or settings of their own. Without `page` the flag `--no-page` is still taken, since it is kept to.
-const FEATURES: [Feature; 4] = [
+/// Those that have verbs or settings of their own; `http2` has none. Without `page` the flag `--no-page` is still taken, since
+/// it is kept to.
+const FEATURES: [Feature; 5] = [
     Feature {
         name: "jwt",
         is_on: cfg!(feature = "jwt"),
@@ -40,6 +41,12 @@ const FEATURES: [Feature; 4] = [
         is_on: cfg!(feature = "redis"),
         verbs: &[],
         flags: &["store", "store-prefix"],
+    },
+    Feature {
+        name: "tls",
+        is_on: cfg!(feature = "tls"),
+        verbs: &[],
+        flags: &["tls-cert", "tls-key"],
     },
     Feature {
         name: "verbs",

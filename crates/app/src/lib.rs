@@ -37,9 +37,9 @@
 //!
 //! # Features
 //!
-//! `jwt`, `page` and `verbs` are on unless `default-features = false` says otherwise: tokens of an issuer, the page for people
-//! at `/`, and the verbs that look at servers or write into files of clients. A program without them is smaller, and has less
-//! that could be misused. `otlp` and `redis` are off by default: traces, and a store that replicas share.
+//! `http2`, `jwt`, `page`, `tls` and `verbs` are on unless `default-features = false` says otherwise: HTTP/2 beside HTTP/1.1,
+//! tokens of an issuer, the page for people at `/`, TLS of the listener, and the verbs that look at servers or write into files
+//! of clients. A program without them is smaller, and has less that could be misused. `otlp` and `redis` are off by default: traces, and a store that replicas share.
 //!
 //! # Layout
 //!
@@ -63,7 +63,7 @@
 
 // What only verbs or the page use of all that is there has no user without them. A build with everything says what is dead.
 #![cfg_attr(
-    not(all(feature = "jwt", feature = "page", feature = "verbs")),
+    not(all(feature = "jwt", feature = "page", feature = "tls", feature = "verbs")),
     allow(dead_code)
 )]
 

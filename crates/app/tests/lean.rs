@@ -2,13 +2,19 @@
 //! of them has nothing here. `cargo build -p pymcp-app --no-default-features --example zebra-2` builds what it runs, and
 //! `cargo test -p pymcp-app --no-default-features --test lean` runs it.
 #![cfg(not(any(
+    feature = "http2",
     feature = "jwt",
     feature = "otlp",
     feature = "page",
     feature = "redis",
+    feature = "tls",
     feature = "verbs"
 )))]
 #![allow(clippy::unwrap_used)]
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use pymcp_kit::testing::raw::Request;
 use pymcp_kit::testing::{Era, Program};
@@ -45,6 +51,20 @@ fn zebra() -> Program {
     Program::new(path).current_dir(std::env::temp_dir())
 }
 
+/// What is answered to a connection that begins as those of HTTP/2 do (RFC 9113 §3.4).
+fn begins_with_http2(address: SocketAddr) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream
+        .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        .unwrap();
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).unwrap();
+    said
+}
+
 /// The exit code, stdout and stderr of a run.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let run = zebra().args(arguments.iter().copied()).run();
@@ -67,6 +87,9 @@ async fn it_serves_over_stdio_and_http_in_both_eras() {
         let reply = client.call("hail", json!({ "name": "Ada" })).await;
         assert_eq!(reply.text(), "Hello, Ada!");
     }
+    let address = running.address();
+    let asked = tokio::task::spawn_blocking(move || begins_with_http2(address));
+    assert_eq!(asked.await.unwrap(), b"");
     let url = format!("http://{}/healthz", running.address());
     let asked = tokio::task::spawn_blocking(move || run(&["health", &url]));
     assert_eq!(
@@ -115,6 +138,13 @@ fn a_setting_that_is_missing_says_which_feature_has_it() {
     assert_eq!(code, Some(2));
     assert!(all.ends_with(&said), "{all}");
 
+    let left_out = "belongs to the feature tls, which this zebra-2 was built without";
+    let said = format!("zebra-2: --tls-cert {left_out}.\n");
+    assert_eq!(run(&["--tls-cert=a.pem"]), (Some(2), String::new(), said));
+    let (code, _, said) = run(&["health", "https://localhost"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("belongs to the feature tls"), "{said}");
+
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("zebra.toml");
     std::fs::write(&config, "store = \"redis://localhost\"\n").unwrap();
@@ -156,6 +186,7 @@ fn the_help_has_only_what_is_there() {
         "--auth-issuer",
         "--otlp-endpoint",
         "--store",
+        "--tls-cert",
         "--no-page",
         "jwt",
     ] {

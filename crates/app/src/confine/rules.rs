@@ -105,7 +105,7 @@ impl Rules {
             return;
         }
         self.removes.extend(shared.listen.unix_socket.clone());
-        self.rereads.extend(shared.listen.tls_files().cloned());
+        self.rereads.extend(shared.listen.tls.files().cloned());
         match shared.auth.auth {
             Auth::None => {}
             Auth::Token => self.rereads.extend(shared.auth.auth_tokens.clone()),

@@ -108,7 +108,7 @@ pub(crate) async fn check(
 
 /// Says until when the certificate is good, or why it cannot be used.
 fn certificate(shared: &Shared, facts: &mut Vec<(String, String)>, found: &mut Findings) {
-    match shared.listen.tls() {
+    match shared.listen.tls.read() {
         Ok(tls) => {
             if let Some(end) = tls.and_then(|tls| tls.end()) {
                 super::certificate::judge(end, "--tls-cert", facts, found);

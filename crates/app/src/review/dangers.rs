@@ -38,7 +38,7 @@ impl Given<'_> {
     }
 
     fn is_encrypted(&self) -> bool {
-        self.shared.listen.has_tls()
+        self.shared.listen.tls.is_given()
     }
 
     fn is(&self, flag: &str, value: &str) -> bool {

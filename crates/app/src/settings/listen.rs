@@ -1,15 +1,14 @@
-//! Settings of the listener: encryption, a Unix socket, proxies, and how it ends. How they are used together is in
+//! Settings of the listener: a Unix socket, proxies, and how it ends. How they are used together is in
 //! `docs/listening.md`.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use pymcp_kit::transport::http::{HttpConfig, Tls, TrustedProxies};
-
-use crate::{Error, Result};
+use pymcp_kit::transport::http::{HttpConfig, TrustedProxies};
 
 use super::HTTP;
+use super::tls::TlsSettings;
 use super::value::{boolean, seconds};
 
 /// How the server is reached over HTTP, beyond host and port.
@@ -21,14 +20,8 @@ pub(crate) struct Listen {
     #[arg(long, value_name = "PATH", hide_short_help = true, help_heading = HTTP)]
     pub(crate) unix_socket: Option<PathBuf>,
 
-    /// Certificate in PEM, followed by those of the authorities between it and the root; then clients speak TLS. Read
-    /// again when it changes, and on SIGHUP.
-    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HTTP)]
-    tls_cert: Option<PathBuf>,
-
-    /// Private key of the certificate in PEM; one that every user of the system can read is refused.
-    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = HTTP)]
-    tls_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: TlsSettings,
 
     /// Proxies whose `Forwarded` and `X-Forwarded-For`, `-Proto` and `-Host` are believed, comma-separated: addresses,
     /// networks such as `10.0.0.0/8`, and `loopback`. Nobody's are believed otherwise.
@@ -64,34 +57,6 @@ fn proxies(text: &str) -> Result<TrustedProxies, String> {
 }
 
 impl Listen {
-    /// Whether clients speak TLS.
-    pub(crate) fn has_tls(&self) -> bool {
-        self.tls_cert.is_some()
-    }
-
-    /// The files of certificate and key.
-    pub(crate) fn tls_files(&self) -> impl Iterator<Item = &PathBuf> {
-        [&self.tls_cert, &self.tls_key].into_iter().flatten()
-    }
-
-    /// Reads certificate and key, if there are any.
-    pub(crate) fn tls(&self) -> Result<Option<Tls>> {
-        match (&self.tls_cert, &self.tls_key) {
-            (None, None) => Ok(None),
-            (Some(certificate), Some(key)) => {
-                Tls::from_files(certificate, key).map(Some).map_err(|bad| {
-                    Error::setting(format!("--tls-cert and --tls-key cannot be used: {bad}."))
-                })
-            }
-            (Some(_), None) => Err(Error::setting(
-                "--tls-cert is set without the key of the certificate; name that with --tls-key.",
-            )),
-            (None, Some(_)) => Err(Error::setting(
-                "--tls-key is set without its certificate; name that with --tls-cert.",
-            )),
-        }
-    }
-
     /// Sets what needs no files.
     pub(crate) fn apply(&self, config: &mut HttpConfig) {
         if self.trusted_proxies != TrustedProxies::default() {

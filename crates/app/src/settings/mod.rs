@@ -16,6 +16,8 @@ pub(crate) mod pinned;
 pub(crate) mod selection;
 #[cfg(feature = "redis")]
 pub(crate) mod store;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+pub(crate) mod tls;
 pub mod value;
 #[cfg(any(feature = "jwt", feature = "otlp"))]
 pub(crate) mod web;

@@ -1,16 +1,15 @@
 //! `health`: asks a server that listens whether it answers, for containers, which have no other program to ask with.
 
+#[cfg_attr(not(feature = "tls"), path = "health/no_tls.rs")]
+#[cfg_attr(feature = "tls", path = "health/tls.rs")]
+mod tls;
+
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{ArgMatches, Args as _, Command};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use serde_json::json;
 
 use crate::output::{Output, OutputArgs};
@@ -55,6 +54,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
             url.escape_debug()
         )));
     };
+    if matches!(target.over, Over::Tls(..)) && !cfg!(feature = "tls") {
+        return Err(Error::setting(
+            "https:// belongs to the feature tls, which this program was built without; ask over http:// or unix:.",
+        ));
+    }
     let status = target.ask().map_err(|error| {
         Error::unreached(format!("{url} does not answer: {}.", reason(&error)))
             .hint("A server listens on HTTP with serve --transport http; it says its address when it does.")
@@ -132,7 +136,7 @@ impl Target {
         match &self.over {
             Over::Tcp(authority) => self.exchange(authority, connect(authority, end)?),
             Over::Tls(authority, host) => {
-                let stream = encrypted(host, connect(authority, end)?)?;
+                let stream = tls::encrypted(host, connect(authority, end)?)?;
                 self.exchange(authority, stream)
             }
             #[cfg(unix)]
@@ -194,64 +198,6 @@ fn connect(authority: &str, end: Instant) -> io::Result<TcpStream> {
         }
     }
     Err(last)
-}
-
-fn encrypted(
-    host: &str,
-    stream: TcpStream,
-) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
-    let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
-        .with_no_client_auth();
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    Ok(StreamOwned::new(connection, stream))
-}
-
-/// Takes any certificate: it is asked whether somebody answers, as probes of Kubernetes do, and is told nothing. A
-/// server's own machine seldom has the name that its certificate has.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]

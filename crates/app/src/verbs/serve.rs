@@ -193,7 +193,7 @@ impl Serve<'_> {
         let kept = shared
             .auth
             .apply(&shared.jwt, self.program, &mut config.auth)?;
-        let tls = shared.listen.tls()?;
+        let tls = shared.listen.tls.read()?;
         let addresses = match &shared.listen.unix_socket {
             Some(_) => Vec::new(),
             None => listen::addresses(&shared.host).await?,

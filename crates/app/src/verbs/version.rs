@@ -88,7 +88,14 @@ fn facts(own: &[Fact]) -> Vec<(String, String)> {
     let all: [(&str, Cow<'_, str>); 5] = [
         ("protocol", revisions.join(", ").into()),
         ("transports", transports.join(", ").into()),
-        ("tls", "1.2 and 1.3, rustls with ring".into()),
+        (
+            "tls",
+            match cfg!(feature = "tls") {
+                true => "1.2 and 1.3, rustls with ring",
+                false => "none: built without the feature tls",
+            }
+            .into(),
+        ),
         ("allocator", allocator.into()),
         ("build", build.into()),
     ];

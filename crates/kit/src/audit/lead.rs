@@ -1,25 +1,22 @@
 //! The first caller of a group writes it: a thread that is woken for it, and wakes the callers again, costs several times
 //! what the line costs.
 //!
-//! The caller lets all go first that is ready to run, so that the lines of other calls are in the group, and then writes it
-//! on the thread that it runs on. That holds the thread for as long as the system takes to copy a few lines. Where it may be
-//! longer, the writer's own thread does it (`writer`): each group goes to the disk, a new file is due, something failed, the
-//! disk was slow within the last minute, or the runtime has one thread only, which a disk that hangs would stop.
+//! It writes at once, on the thread that it runs on: that holds the thread for as long as the system takes to copy a few
+//! lines, which is less than it costs to let others go first and to come back. What others add meanwhile is the next group,
+//! which the same caller writes. Where it may take longer, the writer's own thread does it (`writer`): each group goes to the
+//! disk, a new file is due, something failed, the disk was slow within the last minute, or the runtime has one thread only,
+//! which a disk that hangs would stop.
 
 use std::fmt;
 use std::sync::{Arc, TryLockError};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task;
 use tokio::time;
 
 use super::queue::{Group, Queue};
 use super::writer::{Shared, Turn};
 use super::{Inner, OnFailure, Refused};
-
-/// How often a leader lets others go first at most; it ends with the first time that brings no line.
-const TURNS: usize = 4;
 
 /// Groups that a caller writes at most, where others come while it writes.
 const GROUPS: usize = 4;
@@ -72,14 +69,6 @@ impl Receipt {
     async fn waits_for(&mut self, group: &Arc<Group>) -> bool {
         let (queue, late) = (&self.log.queue, time::Instant::now() + self.log.patience);
         if self.leads {
-            let mut lines = 0;
-            for _ in 0..TURNS {
-                let before = std::mem::replace(&mut lines, queue.lock().waiting.len());
-                if before == lines {
-                    break;
-                }
-                task::yield_now().await;
-            }
             self.leads = false;
             write(queue, &self.log.writer, group);
         } else if !group.written(time::Instant::now() + OVERDUE).await {

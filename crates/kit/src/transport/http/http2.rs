@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 use std::future::{pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, DATE, EXPECT, HeaderName, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ use super::client::Client;
 use super::connections::{NoSlot, Slot};
 use super::listener::{Failed, LOOK, MAX_HEAD, MAX_HEADERS, PATIENCE, PLACE_PAUSE};
 use super::reply;
-use super::request_body::Incoming;
+use super::request_body::{Incoming, Incomplete, Piece};
 use super::socket::Channel;
 
 /// Requests of a connection at a time; RFC 9113 §6.5.2 advises against fewer. One more is refused.
@@ -250,7 +250,31 @@ async fn answer(
     if request.headers().len() > MAX_HEADERS {
         return reply::empty(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
-    app.serve(client, request.map(Incoming::Http2)).await
+    let request = request.map(|body| Incoming::Http2(Received(body)));
+    app.serve(client, request).await
+}
+
+/// The body of a request.
+pub(super) struct Received(RecvStream);
+
+impl http_body::Body for Received {
+    type Data = Bytes;
+    type Error = Incomplete;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
+        let data = ready!(self.0.poll_data(cx));
+        Poll::Ready(data.map(|data| {
+            let data = data.map_err(|_| Incomplete)?;
+            // What is read here is bounded here, so the client may send as much again.
+            let released = self.0.flow_control().release_capacity(data.len());
+            released.map_err(|_| Incomplete)?;
+            Ok(Frame::data(data))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
 }
 
 /// What says something of connections, which HTTP/2 forbids (RFC 9113 §8.2.2).

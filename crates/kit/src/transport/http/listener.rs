@@ -375,7 +375,7 @@ async fn secure(config: &HttpConfig, socket: Socket) -> Result<Channel, Failed> 
     let Some(tls) = &config.tls else {
         return Ok(Channel::Plain(socket));
     };
-    let handshake = timeout(config.header_timeout, tls.acceptor().accept(socket));
+    let handshake = timeout(config.header_timeout, tls.accept(socket));
     Ok(Channel::Tls(Box::new(handshake.await??)))
 }
 

@@ -6,11 +6,11 @@
 //! | `listener` | accepts connections, and lets them finish at shutdown |
 //! | `connections` | which connections are open, and which goes when there is no place |
 //! | `activity` | what a connection is doing |
-//! | `http2` | the requests of a connection over HTTP/2, with its bounds |
+//! | `http2` | the requests of a connection over HTTP/2, with its bounds; `no_http2` in a build without that feature |
 //! | `timer` | the time that heads have |
 //! | `stream` | what a connection is made of: TCP, or a Unix socket |
 //! | `socket` | its bytes: what comes, and what does not leave |
-//! | `tls` | certificate and key, and how they are replaced |
+//! | `tls` | certificate and key, and how they are replaced; `no_tls` in a build without that feature |
 //! | `certificate` | until when a certificate is good |
 //! | `unix` | the file of a Unix socket |
 //! | `probes` | `/healthz` and `/readyz`, before all checks |
@@ -31,15 +31,20 @@
 //! | `body` | what is sent back: whole, or as server-sent events |
 //! | `reply` | statuses and headers, in one place |
 
+// What only TLS or HTTP/2 uses of all that is here has no user without them. A build with both says what is dead.
+#![cfg_attr(not(all(feature = "http2", feature = "tls")), allow(dead_code))]
+
 mod activity;
 mod allowed;
 mod body;
 mod card;
+#[cfg(feature = "tls")]
 mod certificate;
 mod client;
 mod connections;
 mod door;
 mod forwarded;
+#[cfg_attr(not(feature = "http2"), path = "no_http2.rs")]
 mod http2;
 mod ingress;
 mod legacy_sse;
@@ -59,6 +64,7 @@ mod stream;
 mod streamable;
 mod telling;
 mod timer;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 #[cfg(unix)]
 mod unix;
@@ -87,6 +93,7 @@ use reply::{Lacking, Refusal};
 use request_body::Incoming;
 
 pub use allowed::{BadEntry, Hosts, Origins};
+#[cfg(feature = "tls")]
 pub use certificate::certificate_end;
 pub use forwarded::TrustedProxies;
 pub use listener::serve;
@@ -126,7 +133,7 @@ pub struct HttpConfig {
     pub route_timeout: Duration,
     /// What `/readyz` asks; see [`HttpConfig::readiness_check`]. Default: nothing.
     pub readiness: Readiness,
-    /// Certificate and key; without them connections are not encrypted. Default: none.
+    /// Certificate and key, of the feature `tls`; without them connections are not encrypted. Default: none.
     pub tls: Option<Tls>,
     /// Proxies whose `Forwarded` and `X-Forwarded-For`, `-Proto` and `-Host` are believed. What they
     /// name as the host has to be one of [`hosts`](Self::hosts), as `Host` has. Default: none.

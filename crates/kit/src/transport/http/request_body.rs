@@ -5,46 +5,40 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use h2::RecvStream;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::http2::Received;
 use super::reply::{self, Refusal};
 use super::{App, Client, HttpConfig};
 
 /// The body of a request, as it comes.
 pub(super) enum Incoming {
     Http1(hyper::body::Incoming),
-    Http2(RecvStream),
+    Http2(Received),
 }
 
 /// A body ended early: its client has gone, or has broken the rules of HTTP.
 pub(super) struct Incomplete;
 
-type Piece = Option<Result<Frame<Bytes>, Incomplete>>;
+/// A part of one, or its end.
+pub(super) type Piece = Option<Result<Frame<Bytes>, Incomplete>>;
 
 impl Body for Incoming {
     type Data = Bytes;
     type Error = Incomplete;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
-        let piece = match &mut *self {
+        match &mut *self {
             Self::Http1(body) => {
                 let frame = ready!(Pin::new(body).poll_frame(cx));
-                frame.map(|frame| frame.map_err(|_| Incomplete))
+                Poll::Ready(frame.map(|frame| frame.map_err(|_| Incomplete)))
             }
-            Self::Http2(body) => ready!(body.poll_data(cx)).map(|data| {
-                let data = data.map_err(|_| Incomplete)?;
-                // What is read here is bounded here, so the client may send as much again.
-                let released = body.flow_control().release_capacity(data.len());
-                released.map_err(|_| Incomplete)?;
-                Ok(Frame::data(data))
-            }),
-        };
-        Poll::Ready(piece)
+            Self::Http2(body) => Pin::new(body).poll_frame(cx),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -57,7 +51,7 @@ impl Body for Incoming {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Http1(body) => body.size_hint(),
-            Self::Http2(_) => SizeHint::default(),
+            Self::Http2(body) => body.size_hint(),
         }
     }
 }

@@ -10,11 +10,10 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
-use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
 use super::stream::Stream;
-use super::tls::H2;
+use super::tls::{self, Encrypted};
 
 pub(super) struct Socket {
     stream: Stream,
@@ -162,7 +161,7 @@ impl AsyncWrite for Socket {
 /// What HTTP is spoken over: a socket, or TLS on one.
 pub(super) enum Channel {
     Plain(Socket),
-    Tls(Box<TlsStream<Socket>>),
+    Tls(Box<Encrypted>),
 }
 
 /// The same for each kind.
@@ -180,14 +179,14 @@ impl Channel {
     pub(super) fn is_http2(&self) -> bool {
         match self {
             Self::Plain(_) => false,
-            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(H2),
+            Self::Tls(stream) => tls::is_http2(stream),
         }
     }
 
     fn activity(&self) -> &Activity {
         match self {
             Self::Plain(socket) => &socket.activity,
-            Self::Tls(stream) => &stream.get_ref().0.activity,
+            Self::Tls(stream) => &tls::socket(stream).activity,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Certificate and key: read at the start, and again when the files change.
 //!
-//! HTTP/2 and HTTP/1.1 are offered (ALPN `h2`, `http/1.1`), over TLS 1.2 and 1.3.
+//! HTTP/2, with the feature `http2`, and HTTP/1.1 are offered (ALPN `h2`, `http/1.1`), over TLS 1.2 and 1.3.
 
 use std::fmt;
 use std::fs::File;
@@ -18,17 +18,19 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::server::TlsStream;
 
 use crate::metrics::{Metrics, readings};
 use crate::reason::reason;
 
 use super::certificate::certificate_end;
+use super::socket::Socket;
 
 /// Bytes of a file.
 const MAX_FILE: u64 = 1 << 20;
 
 /// What ALPN calls HTTP/2 over TLS (RFC 9113 §3.2).
-pub(super) const H2: &[u8] = b"h2";
+const H2: &[u8] = b"h2";
 
 /// Seconds.
 const DAY: u64 = 24 * 60 * 60;
@@ -198,10 +200,24 @@ impl Tls {
         }
     }
 
-    /// What a connection begins with.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.0.current.load().config))
+    /// Agrees on keys with who has connected.
+    pub(super) async fn accept(&self, socket: Socket) -> io::Result<Encrypted> {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.0.current.load().config));
+        acceptor.accept(socket).await
     }
+}
+
+/// A connection with TLS.
+pub(super) type Encrypted = TlsStream<Socket>;
+
+/// Whether its client has chosen HTTP/2 with ALPN.
+pub(super) fn is_http2(encrypted: &Encrypted) -> bool {
+    encrypted.get_ref().1.alpn_protocol() == Some(H2)
+}
+
+/// What is below it.
+pub(super) fn socket(encrypted: &Encrypted) -> &Socket {
+    encrypted.get_ref().0
 }
 
 /// What the files hold.
@@ -241,7 +257,9 @@ impl Pem {
                 let both = format!("{} and {}", certificate.display(), key.display());
                 BadTls(format!("{both} cannot be used together: {error}"))
             })?;
-        config.alpn_protocols = vec![H2.to_vec(), b"http/1.1".to_vec()];
+        let offered = [H2, b"http/1.1"];
+        let offered = &offered[usize::from(!cfg!(feature = "http2"))..];
+        config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
         let config = Arc::new(config);
         Ok(Current { config, end })
     }
