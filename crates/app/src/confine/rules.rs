@@ -290,15 +290,25 @@ mod tests {
         let http = with_settings(&[
             "--transport=http",
             "--unix-socket=/run/a.sock",
-            "--tls-cert=/etc/a/cert.pem",
-            "--tls-key=/etc/a/key.pem",
             "--auth=token",
             "--auth-tokens=/etc/a/tokens.toml",
         ]);
         assert_eq!(http.removes, paths(&["/run/a.sock"]));
-        let files = ["/etc/a/cert.pem", "/etc/a/key.pem", "/etc/a/tokens.toml"];
-        assert_eq!(http.rereads, paths(&files));
+        assert_eq!(http.rereads, paths(&["/etc/a/tokens.toml"]));
         assert!(!http.connects());
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn certificate_and_key_are_read_again() {
+        let files = ["/etc/a/cert.pem", "/etc/a/key.pem"];
+        let [certificate, key] = files;
+        let rules = with_settings(&[
+            "--transport=http",
+            &format!("--tls-cert={certificate}"),
+            &format!("--tls-key={key}"),
+        ]);
+        assert_eq!(rules.rereads, paths(&files));
     }
 
     #[cfg(feature = "jwt")]
