@@ -74,7 +74,7 @@ impl RedisTasks {
     /// Tasks in this store.
     pub fn new(redis: &Redis, limits: TaskLimits) -> Self {
         let waiting = Arc::new(Waiting {
-            keys: redis.link.keys().clone(),
+            keys: redis.nodes.keys().clone(),
             waits: Mutex::default(),
         });
         let listener: Weak<Waiting> = Arc::downgrade(&waiting);
@@ -87,19 +87,19 @@ impl RedisTasks {
     }
 
     fn key(&self, owner: &Principal, id: &str) -> String {
-        self.redis.link.keys().of(owner, TASK, id)
+        self.redis.nodes.keys().of(owner, TASK, id)
     }
 
     fn held(&self, owner: &Principal, caller: &str) -> String {
-        self.redis.link.keys().of(owner, HELD, caller)
+        self.redis.nodes.keys().of(owner, HELD, caller)
     }
 
     async fn find(&self, owner: &Principal, id: &str) -> Result<Option<Found>, StoreError> {
+        let key = self.key(owner, id);
         let mut get = ::redis::cmd("HMGET");
-        get.arg(self.key(owner, id))
-            .arg(&["record", "created", "caller"]);
+        get.arg(&key).arg(&["record", "created", "caller"]);
         type Fields = (Option<Vec<u8>>, Option<u64>, Option<String>);
-        let (record, created, caller): Fields = self.redis.link.read(&get).await?;
+        let (record, created, caller): Fields = self.redis.nodes.read(&key, &get).await?;
         let (Some(record), Some(created), Some(caller)) = (record, created, caller) else {
             return Ok(None);
         };
@@ -117,9 +117,13 @@ impl RedisTasks {
     }
 
     /// How long it is still kept, and a moment more.
-    fn left(&self, found: &Found) -> Duration {
+    fn left(&self, key: &str, found: &Found) -> Duration {
         let lasts = millis(found.record.ttl).saturating_add(found.created);
-        let left = self.redis.link.now().map(|now| lasts.saturating_sub(now));
+        let left = self
+            .redis
+            .nodes
+            .now(key)
+            .map(|now| lasts.saturating_sub(now));
         left.map_or(LOOK, |left| Duration::from_millis(left.saturating_add(50)))
     }
 
@@ -138,7 +142,9 @@ impl RedisTasks {
         } = found;
         let (version, before) = (record.version, record.bytes());
         let may_be_refused = change.may_be_refused();
-        let now = self.redis.link.now().ok_or(StoreError::Unavailable)?;
+        let key = self.key(owner, id);
+        let now = self.redis.nodes.now(&key);
+        let now = now.ok_or(StoreError::Unavailable)?;
         let age = Duration::from_millis(now.saturating_sub(found.created));
         let visible = record.apply(change, age);
         if record.version == version {
@@ -151,7 +157,6 @@ impl RedisTasks {
             false => 0,
         };
         let text = written(&record, rest)?;
-        let key = self.key(owner, id);
         let told = Said::Task {
             owner: Owner::of(owner),
             id: id.to_owned(),
@@ -161,14 +166,13 @@ impl RedisTasks {
         let told = told.write(self.redis.bus.replica());
         let done: i64 = self
             .redis
-            .link
-            .script(&CHANGE_TASK, |call| {
-                call.key(&key)
-                    .key(self.held(owner, &found.caller))
+            .nodes
+            .script(&CHANGE_TASK, &key, |call| {
+                call.key(self.held(owner, &found.caller))
                     .arg(id)
                     .arg(version)
                     .arg(record.version)
-                    .arg(text)
+                    .arg(&text)
                     .arg(millis(record.ttl))
                     .arg(after)
                     .arg(more)
@@ -207,13 +211,12 @@ impl TaskStore for RedisTasks {
             let text = written(&record, AsRead::default())?;
             let created: i64 = self
                 .redis
-                .link
-                .script(&CREATE_TASK, |call| {
-                    call.key(self.key(owner, &record.id))
-                        .key(self.held(owner, &account))
+                .nodes
+                .script(&CREATE_TASK, &self.key(owner, &record.id), |call| {
+                    call.key(self.held(owner, &account))
                         .arg(&*record.id)
                         .arg(version)
-                        .arg(text)
+                        .arg(&text)
                         .arg(millis(record.ttl))
                         .arg(bytes)
                         .arg(self.limits.tasks_per_caller)
@@ -275,7 +278,7 @@ impl TaskStore for RedisTasks {
                     Ok(None) => return Ok(None),
                     // Nobody tells that its time is up.
                     Ok(Some(found)) => {
-                        let left = self.left(&found);
+                        let left = self.left(&key, &found);
                         let _ = tokio::time::timeout(left, watched.changed()).await;
                     }
                     Err(_) => tokio::time::sleep(LOOK).await,
@@ -379,16 +382,18 @@ async fn look(waiting: Weak<Waiting>, redis: Redis) {
             }
             waits.tasks.keys().cloned().collect()
         };
-        for keys in keys.chunks(TOGETHER) {
+        let keys = redis.nodes.by_node(keys);
+        for keys in keys.iter().flat_map(|keys| keys.chunks(TOGETHER)) {
+            let (Some(first), Some(waiting)) = (keys.first(), waiting.upgrade()) else {
+                break;
+            };
             let mut versions = ::redis::pipe();
             for key in keys {
                 versions.cmd("HGET").arg(key).arg("version");
             }
-            let found = redis.link.read_all::<Vec<Option<u64>>>(&versions).await;
-            let (Ok(found), Some(waiting)) = (found, waiting.upgrade()) else {
-                break;
-            };
-            for (key, version) in keys.iter().zip(found) {
+            let found = redis.nodes.read_all::<Vec<Option<u64>>>(first, &versions);
+            // What is at another node may be there all the same.
+            for (key, version) in keys.iter().zip(found.await.unwrap_or_default()) {
                 waiting.tell(key, version.unwrap_or(0));
             }
         }

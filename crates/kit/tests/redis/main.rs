@@ -7,6 +7,7 @@ mod buckets;
 mod budgets;
 mod bus;
 mod certificates;
+mod cluster;
 mod cost;
 mod events;
 mod nonces;

@@ -27,9 +27,8 @@ use crate::store::bus::Said;
 use crate::store::{Bus, BusListener};
 
 use super::address::RedisAddress;
-use super::keys::Keys;
 use super::link::{ALIVE, CONNECT, PROBE, pause, silent};
-use super::way::Way;
+use super::nodes::Nodes;
 
 /// Bytes of a message: more than an answer of the largest that a client may send.
 const MAX_MESSAGE: usize = 2 << 20;
@@ -58,7 +57,7 @@ pub(crate) struct RedisBus {
 }
 
 struct Shared {
-    way: Way,
+    nodes: Arc<Nodes>,
     address: Arc<RedisAddress>,
     channel: String,
     replica: u32,
@@ -93,20 +92,16 @@ impl RedisBus {
     /// A bus that nobody listens to yet, which costs nothing. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The address cannot be used, or there is no randomness.
-    pub(super) fn new(
-        way: Way,
-        address: Arc<RedisAddress>,
-        keys: &Keys,
-    ) -> Result<Self, RedisError> {
+    /// There is no randomness.
+    pub(super) fn new(nodes: Arc<Nodes>, address: Arc<RedisAddress>) -> Result<Self, RedisError> {
         let mut random = [0; 4];
         getrandom::fill(&mut random)
             .map_err(|_| RedisError::from((ErrorKind::Client, "there is no randomness")))?;
         let (queue, incoming) = mpsc::channel(WAITING);
         let shared = Shared {
-            way: way.speaking(ProtocolVersion::RESP3),
+            channel: nodes.keys().shared("bus"),
+            nodes,
             address,
-            channel: keys.shared("bus"),
             replica: (u32::from_ne_bytes(random) >> 1).max(1),
             queue,
             waiting: AtomicUsize::new(0),
@@ -133,7 +128,7 @@ impl RedisBus {
     /// # Errors
     /// What the store, or the way to it, said.
     pub(super) async fn try_out(&self) -> Result<(), RedisError> {
-        let (mut connection, _lost) = self.shared.open().await?;
+        let (mut connection, _lost) = self.shared.open(0).await?;
         let mut publish = ::redis::cmd("PUBLISH");
         // To this replica alone, and nothing.
         publish
@@ -233,8 +228,11 @@ impl Shared {
         self.each(|listener| listener.missed());
     }
 
-    /// One that listens already.
-    async fn open(self: &Arc<Self>) -> Result<(MultiplexedConnection, Arc<Notify>), RedisError> {
+    /// One that listens already. In a cluster each attempt is made at another node.
+    async fn open(
+        self: &Arc<Self>,
+        attempts: u32,
+    ) -> Result<(MultiplexedConnection, Arc<Notify>), RedisError> {
         let lost = Arc::new(Notify::new());
         let (shared, ring) = (Arc::clone(self), Arc::clone(&lost));
         let heard = move |push: PushInfo| {
@@ -250,7 +248,9 @@ impl Shared {
             .set_response_timeout(None)
             .set_push_sender(heard);
         let opening = async {
-            let mut connection = self.way.connect(&config).await?;
+            let way = self.nodes.way_to_hear(&self.channel, attempts);
+            let way = way.speaking(ProtocolVersion::RESP3);
+            let mut connection = way.connect(&config).await?;
             let own = self.channel_of(Some(self.replica));
             connection.subscribe(&[&self.channel, &own]).await?;
             Ok((connection, lost))
@@ -353,7 +353,7 @@ async fn keep(shared: Arc<Shared>, mut incoming: mpsc::Receiver<Outgoing>) {
     let mut attempts = 0;
     let mut gone: Option<Instant> = None;
     loop {
-        let error = match shared.open().await {
+        let error = match shared.open(attempts).await {
             Ok((mut connection, lost)) => {
                 attempts = 0;
                 shared.up.store(true, Ordering::Relaxed);

@@ -4,7 +4,10 @@
 //! | --- | --- |
 //! | `address` | where the store is, with a password that nothing shows |
 //! | `way`, `tls` | how a connection is made: TCP, TLS or a Unix socket, and whom it trusts |
-//! | `link` | the connection, its time limits, and what happens while it does not answer |
+//! | `link` | the connection to one node, its time limits, and what happens while it does not answer |
+//! | `nodes` | the store: one node, or those of a cluster |
+//! | `cluster`, `slots` | which node of a cluster has what, and what happens when that changes |
+//! | `census` | which replicas are there |
 //! | `report` | what the store says of itself, and whether it is fit |
 //! | `keys` | what keys are called: prefix, principal, kind |
 //! | `value` | values that two releases can share |
@@ -28,29 +31,37 @@ mod address;
 mod buckets;
 mod budgets;
 mod bus;
+mod census;
+mod cluster;
+mod counts;
 mod events;
 mod keys;
 mod link;
 mod log;
+mod nodes;
 mod nonces;
 mod report;
 mod script;
+mod slots;
 mod tls;
 mod value;
 mod way;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::RedisError;
+use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::build_error::BuildError;
 use crate::metrics::Metrics;
 use crate::store::Bus as _;
 
 use self::bus::RedisBus;
+use self::cluster::Cluster;
 use self::link::Link;
+use self::nodes::Nodes;
 use self::way::Way;
 
 pub use self::address::{BadAddress, RedisAddress};
@@ -83,7 +94,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// ```
 #[derive(Clone)]
 pub struct Redis {
-    pub(crate) link: Arc<Link>,
+    pub(crate) nodes: Arc<Nodes>,
     pub(crate) bus: Arc<RedisBus>,
     address: Arc<RedisAddress>,
     report: Arc<RedisReport>,
@@ -108,19 +119,42 @@ impl Redis {
             BuildError(format!("The store at {address} cannot be used: {error}."))
         };
         let way = Way::new(&address).map_err(unreachable)?;
-        let bus = RedisBus::new(way.clone(), Arc::clone(&address), &keys).map_err(unreachable)?;
-        let link = Link::open(way, RedisAddress::clone(&address), keys)
+        let common = nodes::common(&keys).map_err(unreachable)?;
+        let name = format!("the store at {address}");
+        let link = Link::open(way.clone(), name, common.clone())
             .await
             .map_err(unreachable)?;
         let info = tokio::time::timeout(LOOK, link.info()).await;
         let info = info
             .map_err(|_| BuildError(format!("The store at {address} does not answer in time.")))?;
-        let report = RedisReport::new(&info.map_err(unreachable)?);
+        let mut report = RedisReport::new(&info.map_err(unreachable)?);
+        let unfit = |why: String| BuildError(format!("The store at {address} {why}."));
         if let Some(why) = report.unfit() {
-            return Err(BuildError(format!("The store at {address} {why}.")));
+            return Err(unfit(why));
         }
+        let nodes = match report.cluster {
+            false => Nodes::one(keys.clone(), common, link).await,
+            true => {
+                let layout = link
+                    .layout()
+                    .await
+                    .map_err(|error| unfit(unasked(&error)))?;
+                if layout.nodes.is_empty() {
+                    let why = "is a node of a cluster that has no slots yet; make one with redis-cli --cluster create";
+                    return Err(unfit(why.into()));
+                }
+                let cluster = Cluster::open(way, &layout, common.clone()).await;
+                report.of_cluster(&cluster, layout).await;
+                if let Some(why) = report.unfit() {
+                    return Err(unfit(why));
+                }
+                Nodes::cluster(keys.clone(), common, cluster)
+            }
+        };
+        let nodes = Arc::new(nodes);
+        let bus = RedisBus::new(Arc::clone(&nodes), Arc::clone(&address)).map_err(unreachable)?;
         Ok(Self {
-            link: Arc::new(link),
+            nodes,
             bus: Arc::new(bus),
             address: Arc::clone(&address),
             report: Arc::new(report),
@@ -137,9 +171,25 @@ impl Redis {
         &self.report
     }
 
-    /// Whether it answers at the moment.
+    /// Whether it answers at the moment; of a cluster, whether all of it does.
     pub fn is_reachable(&self) -> bool {
-        self.link.is_up()
+        self.nodes.is_up()
+    }
+
+    /// How many nodes answer at the moment, and how many there are: those of a cluster that have slots, otherwise one.
+    pub fn nodes(&self) -> (usize, usize) {
+        self.nodes.count()
+    }
+
+    /// Hosts and ports to which connections are made, as far as they are known at the start: those of the address, and of all
+    /// nodes of a cluster, also of those that only follow others. None for a Unix socket.
+    pub fn hosts(&self) -> BTreeSet<(String, u16)> {
+        let own = self.address.host();
+        let own = own.map(|(host, port)| (host.to_owned(), port));
+        let nodes = self.report.places.iter();
+        let nodes = nodes.filter(|node| !node.host.is_empty());
+        let nodes = nodes.map(|node| (node.host.clone(), node.port));
+        nodes.chain(own).collect()
     }
 
     /// Whether this replica hears the others at the moment, and they it. Only a server (or tasks) that uses the store listens.
@@ -158,7 +208,7 @@ impl Redis {
 
     /// Has metrics say whether it answers, how operations ended, and what became of messages to other replicas.
     pub(crate) fn measure(&self, metrics: &[Metrics]) {
-        self.link.measure(metrics);
+        self.nodes.measure(metrics);
         self.bus.measure(metrics);
     }
 }
@@ -166,6 +216,16 @@ impl Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Redis").field(&self.address).finish()
+    }
+}
+
+/// Why a node does not tell of its cluster.
+fn unasked(error: &RedisError) -> String {
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::NoPerm) => {
+            "is a cluster, and its user may not ask for the nodes; give it +cluster|slots and +cluster|info".into()
+        }
+        _ => format!("is a cluster, and does not say what nodes it has: {error}"),
     }
 }
 
