@@ -3,7 +3,8 @@
 mod nodes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -42,7 +43,7 @@ async fn at(cluster: &Cluster, node: usize) -> Redis {
 
 fn tasks(redis: &Redis) -> Tasks {
     let limits = TaskLimits::default();
-    Tasks::new(std::sync::Arc::new(RedisTasks::new(redis, limits)), limits)
+    Tasks::new(Arc::new(RedisTasks::new(redis, limits)), limits)
 }
 
 /// Whoever has used state `number`, at the node that has it.
@@ -250,9 +251,12 @@ async fn a_slot_that_moves_while_it_is_used_loses_nothing_and_serves_nothing_twi
     let (mut from, key) = home(&cluster, u32::MAX);
     let (here, there) = (tasks(&all[0]), tasks(&all[1]));
     let (worker, task) = here.create(&alice, None).await.unwrap();
-    let (used, refused) = (AtomicU32::new(0), AtomicU32::new(0));
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let using = async {
+    let counts: Arc<(AtomicU32, AtomicU32, AtomicBool)> = Arc::default();
+    let (used, refused, stop) = &*counts;
+    let (user, replicas) = (alice.clone(), all.clone());
+    let counted = Arc::clone(&counts);
+    let using = tokio::spawn(async move {
+        let (alice, all, (used, refused, stop)) = (user, replicas, &*counted);
         let mut state = 0;
         let mut served = Vec::new();
         while !stop.load(Ordering::SeqCst) {
@@ -276,30 +280,28 @@ async fn a_slot_that_moves_while_it_is_used_loses_nothing_and_serves_nothing_twi
             state += 1;
         }
         served
-    };
-    let moving = async {
-        for round in 0..6 {
-            let before = used.load(Ordering::SeqCst);
-            until(async || used.load(Ordering::SeqCst) > before + 20).await;
-            let to = (from + 1) % 3;
-            tokio::task::block_in_place(|| {
-                cluster.move_slot(&key, from, to, || {
-                    // Somebody asks meanwhile.
-                    std::thread::sleep(Duration::from_millis(20));
-                });
+    });
+    for round in 0..6 {
+        let before = used.load(Ordering::SeqCst);
+        until(async || used.load(Ordering::SeqCst) > before + 20).await;
+        let to = (from + 1) % 3;
+        tokio::task::block_in_place(|| {
+            cluster.move_slot(&key, from, to, || {
+                // Somebody asks meanwhile.
+                std::thread::sleep(Duration::from_millis(20));
             });
-            from = to;
-            let message = format!("round {round}");
-            until(async || {
-                worker.handle().set_message(&*message).await;
-                let seen = there.get(&owner, &task.task_id).await;
-                seen.is_ok_and(|seen| seen.status_message.as_deref() == Some(&*message))
-            })
-            .await;
-        }
-        stop.store(true, Ordering::SeqCst);
-    };
-    let (served, ()) = tokio::join!(using, moving);
+        });
+        from = to;
+        let message = format!("round {round}");
+        until(async || {
+            worker.handle().set_message(&*message).await;
+            let seen = there.get(&owner, &task.task_id).await;
+            seen.is_ok_and(|seen| seen.status_message.as_deref() == Some(&*message))
+        })
+        .await;
+    }
+    stop.store(true, Ordering::SeqCst);
+    let served = using.await.unwrap();
     // An answer that was lost on its way counts as none, and never as a second one.
     assert!(served.iter().all(|times| *times <= 1), "{served:?}");
     let lost = served.iter().filter(|times| **times == 0).count();
