@@ -18,10 +18,12 @@ use crate::store::redis::{
     AsRead, CHANGE_TASK, CREATE_TASK, Keys, Redis, millis, read, short, write,
 };
 use crate::store::{Bus as _, BusListener, StoreError, StoreFuture};
+use crate::wire::{Code, RpcError};
 
 use super::TaskLimits;
 use super::record::{Change, TaskRecord};
 use super::store::{Changed, TaskStore};
+use super::worker::failure;
 
 const TASK: &str = "t";
 const HELD: &str = "h";
@@ -31,6 +33,12 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Of so many looks only one is made while they can: a replica may have died before it told.
 const SELDOM: u32 = 10;
+
+/// How often who waits for a task of another process looks whether that is there.
+const OTHERS: Duration = Duration::from_secs(10);
+
+const WORKER_GONE: &str =
+    "The server that worked on this task has ended before the task had; make the call again.";
 
 /// Times that a change is made anew because somebody else was faster.
 const ATTEMPTS: u32 = 32;
@@ -53,6 +61,8 @@ struct Found {
     /// Milliseconds since 1970, by the store's clock.
     created: u64,
     caller: String,
+    /// The process that works on it. Earlier releases do not say.
+    worker: Option<String>,
 }
 
 /// Who waits for which task, by its key: the last version that is known of it, 0 for one that is gone.
@@ -97,9 +107,10 @@ impl RedisTasks {
     async fn find(&self, owner: &Principal, id: &str) -> Result<Option<Found>, StoreError> {
         let key = self.key(owner, id);
         let mut get = ::redis::cmd("HMGET");
-        get.arg(&key).arg(&["record", "created", "caller"]);
-        type Fields = (Option<Vec<u8>>, Option<u64>, Option<String>);
-        let (record, created, caller): Fields = self.redis.nodes.read(&key, &get).await?;
+        get.arg(&key)
+            .arg(&["record", "created", "caller", "worker"]);
+        type Fields = (Option<Vec<u8>>, Option<u64>, Option<String>, Option<String>);
+        let (record, created, caller, worker): Fields = self.redis.nodes.read(&key, &get).await?;
         let (Some(record), Some(created), Some(caller)) = (record, created, caller) else {
             return Ok(None);
         };
@@ -112,8 +123,26 @@ impl RedisTasks {
             rest,
             created,
             caller,
+            worker,
         };
         Ok((found.record.owner == *owner).then_some(found))
+    }
+
+    /// The same, as it is when nobody works on it any more.
+    async fn find_as_is(&self, owner: &Principal, id: &str) -> Result<Option<Found>, StoreError> {
+        let Some(found) = self.find(owner, id).await? else {
+            return Ok(None);
+        };
+        let Some(worker) = found.worker.as_deref().filter(|_| found.record.is_open()) else {
+            return Ok(Some(found));
+        };
+        if !self.redis.nodes.is_gone(worker).await {
+            return Ok(Some(found));
+        }
+        let error = RpcError::new(Code::INTERNAL, WORKER_GONE);
+        // Whoever was faster has changed it, or let it fail as well. It is told by nobody: this replica hears of it, too.
+        self.write(owner, id, found, failure(error), 0).await?;
+        self.find(owner, id).await
     }
 
     /// How long it is still kept, and a moment more.
@@ -127,16 +156,16 @@ impl RedisTasks {
         left.map_or(LOOK, |left| Duration::from_millis(left.saturating_add(50)))
     }
 
-    /// One attempt: `None` when somebody else was faster.
-    async fn try_change(
+    /// One attempt to write a change of what was found: `None` when somebody else was faster. `from` is the replica that others
+    /// hear it of.
+    async fn write(
         &self,
         owner: &Principal,
         id: &str,
+        found: Found,
         change: Change,
+        from: u32,
     ) -> Result<Option<Option<Changed>>, StoreError> {
-        let Some(found) = self.find(owner, id).await? else {
-            return Ok(Some(None));
-        };
         let Found {
             mut record, rest, ..
         } = found;
@@ -163,7 +192,7 @@ impl RedisTasks {
             version: record.version,
             shown: visible,
         };
-        let told = told.write(self.redis.bus.replica());
+        let told = told.write(from);
         let done: i64 = self
             .redis
             .nodes
@@ -221,7 +250,8 @@ impl TaskStore for RedisTasks {
                         .arg(bytes)
                         .arg(self.limits.tasks_per_caller)
                         .arg(self.key(owner, ""))
-                        .arg(&account);
+                        .arg(&account)
+                        .arg(self.redis.nodes.process());
                 })
                 .await?;
             match created {
@@ -238,7 +268,7 @@ impl TaskStore for RedisTasks {
         id: &'a str,
     ) -> StoreFuture<'a, Option<Arc<TaskRecord>>> {
         Box::pin(async move {
-            let found = self.find(owner, id).await?;
+            let found = self.find_as_is(owner, id).await?;
             Ok(found.map(|found| Arc::new(found.record)))
         })
     }
@@ -251,7 +281,12 @@ impl TaskStore for RedisTasks {
     ) -> StoreFuture<'a, Option<Changed>> {
         Box::pin(async move {
             for _ in 0..ATTEMPTS {
-                if let Some(done) = self.try_change(owner, id, change.clone()).await? {
+                let Some(found) = self.find_as_is(owner, id).await? else {
+                    return Ok(None);
+                };
+                let own = self.redis.bus.replica();
+                let written = self.write(owner, id, found, change.clone(), own);
+                if let Some(done) = written.await? {
                     return Ok(done);
                 }
             }
@@ -271,14 +306,19 @@ impl TaskStore for RedisTasks {
             let key = self.key(owner, id);
             let mut watched = Watched::of(&self.waiting, &key, &self.redis, seen);
             loop {
-                match self.find(owner, id).await {
+                match self.find_as_is(owner, id).await {
                     Ok(Some(found)) if found.record.version != seen => {
                         return Ok(Some(Arc::new(found.record)));
                     }
                     Ok(None) => return Ok(None),
                     // Nobody tells that its time is up.
                     Ok(Some(found)) => {
-                        let left = self.left(&key, &found);
+                        let own = self.redis.nodes.process();
+                        let left = match found.worker.as_deref() {
+                            // Nor that its process is gone.
+                            Some(other) if other != own => self.left(&key, &found).min(OTHERS),
+                            _ => self.left(&key, &found),
+                        };
                         let _ = tokio::time::timeout(left, watched.changed()).await;
                     }
                     Err(_) => tokio::time::sleep(LOOK).await,

@@ -198,3 +198,95 @@ async fn a_task_of_the_next_format_is_changed_and_keeps_what_this_one_does_not_k
     let refused = store.get(&owner, id).await.err();
     assert_eq!(refused, Some(StoreError::Unavailable));
 }
+
+/// A replica of its own thread, which begins a task and is killed while that works.
+fn killed(url: &str, name: &'static str) -> String {
+    let url = url.to_owned();
+    let running = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let id = runtime.block_on(async {
+            let redis = super::connect(&url, "test").await;
+            let (worker, task) = tasks(&redis, TaskLimits::default())
+                .create(&caller(name), None)
+                .await
+                .unwrap();
+            // It says nothing any more, as one that is killed.
+            std::mem::forget(worker);
+            task.task_id.to_string()
+        });
+        drop(runtime);
+        id
+    });
+    running.join().unwrap()
+}
+
+#[tokio::test]
+async fn a_task_whose_replica_was_killed_has_failed_half_a_minute_later_and_not_before() {
+    let server = redis_server!();
+    let (one, other) = (replica(&server).await, replica(&server).await);
+    let limits = TaskLimits::default();
+    let all = [tasks(&one, limits), tasks(&other, limits)];
+    let id = killed(&server.url(), "alice");
+    let earlier = killed(&server.url(), "bob");
+    // As an earlier release has written it.
+    let key = server.command(&["KEYS", &format!("test:*:t:{earlier}")]);
+    assert_eq!(server.command(&["HDEL", &key, "worker"]), "1");
+    // One of a replica that is there all the time.
+    let (worker, own) = all[0].create(&caller("alice"), None).await.unwrap();
+    let status = async |tasks: &Tasks, name: &str, id: &str| {
+        let seen = tasks.get(&who(name), id).await.unwrap();
+        serde_json::to_value(seen.detailed()).unwrap()
+    };
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(24) {
+        for tasks in &all {
+            assert_eq!(status(tasks, "alice", &id).await["status"], "working");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    until(async || status(&all[1], "alice", &id).await["status"] == "failed").await;
+    assert!(began.elapsed() < Duration::from_secs(40));
+    for tasks in &all {
+        let ended = status(tasks, "alice", &id).await;
+        let said = ended["error"]["message"].as_str().unwrap();
+        assert!(said.contains("make the call again"), "{ended}");
+        assert_eq!(ended["statusMessage"], said);
+        assert_eq!(status(tasks, "bob", &earlier).await["status"], "working");
+        assert_eq!(
+            status(tasks, "alice", &own.task_id).await["status"],
+            "working"
+        );
+    }
+    worker.finish(Ok(raw(json!({})))).await;
+    let ended = status(&all[1], "alice", &own.task_id).await;
+    assert_eq!(ended["status"], "completed");
+}
+
+/// It was away for so long that another replica took it for gone.
+#[tokio::test]
+async fn work_that_comes_back_to_a_task_that_has_failed_ends_and_changes_nothing() {
+    let server = redis_server!();
+    let (one, other) = (replica(&server).await, replica(&server).await);
+    let limits = TaskLimits::default();
+    let (here, there) = (tasks(&one, limits), RedisTasks::new(&other, limits));
+    let (worker, task) = here.create(&caller("alice"), None).await.unwrap();
+    let handle = worker.handle().clone();
+    let ended = tokio::spawn(async move { handle.cancelled().await });
+    let (error, message) = (
+        raw(json!({ "code": -32603, "message": "gone" })),
+        "gone".to_owned(),
+    );
+    let change = Change::Fail { error, message };
+    let (owner, id) = (who("alice"), &*task.task_id);
+    there.change(&owner, id, change).await.unwrap().unwrap();
+    timeout(PATIENCE, ended).await.unwrap().unwrap();
+    worker.handle().set_message("still at it").await;
+    worker.finish(Ok(raw(json!({ "content": [] })))).await;
+    let seen = here.get(&owner, id).await.unwrap();
+    assert_eq!(seen.status_message.as_deref(), Some("gone"));
+    let seen = serde_json::to_value(seen.detailed()).unwrap();
+    assert_eq!(seen["status"], "failed");
+}

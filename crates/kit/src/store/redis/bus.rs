@@ -190,7 +190,7 @@ impl Bus for RedisBus {
             let shared = Arc::clone(&self.shared);
             let keeping = async move {
                 if let Some(incoming) = incoming {
-                    keep(shared, incoming).await;
+                    tokio::join!(keep(Arc::clone(&shared), incoming), tell_who_left(shared));
                 }
             };
             self.runtime.spawn(keeping).abort_handle()
@@ -387,6 +387,14 @@ async fn keep(shared: Arc<Shared>, mut incoming: mpsc::Receiver<Outgoing>) {
         })
         .await;
         attempts += 1;
+    }
+}
+
+/// Tells of replicas that are gone for good.
+async fn tell_who_left(shared: Arc<Shared>) {
+    loop {
+        shared.nodes.left().await;
+        shared.each(|listener| listener.left());
     }
 }
 

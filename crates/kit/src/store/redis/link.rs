@@ -382,6 +382,9 @@ async fn keep(shared: Arc<Shared>, first: Option<MultiplexedConnection>) {
                     tracing::info!("{} is back after {after:.1} s", shared.name);
                     // It may have forgotten all of them, and others may not be back yet.
                     least = shared.common.census.replicas();
+                    if shared.lists.load(Ordering::Relaxed) {
+                        shared.common.census.broken();
+                    }
                     probes = 0;
                 }
                 if probes.is_multiple_of(4) && shared.lists.load(Ordering::Relaxed) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use ::redis::{Cmd, FromRedisValue, Pipeline, RedisError, Script, ScriptInvocation};
 
@@ -50,6 +51,35 @@ impl Nodes {
     /// Replicas that share the store, this one among them, as far as it is known.
     pub(crate) fn replicas(&self) -> u32 {
         self.common.census.replicas()
+    }
+
+    /// What this process is called among those that share the store.
+    pub(crate) fn process(&self) -> &str {
+        self.common.census.process()
+    }
+
+    /// Whether another process, as it is called there, is gone for good. What is not known is not so.
+    pub(crate) async fn is_gone(&self, process: &str) -> bool {
+        let census = &self.common.census;
+        if !census.may_be_gone(process) {
+            return false;
+        }
+        let mut score = ::redis::cmd("ZSCORE");
+        score.arg(census.key()).arg(process);
+        let score = self.read::<Option<f64>>(census.key(), &score).await;
+        let (Ok(score), Some(now)) = (score, self.now(census.key())) else {
+            return false;
+        };
+        // Microseconds since 1970, by the store's clock.
+        let ago = |score: f64| now.saturating_sub((score / 1000.0) as u64);
+        let ago = score.map(|score| Duration::from_millis(ago(score)));
+        // It may have been cut off from the list meanwhile.
+        census.may_be_gone(process) && census.is_gone(process, ago)
+    }
+
+    /// Completes when another process is gone for good, or may be.
+    pub(super) async fn left(&self) {
+        self.common.census.left().await;
     }
 
     /// Whether all of it answers.

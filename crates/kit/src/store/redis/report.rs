@@ -173,7 +173,11 @@ impl fmt::Display for RedisReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.product)?;
         match self.nodes {
-            Some(nodes) => write!(f, ", a cluster of {nodes} nodes"),
+            Some(nodes) if self.away.is_empty() => write!(f, ", a cluster of {nodes} nodes"),
+            Some(nodes) => {
+                let up = nodes - self.away.len();
+                write!(f, ", a cluster of {nodes} nodes of which {up} answer")
+            }
             None => Ok(()),
         }
     }

@@ -135,7 +135,7 @@ end
 ";
 
 /// KEYS: the task, those of its caller. ARGV: id, version, record, time to live in ms, bytes, the most tasks, what the keys
-/// of tasks begin with, the name of the caller.
+/// of tasks begin with, the name of the caller, the process that works on it.
 pub(crate) static CREATE_TASK: LazyLock<Script> = LazyLock::new(|| {
     script(&format!(
         r"{HELD}
@@ -145,7 +145,7 @@ while count >= tonumber(ARGV[7]) do
   if not drop(KEYS[2], ARGV[8], ARGV[2]) then return -3 end
 end
 local expiry = ms + ARGV[5]
-redis.call('HSET', KEYS[1], 'version', ARGV[3], 'record', ARGV[4], 'created', whole(ms), 'caller', ARGV[9])
+redis.call('HSET', KEYS[1], 'version', ARGV[3], 'record', ARGV[4], 'created', whole(ms), 'caller', ARGV[9], 'worker', ARGV[10])
 redis.call('PEXPIREAT', KEYS[1], whole(expiry))
 redis.call('HSET', KEYS[2], ARGV[2], whole(expiry) .. ':' .. ARGV[6] .. ':0')
 keep(KEYS[2], expiry)
@@ -222,15 +222,15 @@ return 1
 pub(super) static FORGET: LazyLock<Script> =
     LazyLock::new(|| script("return redis.call('UNLINK', KEYS[1])"));
 
-/// KEYS: the replicas. ARGV: this process, the time in microseconds after which one that says nothing is gone. Answers how
-/// many there are.
+/// KEYS: the replicas. ARGV: this process, the time in microseconds after which one that says nothing is not counted, and
+/// after which it is gone. Answers how many there are.
 pub(super) static REPLICAS: LazyLock<Script> = LazyLock::new(|| {
     script(
         r"
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - ARGV[3]))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - ARGV[4]))
 redis.call('ZADD', KEYS[1], whole(now), ARGV[2])
-redis.call('PEXPIRE', KEYS[1], whole(ARGV[3] / 1000))
-return redis.call('ZCARD', KEYS[1])
+redis.call('PEXPIRE', KEYS[1], whole(ARGV[4] / 1000))
+return redis.call('ZCOUNT', KEYS[1], whole(now - ARGV[3]), '+inf')
 ",
     )
 });
