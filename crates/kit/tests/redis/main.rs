@@ -10,6 +10,7 @@ mod certificates;
 mod cluster;
 mod cost;
 mod events;
+mod nodes;
 mod nonces;
 mod replicas;
 mod server;

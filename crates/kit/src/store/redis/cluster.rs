@@ -27,7 +27,7 @@ const MOMENT: Duration = Duration::from_millis(150);
 /// Least time between two looks at which node has what.
 const LEAST: Duration = Duration::from_millis(200);
 
-/// Looks of which only one is made while all nodes answer: half a minute.
+/// Seconds, about, of which a look is made in one only while all nodes answer.
 const SELDOM: u32 = 40;
 
 /// No node.
@@ -162,8 +162,7 @@ impl Cluster {
 
     /// Whether all of it answers.
     pub(super) fn is_up(&self) -> bool {
-        let map = self.shared.map.load();
-        map.is_whole() && map.nodes.iter().all(|node| node.link.is_up())
+        self.shared.map.load().is_up()
     }
 
     /// Whether each slot has a node.
@@ -303,13 +302,18 @@ impl Map {
         self.owners.iter().all(|owner| *owner != NONE)
     }
 
+    fn is_up(&self) -> bool {
+        self.is_whole() && self.nodes.iter().all(|node| node.link.is_up())
+    }
+
     fn has_nodes_of(&self, other: &Self) -> bool {
         let has = |node: &Node| self.nodes.iter().any(|own| own.place == node.place);
         self.nodes.len() == other.nodes.len() && other.nodes.iter().all(has)
     }
 }
 
-/// Looks which node has what: at once when the map is wrong, within a second while a node does not answer, and now and then.
+/// Looks which node has what: at once when the map is wrong, within a second while a node does not answer or a slot has none,
+/// and now and then.
 async fn keep(shared: Arc<Shared>) {
     let mut looks = 0_u32;
     loop {
@@ -317,9 +321,7 @@ async fn keep(shared: Arc<Shared>) {
             () = shared.wrong.notified() => {}
             () = sleep(pause(u32::MAX)) => {
                 looks = looks.wrapping_add(1);
-                let map = shared.map.load();
-                let settled = map.nodes.iter().all(|node| node.link.is_up());
-                if settled && !looks.is_multiple_of(SELDOM) {
+                if shared.map.load().is_up() && !looks.is_multiple_of(SELDOM) {
                     continue;
                 }
             }

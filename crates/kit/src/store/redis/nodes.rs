@@ -172,8 +172,8 @@ impl Nodes {
     }
 
     /// Where to listen to what is published, at the first attempt or a later one. In a cluster that is any node, since what
-    /// is published at one is heard at all; all replicas begin with the one that has the slot of `channel`, so that what
-    /// they tell each other needs no way between nodes.
+    /// is published at one is heard at all; but replicas meet at the one that has the slot of `channel`, so that what they
+    /// tell each other needs no way between nodes.
     pub(super) fn way_to_hear(&self, channel: &str, attempts: u32) -> Way {
         let cluster = match &self.kind {
             Kind::One(link) => return link.way().clone(),
@@ -188,6 +188,16 @@ impl Nodes {
         let attempt = usize::try_from(attempts).unwrap_or(0);
         let link = there.get(attempt % there.len().max(1));
         link.map_or_else(|| cluster.way().clone(), |link| link.way().clone())
+    }
+
+    /// Whether the others meet elsewhere than where this leads.
+    pub(super) fn meet_elsewhere(&self, channel: &str, way: &Way) -> bool {
+        match &self.kind {
+            Kind::One(_) => false,
+            Kind::Cluster(cluster) => cluster
+                .link_of(channel)
+                .is_some_and(|link| link.is_up() && !link.way().leads_where(way)),
+        }
     }
 
     /// Has metrics say whether it answers, and how operations ended.

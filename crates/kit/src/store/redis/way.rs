@@ -54,6 +54,11 @@ impl Way {
         })
     }
 
+    /// Whether it leads to where another does.
+    pub(super) fn leads_where(&self, other: &Self) -> bool {
+        self.info.addr() == other.info.addr()
+    }
+
     /// The host that it leads to; empty for a Unix socket.
     pub(super) fn host(&self) -> &str {
         match self.info.addr() {

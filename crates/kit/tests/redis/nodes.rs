@@ -4,27 +4,34 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use super::super::PATIENCE;
-use super::super::server::RedisServer;
+use super::server::RedisServer;
+
+/// Nothing that is waited for here takes this long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const SLOTS: usize = 16_384;
 
 /// Of the port for clients, which is what nodes of all versions add for each other's.
 const BETWEEN: u16 = 10_000;
 
-pub(super) struct Cluster {
-    pub(super) nodes: Vec<Node>,
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
 }
 
-pub(super) struct Node {
-    pub(super) server: RedisServer,
-    pub(super) port: u16,
+pub(crate) struct Node {
+    pub(crate) server: RedisServer,
+    pub(crate) port: u16,
 }
 
 impl Cluster {
     /// So many nodes that share the slots. `None` where there is no `redis-server`.
-    pub(super) fn start(count: usize) -> Option<Self> {
-        let nodes: Option<Vec<_>> = (0..count).map(|_| Node::start()).collect();
+    pub(crate) fn start(count: usize) -> Option<Self> {
+        Self::of(count, Node::start)
+    }
+
+    /// The same of nodes that are started in some other way.
+    pub(crate) fn of(count: usize, start: impl Fn() -> Option<Node>) -> Option<Self> {
+        let nodes: Option<Vec<_>> = (0..count).map(|_| start()).collect();
         let cluster = Self { nodes: nodes? };
         for (index, node) in cluster.nodes.iter().enumerate() {
             let range = (SLOTS * index / count)..(SLOTS * (index + 1) / count);
@@ -43,18 +50,19 @@ impl Cluster {
     }
 
     /// Waits until all nodes know all, and take the cluster for one that works.
-    pub(super) fn settle(&self) {
+    pub(crate) fn settle(&self) {
         let known = format!("cluster_known_nodes:{}", self.nodes.len());
         for node in &self.nodes {
             until(|| {
                 let info = node.server.command(&["CLUSTER", "INFO"]);
-                info.contains("cluster_state:ok") && info.contains(&known)
+                let all = ["cluster_state:ok", "cluster_slots_ok:16384", &known];
+                all.iter().all(|line| info.contains(line))
             });
         }
     }
 
     /// The node that has a key which matches this, and the key.
-    pub(super) fn find(&self, pattern: &str) -> (usize, String) {
+    pub(crate) fn find(&self, pattern: &str) -> (usize, String) {
         let found = self.nodes.iter().enumerate().find_map(|(index, node)| {
             let keys = node.server.command(&["KEYS", pattern]);
             (!keys.is_empty()).then_some((index, keys))
@@ -64,7 +72,7 @@ impl Cluster {
 
     /// Moves the slot of a key from one node to another, as `redis-cli --cluster reshard` does. `half` is called when the slot is
     /// on its way, and one key of it is there.
-    pub(super) fn move_slot(&self, key: &str, from: usize, to: usize, half: impl FnOnce()) {
+    pub(crate) fn move_slot(&self, key: &str, from: usize, to: usize, half: impl FnOnce()) {
         let (from, to) = (&self.nodes[from], &self.nodes[to]);
         let slot = &*from.server.command(&["CLUSTER", "KEYSLOT", key]);
         to.ok(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &from.id()]);
@@ -88,19 +96,26 @@ impl Cluster {
         }
     }
 
-    pub(super) fn url(&self, node: usize) -> String {
+    pub(crate) fn url(&self, node: usize) -> String {
         self.nodes[node].url()
     }
 }
 
 impl Node {
-    pub(super) fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
+        Self::with(|port, options| {
+            let options = [
+                &["--port", &port.to_string(), "--bind", "127.0.0.1"],
+                options,
+            ];
+            RedisServer::start(&options.concat())
+        })
+    }
+
+    /// One that is started with these options, to listen at this port.
+    pub(crate) fn with(start: impl FnOnce(u16, &[&str]) -> Option<RedisServer>) -> Option<Self> {
         let port = free_port();
         let options = [
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
             "--cluster-enabled",
             "yes",
             "--cluster-node-timeout",
@@ -108,23 +123,23 @@ impl Node {
             "--cluster-require-full-coverage",
             "no",
         ];
-        let server = RedisServer::start(&options)?;
+        let server = start(port, &options)?;
         Some(Self { server, port })
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn meet(&self, other: &Self) {
+    pub(crate) fn meet(&self, other: &Self) {
         self.ok(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string()]);
     }
 
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         self.server.command(&["CLUSTER", "MYID"])
     }
 
-    pub(super) fn ok(&self, words: &[&str]) {
+    pub(crate) fn ok(&self, words: &[&str]) {
         assert_eq!(self.server.command(words), "OK", "{words:?}");
     }
 }
@@ -142,7 +157,7 @@ fn free_port() -> u16 {
     }
 }
 
-pub(super) fn until(what: impl Fn() -> bool) {
+pub(crate) fn until(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
         assert!(began.elapsed() < PATIENCE, "it does not become so");

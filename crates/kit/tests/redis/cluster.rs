@@ -1,7 +1,5 @@
 //! A store that is a cluster.
 
-mod nodes;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -20,8 +18,9 @@ use pymcp_kit::{Server, ServerBuilder};
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
+use super::certificates::Certificates;
+use super::nodes::{self, Cluster, Node};
 use super::{caller, connect, until, who};
-use nodes::{Cluster, Node};
 
 const TTL: Duration = Duration::from_secs(60);
 
@@ -191,6 +190,11 @@ async fn replicas_hear_each_other_whichever_node_their_tasks_are_at() {
     until(async || !one.hears_replicas() && !other.hears_replicas()).await;
     let back = until(async || one.hears_replicas() && other.hears_replicas()).await;
     assert!(back < Duration::from_secs(2), "{back:?}");
+    // They meet there again when it is back, so that nobody depends on what nodes tell each other.
+    let heard = heard.unwrap();
+    cluster.nodes[heard].server.run().unwrap();
+    until(async || hearing(&cluster.nodes[heard]) == 2).await;
+    until(async || one.hears_replicas() && other.hears_replicas()).await;
 }
 
 #[tokio::test]
@@ -431,4 +435,35 @@ async fn what_is_unfit_of_a_cluster_is_said_at_the_start() {
     let said = format!("{:?}", redis.report().warnings());
     assert!(said.contains("does not answer"), "{said}");
     assert_eq!(redis.nodes(), (1, 2));
+}
+
+/// The map names nodes by their addresses, for which their certificates have to be.
+#[tokio::test]
+async fn nodes_are_reached_over_tls_by_what_the_map_calls_them() {
+    let certificates = Certificates::of("127.0.0.1", (2100, 1, 1));
+    let start = || {
+        Node::with(|port, options| {
+            let options = [
+                &["--tls-cluster", "yes", "--tls-replication", "yes"],
+                options,
+            ];
+            certificates.store_at(port, false, &options.concat())
+        })
+    };
+    let Some(mut cluster) = Cluster::of(2, start) else {
+        return;
+    };
+    let url = |node: &Node| {
+        let ca = certificates.path("ca.pem");
+        format!("rediss://127.0.0.1:{}?ca={ca}", node.port)
+    };
+    let redis = connect(&url(&cluster.nodes[0]), "test").await;
+    assert_eq!(redis.nodes(), (2, 2));
+    redis.check_bus().await.unwrap();
+    let homes = spread(&cluster, &redis).await;
+    cluster.nodes[1].server.kill();
+    until(async || redis.nodes() == (1, 2)).await;
+    cluster.nodes[1].server.run().unwrap();
+    let alice = caller(&name(homes[&1][0]));
+    until(async || redis.claim(&alice, 1000, TTL).await == Ok(true)).await;
 }
