@@ -260,6 +260,16 @@ async fn a_task_whose_replica_was_killed_has_failed_half_a_minute_later_and_not_
             "working"
         );
     }
+    // A list that was lost says nothing of who is gone, until each has had the time to be in it again.
+    server.command(&["DEL", "test:{}:replicas"]);
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(6) {
+        assert_eq!(
+            status(&all[1], "alice", &own.task_id).await["status"],
+            "working"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     worker.finish(Ok(raw(json!({})))).await;
     let ended = status(&all[1], "alice", &own.task_id).await;
     assert_eq!(ended["status"], "completed");

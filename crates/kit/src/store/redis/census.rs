@@ -97,9 +97,13 @@ impl Census {
             .arg(&self.process)
             .arg(micros(SILENT))
             .arg(micros(GONE));
-        let counted = timeout(ALIVE, call.invoke_async::<u32>(&mut connection)).await;
+        let counted = timeout(ALIVE, call.invoke_async::<(u32, u32)>(&mut connection)).await;
         match counted {
-            Ok(Ok(replicas)) => {
+            Ok(Ok((replicas, added))) => {
+                // Who has forgotten this one may have forgotten others.
+                if added > 0 {
+                    self.broken();
+                }
                 let replicas = replicas.max(least);
                 if self.replicas.swap(replicas, Ordering::Relaxed) > replicas {
                     self.fewer.notify_one();
@@ -109,7 +113,7 @@ impl Census {
         }
     }
 
-    /// The list was not at hand for a while.
+    /// The list was not at hand for a while, or has lost what was in it.
     pub(super) fn broken(&self) {
         self.seen().since = Instant::now();
     }

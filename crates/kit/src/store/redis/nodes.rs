@@ -64,10 +64,11 @@ impl Nodes {
         if !census.may_be_gone(process) {
             return false;
         }
-        let mut score = ::redis::cmd("ZSCORE");
-        score.arg(census.key()).arg(process);
-        let score = self.read::<Option<f64>>(census.key(), &score).await;
-        let (Ok(score), Some(now)) = (score, self.now(census.key())) else {
+        let mut scores = ::redis::cmd("ZMSCORE");
+        scores.arg(census.key()).arg(process).arg(census.process());
+        let scores = self.read::<(Option<f64>, Option<f64>)>(census.key(), &scores);
+        // A list without this one has lost others as well.
+        let (Ok((score, Some(_))), Some(now)) = (scores.await, self.now(census.key())) else {
             return false;
         };
         // Microseconds since 1970, by the store's clock.
