@@ -77,8 +77,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Time for what the store says of itself.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Redis or Valkey, shared by all replicas of a server. Cheap to clone; all clones use the same connections and are the same
-/// replica.
+/// Redis or Valkey, one or a cluster, shared by all replicas of a server. Cheap to clone; all clones use the same connections
+/// and are the same replica.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -101,7 +101,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Connects, and looks at what is there. `prefix` is what all keys begin with (1 to 64 letters, digits, `.`, `_` and
+    /// Connects, and looks at what is there; a node of a cluster says what others there are. `prefix` is what all keys begin with (1 to 64 letters, digits, `.`, `_` and
     /// `-`): servers with different ones share a store without seeing each other, replicas need the same. Needs a tokio
     /// runtime, on which tasks keep the connections.
     ///
