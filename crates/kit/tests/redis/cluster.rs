@@ -398,7 +398,8 @@ async fn what_is_unfit_of_a_cluster_is_said_at_the_start() {
     let said = refused(&lonely.url()).await;
     assert!(said.contains("no slots yet"), "{said}");
     let mut cluster = cluster!(2);
-    let rights = "on >s3cr3t ~test:* resetchannels &test:* -@all +@read +@write +@scripting +time +info";
+    let rights =
+        "on >s3cr3t ~test:* resetchannels &test:* -@all +@read +@write +@scripting +time +info";
     for node in &cluster.nodes {
         let words = ["ACL", "SETUSER", "app"];
         let words: Vec<_> = words.into_iter().chain(rights.split(' ')).collect();

@@ -101,9 +101,9 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Connects, and looks at what is there; a node of a cluster says what others there are. `prefix` is what all keys begin with (1 to 64 letters, digits, `.`, `_` and
-    /// `-`): servers with different ones share a store without seeing each other, replicas need the same. Needs a tokio
-    /// runtime, on which tasks keep the connections.
+    /// Connects, and looks at what is there; a node of a cluster says what others there are. `prefix` is what all keys begin
+    /// with (1 to 64 letters, digits, `.`, `_` and `-`): servers with different ones share a store without seeing each other,
+    /// replicas need the same. Needs a tokio runtime, on which tasks keep the connections.
     ///
     /// # Errors
     /// The store cannot be reached or used, or the prefix is none; a sentence that has no password.
@@ -115,44 +115,12 @@ impl Redis {
             )
         })?;
         let address = Arc::new(address);
-        let unreachable = |error: RedisError| {
-            BuildError(format!("The store at {address} cannot be used: {error}."))
-        };
-        let way = Way::new(&address).map_err(unreachable)?;
-        let common = nodes::common(&keys).map_err(unreachable)?;
-        let name = format!("the store at {address}");
-        let link = Link::open(way.clone(), name, common.clone())
+        let (nodes, report) = open(&address, keys)
             .await
-            .map_err(unreachable)?;
-        let info = tokio::time::timeout(LOOK, link.info()).await;
-        let info = info
-            .map_err(|_| BuildError(format!("The store at {address} does not answer in time.")))?;
-        let mut report = RedisReport::new(&info.map_err(unreachable)?);
-        let unfit = |why: String| BuildError(format!("The store at {address} {why}."));
-        if let Some(why) = report.unfit() {
-            return Err(unfit(why));
-        }
-        let nodes = match report.cluster {
-            false => Nodes::one(keys.clone(), common, link).await,
-            true => {
-                let layout = link
-                    .layout()
-                    .await
-                    .map_err(|error| unfit(unasked(&error)))?;
-                if layout.nodes.is_empty() {
-                    let why = "is a node of a cluster that has no slots yet; make one with redis-cli --cluster create";
-                    return Err(unfit(why.into()));
-                }
-                let cluster = Cluster::open(way, &layout, common.clone()).await;
-                report.of_cluster(&cluster, layout).await;
-                if let Some(why) = report.unfit() {
-                    return Err(unfit(why));
-                }
-                Nodes::cluster(keys.clone(), common, cluster)
-            }
-        };
+            .map_err(|why| BuildError(format!("The store at {address} {why}.")))?;
         let nodes = Arc::new(nodes);
-        let bus = RedisBus::new(Arc::clone(&nodes), Arc::clone(&address)).map_err(unreachable)?;
+        let bus = RedisBus::new(Arc::clone(&nodes), Arc::clone(&address))
+            .map_err(|error| BuildError(format!("The bus {}.", unreachable(&error))))?;
         Ok(Self {
             nodes,
             bus: Arc::new(bus),
@@ -217,6 +185,38 @@ impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Redis").field(&self.address).finish()
     }
+}
+
+/// Connects to what is at an address: one node, or all that have slots of the cluster that it is of. Or says why not, the end
+/// of a sentence.
+async fn open(address: &RedisAddress, keys: Keys) -> Result<(Nodes, RedisReport), String> {
+    let unreachable = |error: RedisError| unreachable(&error);
+    let way = Way::new(address).map_err(unreachable)?;
+    let common = nodes::common(&keys).map_err(unreachable)?;
+    let name = format!("the store at {address}");
+    let link = Link::open(way.clone(), name, common.clone())
+        .await
+        .map_err(unreachable)?;
+    let info = tokio::time::timeout(LOOK, link.info()).await;
+    let info = info.map_err(|_| "does not answer in time")?;
+    let mut report = RedisReport::new(&info.map_err(unreachable)?);
+    if !report.cluster {
+        report.unfit().map_or(Ok(()), Err)?;
+        return Ok((Nodes::one(keys, common, link).await, report));
+    }
+    let layout = link.layout().await.map_err(|error| unasked(&error))?;
+    if layout.nodes.is_empty() {
+        let why = "is a node of a cluster that has no slots yet; make one with redis-cli --cluster create";
+        return Err(why.to_owned());
+    }
+    let cluster = Cluster::open(way, &layout, common.clone()).await;
+    report.of_cluster(&cluster, layout).await;
+    report.unfit().map_or(Ok(()), Err)?;
+    Ok((Nodes::cluster(keys, common, cluster), report))
+}
+
+fn unreachable(error: &RedisError) -> String {
+    format!("cannot be used: {error}")
 }
 
 /// Why a node does not tell of its cluster.
