@@ -386,6 +386,33 @@ async fn a_follower_takes_the_place_of_a_node_that_died() {
     assert_eq!(redis.claim(&alice, u128::from(mine), TTL).await, Ok(false));
     until(async || redis.is_reachable()).await;
     assert_eq!(redis.nodes(), (3, 3));
+
+    // The other comes back, follows, and is given its place again by an operator: that takes a moment.
+    cluster.nodes[1].server.run().unwrap();
+    nodes::until(|| {
+        let info = cluster.nodes[1].server.command(&["INFO", "replication"]);
+        info.contains("role:slave") && info.contains("master_link_status:up")
+    });
+    nodes::until(|| cluster.nodes[1].server.command(&["CLUSTER", "FAILOVER"]) == "OK");
+    let mut state = 8000;
+    let began = Instant::now();
+    let mut served_at = began;
+    while cluster.nodes[1]
+        .server
+        .command(&["ROLE"])
+        .starts_with("slave")
+        || began.elapsed() < Duration::from_secs(2)
+    {
+        state += 1;
+        if redis.claim(&alice, state, TTL).await == Ok(true) {
+            let gap = served_at.elapsed();
+            assert!(gap < Duration::from_secs(2), "{gap:?}");
+            served_at = Instant::now();
+        }
+    }
+    assert!(served_at.elapsed() < Duration::from_secs(1));
+    assert_eq!(redis.claim(&alice, u128::from(mine), TTL).await, Ok(false));
+    assert_eq!(redis.nodes(), (3, 3));
 }
 
 #[tokio::test]

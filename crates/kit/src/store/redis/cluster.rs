@@ -92,7 +92,6 @@ impl Cluster {
         operation: &Operation<'_>,
     ) -> Result<T, StoreError> {
         let (shared, slot, began) = (&self.shared, slot(key), Instant::now());
-        let mut looked = shared.looked.subscribe();
         let counts = &shared.common.counts;
         let nobody = || {
             counts.away.fetch_add(1, Ordering::Relaxed);
@@ -105,6 +104,7 @@ impl Cluster {
             Err(Failed::Moved(to)) => to,
         };
         if !to.is_some_and(|to| shared.moved(slot, &to)) {
+            let mut looked = shared.looked.subscribe();
             shared.wrong.notify_one();
             let left = OPERATION.saturating_sub(began.elapsed());
             // Whoever looks is there as long as this is.
