@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pymcp_kit::store::StoreError;
 use pymcp_kit::store::redis::Redis;
+use pymcp_kit::store::{BudgetStore, StoreError};
 use pymcp_kit::tasks::{AskError, Change, RedisTasks, TaskLimits, TaskStore, Tasks};
 use pymcp_kit::wire::Code;
 use serde_json::value::{RawValue, to_raw_value};
@@ -260,6 +260,29 @@ async fn a_task_whose_replica_was_killed_has_failed_half_a_minute_later_and_not_
             "working"
         );
     }
+    // One that is only cut off for a while, so that it is not counted any more, ends its tasks when it is back.
+    let rights = "on >s3cr3t ~* &* +@all";
+    let words = ["ACL", "SETUSER", "app"].into_iter();
+    server.command(&words.chain(rights.split(' ')).collect::<Vec<_>>());
+    let cut = super::connect(&server.url_of("app", "s3cr3t"), "test").await;
+    let (cut_off, its) = tasks(&cut, limits)
+        .create(&caller("alice"), None)
+        .await
+        .unwrap();
+    server.command(&["ACL", "SETUSER", "app", "off"]);
+    server.command(&["CLIENT", "KILL", "USER", "app"]);
+    until(async || other.replicas() == 3).await;
+    until(async || other.replicas() == 2).await;
+    let finishing = tokio::spawn(cut_off.finish(Ok(raw(json!({})))));
+    for _ in 0..10 {
+        let seen = status(&all[1], "alice", &its.task_id).await;
+        assert_eq!(seen["status"], "working");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    server.command(&["ACL", "SETUSER", "app", "on"]);
+    finishing.await.unwrap();
+    let ended = status(&all[1], "alice", &its.task_id).await;
+    assert_eq!(ended["status"], "completed");
     // A list that was lost says nothing of who is gone, until each has had the time to be in it again.
     server.command(&["DEL", "test:{}:replicas"]);
     let began = std::time::Instant::now();
