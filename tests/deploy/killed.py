@@ -15,6 +15,8 @@ CALLS = 5000
 THREADS = 8
 TASKS = 8
 STREAMS = 3
+# A replica is gone for good after half a minute.
+GONE = 45
 UPDATED = "notifications/resources/updated"
 
 Came = list[dict[str, Any]]
@@ -89,8 +91,14 @@ def only_what_a_killed_replica_works_on_is_lost(stage: Stage) -> str:
     check("no call fails but those in flight at the killed replica", not lost, (len(lost), load.done, lost[:3]))
     # A replica that dies may take a connection still, so a thread may lose the call after the first one, too.
     check("no more calls fail than there were in flight", len(load.failed) <= 4 * THREADS, len(load.failed))
+
+    def ended() -> bool:
+        return all(see(client, task)["status"] == "failed" for task in tasks[0])
+
+    until("the tasks of a killed replica have failed", GONE, ended)
     kept = TASKS * (len(replicas) - 1)
-    return f"{load.done} calls, {len(load.failed)} failed; {kept} of {kept} tasks and all streams at other replicas go on"
+    others = f"{kept} of {kept} tasks and all streams at other replicas go on"
+    return f"{load.done} calls, {len(load.failed)} failed; {others}; {TASKS} tasks of the killed one have failed"
 
 
 def restart(stage: Stage, replica: Replica, during: Callable[[], None] = lambda: None) -> None:

@@ -1,5 +1,5 @@
 //! What a process may still do once it is confined: derived from effects and settings alone, without a look at the machine,
-//! so that the same server has the same rules everywhere.
+//! so that the same server has the same rules everywhere. Only a store that is a cluster says itself where its nodes are.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -95,10 +95,10 @@ impl Rules {
         }
         // A connection that is lost is made again.
         #[cfg(feature = "redis")]
-        if let Some(store) = shared.store.address() {
-            match store.host() {
-                Some((host, port)) => self.connect(host, &[port]),
-                None => self.store_socket = true,
+        {
+            self.store_socket = shared.store.is_socket();
+            for (host, port) in shared.store.hosts() {
+                self.connect(&host, &[port]);
             }
         }
         if shared.transport == Transport::Stdio {

@@ -1,5 +1,8 @@
 //! The store that replicas share, on Redis or Valkey (the feature `redis`): where it is, and what is said of it.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
 use clap::Args;
 use pymcp_kit::store::redis::{BadAddress, Redis, RedisAddress};
 use pymcp_kit::telemetry;
@@ -29,6 +32,10 @@ pub(crate) struct Store {
     /// other prefixes can share a store.
     #[arg(long, value_name = "WORD", value_parser = prefix, hide_short_help = true, help_heading = REPLICAS)]
     store_prefix: Option<String>,
+
+    /// Hosts and ports of its nodes, when it turned out to be a cluster.
+    #[arg(skip)]
+    nodes: Arc<OnceLock<BTreeSet<(String, u16)>>>,
 }
 
 impl Store {
@@ -37,9 +44,20 @@ impl Store {
         self.store.is_some()
     }
 
-    /// Where it is, if there is to be one.
-    pub(crate) fn address(&self) -> Option<&RedisAddress> {
-        self.store.as_ref()
+    /// Hosts and ports that are connected to: that of the address, and those of all nodes of a cluster that were known when it
+    /// was first connected to.
+    pub(crate) fn hosts(&self) -> BTreeSet<(String, u16)> {
+        let own = self.store.as_ref().and_then(RedisAddress::host);
+        let own = own.map(|(host, port)| (host.to_owned(), port));
+        let nodes = self.nodes.get().into_iter().flatten().cloned();
+        nodes.chain(own).collect()
+    }
+
+    /// Whether it is named by a Unix socket.
+    pub(crate) fn is_socket(&self) -> bool {
+        self.store
+            .as_ref()
+            .is_some_and(|address| address.host().is_none())
     }
 
     /// Connects to the store, if there is to be one, and says what it is.
@@ -62,6 +80,8 @@ impl Store {
             );
         }
         let redis = self.open(&program.name, address).await?;
+        // It is connected to once.
+        let _ = self.nodes.set(redis.hosts());
         for (what, mend) in redis.report().warnings() {
             tracing::warn!("{what} {mend}");
         }
@@ -123,9 +143,13 @@ impl Store {
 /// What `/readyz` says of it. A server goes on without its store, and without hearing other replicas, so that is no reason to
 /// send it nothing: if all replicas were taken away for it, nothing would be served at all.
 pub(crate) fn readiness(redis: &Redis) -> Check {
-    Check::ready()
+    let check = Check::ready()
         .fact("reachable", redis.is_reachable())
-        .fact("bus", redis.hears_replicas())
+        .fact("bus", redis.hears_replicas());
+    match (redis.report().nodes, redis.nodes()) {
+        (None, _) => check,
+        (Some(_), (up, all)) => check.fact("nodes", all).fact("nodes_up", up),
+    }
 }
 
 fn address(text: &str) -> Result<RedisAddress, String> {

@@ -13,9 +13,15 @@ use crate::{PATIENCE, run, text, zebra};
 mod server;
 
 #[path = "../../../kit/tests/redis/certificates.rs"]
+#[allow(dead_code)]
 mod certificates;
 
+#[path = "../../../kit/tests/redis/nodes.rs"]
+#[allow(dead_code)]
+mod nodes;
+
 use certificates::Certificates;
+use nodes::Cluster;
 use server::RedisServer;
 
 const PASSWORD: &str = "s3cr3t-word";
@@ -227,6 +233,45 @@ fn a_store_over_tls_is_reached_again_and_one_that_is_not_trusted_is_a_sentence()
     store.run().unwrap();
     allow(&store);
     until(|| ready()["reachable"] == true && ready()["bus"] == true);
+}
+
+/// A confined server may connect to all nodes that there were at its start, and to no other port.
+#[test]
+fn a_cluster_is_named_by_one_of_its_nodes_and_each_is_found_again() {
+    let Some(mut cluster) = Cluster::start(3) else {
+        return;
+    };
+    let url = cluster.url(1);
+    let said = text(&run(&["doctor", "--json"], &named(&url)).stdout);
+    assert!(said.contains("a cluster of 3 nodes at redis:"), "{said}");
+    assert!(said.contains("hear each other"), "{said}");
+    let program = zebra(&[], &named(&url)).raw_http("http");
+    assert!(
+        program
+            .stderr()
+            .contains(", a cluster of 3 nodes at redis:")
+    );
+    let ready = || {
+        let response = program.ask(&Request::new("GET", "/readyz").with("Host", "localhost"));
+        assert_eq!(response.status, 200, "{response:?}");
+        let checks: Value = response.message();
+        checks["checks"]["store"].clone()
+    };
+    until(|| ready()["bus"] == true);
+    assert_eq!(
+        (&ready()["nodes"], &ready()["nodes_up"]),
+        (&json!(3), &json!(3))
+    );
+    for node in 0..3 {
+        cluster.nodes[node].server.kill();
+        until(|| ready()["nodes_up"] == 2 && ready()["reachable"] == false);
+        cluster.nodes[node].server.run().unwrap();
+        until(|| ready()["nodes_up"] == 3 && ready()["bus"] == true);
+    }
+    let allowed = program.stderr();
+    for node in &cluster.nodes {
+        assert!(allowed.contains(&node.port.to_string()), "{allowed}");
+    }
 }
 
 /// Each has a file of its own, as on machines of their own.

@@ -232,6 +232,18 @@ impl Bus {
         found.map(|listener| listener.principal.clone())
     }
 
+    /// The tasks that somebody listens for, and whose they are.
+    pub(crate) fn tasks_listened_for(&self) -> Vec<(Principal, String)> {
+        let listeners = lock(&self.listeners);
+        let there = listeners.iter().filter_map(Weak::upgrade);
+        let tasks = there.flat_map(|listener| {
+            let ids = listener.interests.tasks.iter().cloned();
+            let own = ids.map(|id| (listener.principal.clone(), id));
+            own.collect::<Vec<_>>()
+        });
+        tasks.collect()
+    }
+
     /// Tells everybody to look again at what they want to know of, since news may have been missed. Answers which tasks
     /// somebody listens for.
     pub(crate) async fn look_again(&self, kinds: &[Kind]) -> Vec<(Principal, String)> {

@@ -458,6 +458,11 @@ impl BusListener for Replicas {
         }
     }
 
+    /// Whoever looks up a task that it worked on lets that fail, of which its owner is told.
+    fn left(&self) {
+        self.look_up(self.components.bus.tasks_listened_for());
+    }
+
     fn missed(&self) {
         self.tokens.notify_one();
         let (Ok(runtime), Some(this)) = (Handle::try_current(), self.this.upgrade()) else {

@@ -121,6 +121,12 @@ pub(crate) const STORE_UP: Reading = one(
     Gauge,
     "1 while the store that replicas share answers",
 );
+pub(crate) const STORE_NODES: Reading = by(
+    "state",
+    "mcp_server_store_nodes",
+    Gauge,
+    "Nodes of the store that replicas share, by whether they answer",
+);
 pub(crate) const STORE_OPERATIONS: Reading = by(
     "result",
     "mcp_server_store_operations",
@@ -144,7 +150,7 @@ pub(crate) const BUS_MESSAGES: Reading = by(
     "Messages between replicas, and how often some may have been missed",
 );
 
-const ALL: [&Reading; 18] = [
+const ALL: [&Reading; 19] = [
     &IN_FLIGHT,
     &PLACES,
     &PLACES_MAX,
@@ -159,6 +165,7 @@ const ALL: [&Reading; 18] = [
     &TLS_EXPIRY,
     &SPANS,
     &STORE_UP,
+    &STORE_NODES,
     &STORE_OPERATIONS,
     &BUDGETS_LOCAL,
     &BUS_UP,

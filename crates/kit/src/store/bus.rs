@@ -33,13 +33,16 @@ pub trait Bus: Send + Sync + 'static {
     fn attach(&self, listener: Weak<dyn BusListener>);
 }
 
-/// Who hears what arrives. Both methods are called where the bus is read: they must be quick and never wait.
+/// Who hears what arrives. All methods are called where the bus is read: they must be quick and never wait.
 pub trait BusListener: Send + Sync + 'static {
     /// A message has arrived.
     fn hear(&self, message: &[u8]);
 
     /// Messages may have been missed up to now: the bus was away, or a replica had to drop some.
     fn missed(&self);
+
+    /// Another replica is gone for good: what it worked on has ended without a word.
+    fn left(&self) {}
 }
 
 /// The bus of a server that stands alone.

@@ -125,6 +125,11 @@ impl TaskRecord {
         }
     }
 
+    /// Whether it has not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.ending.is_none()
+    }
+
     /// Makes a change, `age` after the task was created. This is the whole life of a task: a store
     /// calls it on its copy and keeps that copy if nobody else has changed the task meanwhile.
     ///

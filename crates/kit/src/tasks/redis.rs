@@ -18,10 +18,12 @@ use crate::store::redis::{
     AsRead, CHANGE_TASK, CREATE_TASK, Keys, Redis, millis, read, short, write,
 };
 use crate::store::{Bus as _, BusListener, StoreError, StoreFuture};
+use crate::wire::{Code, RpcError};
 
 use super::TaskLimits;
 use super::record::{Change, TaskRecord};
 use super::store::{Changed, TaskStore};
+use super::worker::failure;
 
 const TASK: &str = "t";
 const HELD: &str = "h";
@@ -31,6 +33,12 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Of so many looks only one is made while they can: a replica may have died before it told.
 const SELDOM: u32 = 10;
+
+/// How often who waits for a task of another process looks whether that is there.
+const OTHERS: Duration = Duration::from_secs(10);
+
+const WORKER_GONE: &str =
+    "The server that worked on this task has ended before the task had; make the call again.";
 
 /// Times that a change is made anew because somebody else was faster.
 const ATTEMPTS: u32 = 32;
@@ -53,6 +61,8 @@ struct Found {
     /// Milliseconds since 1970, by the store's clock.
     created: u64,
     caller: String,
+    /// The process that works on it. Earlier releases do not say.
+    worker: Option<String>,
 }
 
 /// Who waits for which task, by its key: the last version that is known of it, 0 for one that is gone.
@@ -74,7 +84,7 @@ impl RedisTasks {
     /// Tasks in this store.
     pub fn new(redis: &Redis, limits: TaskLimits) -> Self {
         let waiting = Arc::new(Waiting {
-            keys: redis.link.keys().clone(),
+            keys: redis.nodes.keys().clone(),
             waits: Mutex::default(),
         });
         let listener: Weak<Waiting> = Arc::downgrade(&waiting);
@@ -87,19 +97,20 @@ impl RedisTasks {
     }
 
     fn key(&self, owner: &Principal, id: &str) -> String {
-        self.redis.link.keys().of(owner, TASK, id)
+        self.redis.nodes.keys().of(owner, TASK, id)
     }
 
     fn held(&self, owner: &Principal, caller: &str) -> String {
-        self.redis.link.keys().of(owner, HELD, caller)
+        self.redis.nodes.keys().of(owner, HELD, caller)
     }
 
     async fn find(&self, owner: &Principal, id: &str) -> Result<Option<Found>, StoreError> {
+        let key = self.key(owner, id);
         let mut get = ::redis::cmd("HMGET");
-        get.arg(self.key(owner, id))
-            .arg(&["record", "created", "caller"]);
-        type Fields = (Option<Vec<u8>>, Option<u64>, Option<String>);
-        let (record, created, caller): Fields = self.redis.link.read(&get).await?;
+        get.arg(&key)
+            .arg(&["record", "created", "caller", "worker"]);
+        type Fields = (Option<Vec<u8>>, Option<u64>, Option<String>, Option<String>);
+        let (record, created, caller, worker): Fields = self.redis.nodes.read(&key, &get).await?;
         let (Some(record), Some(created), Some(caller)) = (record, created, caller) else {
             return Ok(None);
         };
@@ -112,33 +123,57 @@ impl RedisTasks {
             rest,
             created,
             caller,
+            worker,
         };
         Ok((found.record.owner == *owner).then_some(found))
     }
 
+    /// The same, as it is when nobody works on it any more.
+    async fn find_as_is(&self, owner: &Principal, id: &str) -> Result<Option<Found>, StoreError> {
+        let Some(found) = self.find(owner, id).await? else {
+            return Ok(None);
+        };
+        let Some(worker) = found.worker.as_deref().filter(|_| found.record.is_open()) else {
+            return Ok(Some(found));
+        };
+        if !self.redis.nodes.is_gone(worker).await {
+            return Ok(Some(found));
+        }
+        let error = RpcError::new(Code::INTERNAL, WORKER_GONE);
+        // Whoever was faster has changed it, or let it fail as well. It is told by nobody: this replica hears of it, too.
+        self.write(owner, id, found, failure(error), 0).await?;
+        self.find(owner, id).await
+    }
+
     /// How long it is still kept, and a moment more.
-    fn left(&self, found: &Found) -> Duration {
+    fn left(&self, key: &str, found: &Found) -> Duration {
         let lasts = millis(found.record.ttl).saturating_add(found.created);
-        let left = self.redis.link.now().map(|now| lasts.saturating_sub(now));
+        let left = self
+            .redis
+            .nodes
+            .now(key)
+            .map(|now| lasts.saturating_sub(now));
         left.map_or(LOOK, |left| Duration::from_millis(left.saturating_add(50)))
     }
 
-    /// One attempt: `None` when somebody else was faster.
-    async fn try_change(
+    /// One attempt to write a change of what was found: `None` when somebody else was faster. `from` is the replica that others
+    /// hear it of.
+    async fn write(
         &self,
         owner: &Principal,
         id: &str,
+        found: Found,
         change: Change,
+        from: u32,
     ) -> Result<Option<Option<Changed>>, StoreError> {
-        let Some(found) = self.find(owner, id).await? else {
-            return Ok(Some(None));
-        };
         let Found {
             mut record, rest, ..
         } = found;
         let (version, before) = (record.version, record.bytes());
         let may_be_refused = change.may_be_refused();
-        let now = self.redis.link.now().ok_or(StoreError::Unavailable)?;
+        let key = self.key(owner, id);
+        let now = self.redis.nodes.now(&key);
+        let now = now.ok_or(StoreError::Unavailable)?;
         let age = Duration::from_millis(now.saturating_sub(found.created));
         let visible = record.apply(change, age);
         if record.version == version {
@@ -151,24 +186,22 @@ impl RedisTasks {
             false => 0,
         };
         let text = written(&record, rest)?;
-        let key = self.key(owner, id);
         let told = Said::Task {
             owner: Owner::of(owner),
             id: id.to_owned(),
             version: record.version,
             shown: visible,
         };
-        let told = told.write(self.redis.bus.replica());
+        let told = told.write(from);
         let done: i64 = self
             .redis
-            .link
-            .script(&CHANGE_TASK, |call| {
-                call.key(&key)
-                    .key(self.held(owner, &found.caller))
+            .nodes
+            .script(&CHANGE_TASK, &key, |call| {
+                call.key(self.held(owner, &found.caller))
                     .arg(id)
                     .arg(version)
                     .arg(record.version)
-                    .arg(text)
+                    .arg(&text)
                     .arg(millis(record.ttl))
                     .arg(after)
                     .arg(more)
@@ -207,18 +240,18 @@ impl TaskStore for RedisTasks {
             let text = written(&record, AsRead::default())?;
             let created: i64 = self
                 .redis
-                .link
-                .script(&CREATE_TASK, |call| {
-                    call.key(self.key(owner, &record.id))
-                        .key(self.held(owner, &account))
+                .nodes
+                .script(&CREATE_TASK, &self.key(owner, &record.id), |call| {
+                    call.key(self.held(owner, &account))
                         .arg(&*record.id)
                         .arg(version)
-                        .arg(text)
+                        .arg(&text)
                         .arg(millis(record.ttl))
                         .arg(bytes)
                         .arg(self.limits.tasks_per_caller)
                         .arg(self.key(owner, ""))
-                        .arg(&account);
+                        .arg(&account)
+                        .arg(self.redis.nodes.process());
                 })
                 .await?;
             match created {
@@ -235,7 +268,7 @@ impl TaskStore for RedisTasks {
         id: &'a str,
     ) -> StoreFuture<'a, Option<Arc<TaskRecord>>> {
         Box::pin(async move {
-            let found = self.find(owner, id).await?;
+            let found = self.find_as_is(owner, id).await?;
             Ok(found.map(|found| Arc::new(found.record)))
         })
     }
@@ -248,7 +281,12 @@ impl TaskStore for RedisTasks {
     ) -> StoreFuture<'a, Option<Changed>> {
         Box::pin(async move {
             for _ in 0..ATTEMPTS {
-                if let Some(done) = self.try_change(owner, id, change.clone()).await? {
+                let Some(found) = self.find_as_is(owner, id).await? else {
+                    return Ok(None);
+                };
+                let own = self.redis.bus.replica();
+                let written = self.write(owner, id, found, change.clone(), own);
+                if let Some(done) = written.await? {
                     return Ok(done);
                 }
             }
@@ -268,14 +306,19 @@ impl TaskStore for RedisTasks {
             let key = self.key(owner, id);
             let mut watched = Watched::of(&self.waiting, &key, &self.redis, seen);
             loop {
-                match self.find(owner, id).await {
+                match self.find_as_is(owner, id).await {
                     Ok(Some(found)) if found.record.version != seen => {
                         return Ok(Some(Arc::new(found.record)));
                     }
                     Ok(None) => return Ok(None),
                     // Nobody tells that its time is up.
                     Ok(Some(found)) => {
-                        let left = self.left(&found);
+                        let own = self.redis.nodes.process();
+                        let left = match found.worker.as_deref() {
+                            // Nor that its process is gone.
+                            Some(other) if other != own => self.left(&key, &found).min(OTHERS),
+                            _ => self.left(&key, &found),
+                        };
                         let _ = tokio::time::timeout(left, watched.changed()).await;
                     }
                     Err(_) => tokio::time::sleep(LOOK).await,
@@ -379,16 +422,18 @@ async fn look(waiting: Weak<Waiting>, redis: Redis) {
             }
             waits.tasks.keys().cloned().collect()
         };
-        for keys in keys.chunks(TOGETHER) {
+        let keys = redis.nodes.by_node(keys);
+        for keys in keys.iter().flat_map(|keys| keys.chunks(TOGETHER)) {
+            let (Some(first), Some(waiting)) = (keys.first(), waiting.upgrade()) else {
+                break;
+            };
             let mut versions = ::redis::pipe();
             for key in keys {
                 versions.cmd("HGET").arg(key).arg("version");
             }
-            let found = redis.link.read_all::<Vec<Option<u64>>>(&versions).await;
-            let (Ok(found), Some(waiting)) = (found, waiting.upgrade()) else {
-                break;
-            };
-            for (key, version) in keys.iter().zip(found) {
+            let found = redis.nodes.read_all::<Vec<Option<u64>>>(first, &versions);
+            // What is at another node may be there all the same.
+            for (key, version) in keys.iter().zip(found.await.unwrap_or_default()) {
                 waiting.tell(key, version.unwrap_or(0));
             }
         }

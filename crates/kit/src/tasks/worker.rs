@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::wire::{Code, RpcError};
 
 use super::Tasks;
-use super::record::{Change, Ending};
+use super::record::Change;
 use super::running::Counted;
 
 /// Questions that one task may ask.
@@ -177,18 +177,15 @@ impl TaskHandle {
         }
     }
 
-    /// Waits until nobody wants the work any more: the client cancelled it or its time is up. Work
-    /// that goes on after that is for nothing.
+    /// Waits until nobody wants the work any more: the client cancelled it, its time is up, or it has
+    /// failed for others because this process was away for too long. Work that goes on after that is for nothing.
     pub async fn cancelled(&self) {
         let job = &*self.0;
         let mut seen = 0;
         loop {
             match job.tasks.0.store.wait(&job.owner, &job.id, seen).await {
-                Ok(Some(record)) => match record.ending {
-                    Some(Ending::Cancelled) => return,
-                    _ => seen = record.version,
-                },
-                Ok(None) => return,
+                Ok(Some(record)) if record.is_open() => seen = record.version,
+                Ok(_) => return,
                 Err(_) => tokio::time::sleep(RETRY).await,
             }
         }
@@ -262,7 +259,7 @@ impl Drop for Question<'_> {
 }
 
 /// What a client is told of an error is its message; the error itself must not grow the store.
-fn failure(mut error: RpcError) -> Change {
+pub(super) fn failure(mut error: RpcError) -> Change {
     let message = error.message.clone().into_owned();
     let json = to_raw_value(&error)
         .ok()

@@ -51,6 +51,11 @@ impl Certificates {
         let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
+        Some((self.store_at(port, asks, options)?, port))
+    }
+
+    /// The same at this port.
+    pub(crate) fn store_at(&self, port: u16, asks: bool, options: &[&str]) -> Option<RedisServer> {
         let (cert, key, ca) = (
             self.path("cert.pem"),
             self.path("key.pem"),
@@ -71,7 +76,6 @@ impl Certificates {
             "--tls-auth-clients",
             asks,
         ];
-        let server = RedisServer::start(&[&tls[..], options].concat())?;
-        Some((server, port))
+        RedisServer::start(&[&tls[..], options].concat())
     }
 }

@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::nodes::Cluster;
 use super::{connect, redis_server, replica, until};
 
 #[path = "../server/client.rs"]
@@ -145,6 +146,17 @@ async fn answer(client: &mut Client, step: &Step, basket: &str) -> Value {
 #[test]
 fn two_replicas_answer_as_one_server_in_memory() {
     let server = redis_server!();
+    they_answer_as_one_in_memory([&server.url(), &server.url()]);
+}
+
+#[test]
+fn two_replicas_that_share_a_cluster_answer_as_one_server_in_memory() {
+    if let Some(cluster) = Cluster::start(3) {
+        they_answer_as_one_in_memory([&cluster.url(0), &cluster.url(1)]);
+    }
+}
+
+fn they_answer_as_one_in_memory(stores: [&str; 2]) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -152,8 +164,8 @@ fn two_replicas_answer_as_one_server_in_memory() {
         .unwrap();
     let replicas = runtime.block_on(async {
         [
-            shared(&replica(&server).await),
-            shared(&replica(&server).await),
+            shared(&connect(stores[0], "test").await),
+            shared(&connect(stores[1], "test").await),
         ]
     });
     let run = AtomicUsize::new(0);

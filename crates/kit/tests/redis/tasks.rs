@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pymcp_kit::store::StoreError;
 use pymcp_kit::store::redis::Redis;
+use pymcp_kit::store::{BudgetStore, StoreError};
 use pymcp_kit::tasks::{AskError, Change, RedisTasks, TaskLimits, TaskStore, Tasks};
 use pymcp_kit::wire::Code;
 use serde_json::value::{RawValue, to_raw_value};
@@ -197,4 +197,129 @@ async fn a_task_of_the_next_format_is_changed_and_keeps_what_this_one_does_not_k
     server.command(&["HSET", &key, "record", &next.to_string()]);
     let refused = store.get(&owner, id).await.err();
     assert_eq!(refused, Some(StoreError::Unavailable));
+}
+
+/// A replica of its own thread, which begins a task and is killed while that works.
+fn killed(url: &str, name: &'static str) -> String {
+    let url = url.to_owned();
+    let running = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let id = runtime.block_on(async {
+            let redis = super::connect(&url, "test").await;
+            let (worker, task) = tasks(&redis, TaskLimits::default())
+                .create(&caller(name), None)
+                .await
+                .unwrap();
+            // It says nothing any more, as one that is killed.
+            std::mem::forget(worker);
+            task.task_id.to_string()
+        });
+        drop(runtime);
+        id
+    });
+    running.join().unwrap()
+}
+
+#[tokio::test]
+async fn a_task_whose_replica_was_killed_has_failed_half_a_minute_later_and_not_before() {
+    let server = redis_server!();
+    let (one, other) = (replica(&server).await, replica(&server).await);
+    let limits = TaskLimits::default();
+    let all = [tasks(&one, limits), tasks(&other, limits)];
+    let id = killed(&server.url(), "alice");
+    let earlier = killed(&server.url(), "bob");
+    // As an earlier release has written it.
+    let key = server.command(&["KEYS", &format!("test:*:t:{earlier}")]);
+    assert_eq!(server.command(&["HDEL", &key, "worker"]), "1");
+    // One of a replica that is there all the time.
+    let (worker, own) = all[0].create(&caller("alice"), None).await.unwrap();
+    let status = async |tasks: &Tasks, name: &str, id: &str| {
+        let seen = tasks.get(&who(name), id).await.unwrap();
+        serde_json::to_value(seen.detailed()).unwrap()
+    };
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(24) {
+        for tasks in &all {
+            assert_eq!(status(tasks, "alice", &id).await["status"], "working");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    until(async || status(&all[1], "alice", &id).await["status"] == "failed").await;
+    assert!(began.elapsed() < Duration::from_secs(40));
+    for tasks in &all {
+        let ended = status(tasks, "alice", &id).await;
+        let said = ended["error"]["message"].as_str().unwrap();
+        assert!(said.contains("make the call again"), "{ended}");
+        assert_eq!(ended["statusMessage"], said);
+        assert_eq!(status(tasks, "bob", &earlier).await["status"], "working");
+        assert_eq!(
+            status(tasks, "alice", &own.task_id).await["status"],
+            "working"
+        );
+    }
+    // One that is only cut off for a while, so that it is not counted any more, ends its tasks when it is back.
+    let rights = "on >s3cr3t ~* &* +@all";
+    let words = ["ACL", "SETUSER", "app"].into_iter();
+    server.command(&words.chain(rights.split(' ')).collect::<Vec<_>>());
+    let cut = super::connect(&server.url_of("app", "s3cr3t"), "test").await;
+    let (cut_off, its) = tasks(&cut, limits)
+        .create(&caller("alice"), None)
+        .await
+        .unwrap();
+    server.command(&["ACL", "SETUSER", "app", "off"]);
+    server.command(&["CLIENT", "KILL", "USER", "app"]);
+    until(async || other.replicas() == 3).await;
+    until(async || other.replicas() == 2).await;
+    let finishing = tokio::spawn(cut_off.finish(Ok(raw(json!({})))));
+    for _ in 0..10 {
+        let seen = status(&all[1], "alice", &its.task_id).await;
+        assert_eq!(seen["status"], "working");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    server.command(&["ACL", "SETUSER", "app", "on"]);
+    finishing.await.unwrap();
+    let ended = status(&all[1], "alice", &its.task_id).await;
+    assert_eq!(ended["status"], "completed");
+    // A list that was lost says nothing of who is gone, until each has had the time to be in it again.
+    server.command(&["DEL", "test:{}:replicas"]);
+    let began = std::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(6) {
+        assert_eq!(
+            status(&all[1], "alice", &own.task_id).await["status"],
+            "working"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    worker.finish(Ok(raw(json!({})))).await;
+    let ended = status(&all[1], "alice", &own.task_id).await;
+    assert_eq!(ended["status"], "completed");
+}
+
+/// It was away for so long that another replica took it for gone.
+#[tokio::test]
+async fn work_that_comes_back_to_a_task_that_has_failed_ends_and_changes_nothing() {
+    let server = redis_server!();
+    let (one, other) = (replica(&server).await, replica(&server).await);
+    let limits = TaskLimits::default();
+    let (here, there) = (tasks(&one, limits), RedisTasks::new(&other, limits));
+    let (worker, task) = here.create(&caller("alice"), None).await.unwrap();
+    let handle = worker.handle().clone();
+    let ended = tokio::spawn(async move { handle.cancelled().await });
+    let (error, message) = (
+        raw(json!({ "code": -32603, "message": "gone" })),
+        "gone".to_owned(),
+    );
+    let change = Change::Fail { error, message };
+    let (owner, id) = (who("alice"), &*task.task_id);
+    there.change(&owner, id, change).await.unwrap().unwrap();
+    timeout(PATIENCE, ended).await.unwrap().unwrap();
+    worker.handle().set_message("still at it").await;
+    worker.finish(Ok(raw(json!({ "content": [] })))).await;
+    let seen = here.get(&owner, id).await.unwrap();
+    assert_eq!(seen.status_message.as_deref(), Some("gone"));
+    let seen = serde_json::to_value(seen.detailed()).unwrap();
+    assert_eq!(seen["status"], "failed");
 }

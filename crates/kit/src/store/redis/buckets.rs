@@ -30,11 +30,11 @@ impl RedisBuckets {
     }
 
     fn key(&self, owner: &Principal, name: &str) -> String {
-        self.redis.link.keys().of_person(owner, VALUE, name)
+        self.redis.nodes.keys().of_person(owner, VALUE, name)
     }
 
     fn index(&self, owner: &Principal) -> String {
-        self.redis.link.keys().of_person(owner, INDEX, "")
+        self.redis.nodes.keys().of_person(owner, INDEX, "")
     }
 }
 
@@ -45,9 +45,10 @@ impl BucketStore for RedisBuckets {
         name: &'a str,
     ) -> StoreFuture<'a, Option<Arc<[u8]>>> {
         Box::pin(async move {
+            let key = self.key(owner, name);
             let mut get = ::redis::cmd("GET");
-            get.arg(self.key(owner, name));
-            let found: Option<Vec<u8>> = self.redis.link.read(&get).await?;
+            get.arg(&key);
+            let found: Option<Vec<u8>> = self.redis.nodes.read(&key, &get).await?;
             found.map(|stored| value(&stored)).transpose()
         })
     }
@@ -67,10 +68,9 @@ impl BucketStore for RedisBuckets {
             let size = name.len() + value.len();
             let set: i64 = self
                 .redis
-                .link
-                .script(&script::SET, |call| {
-                    call.key(self.key(owner, name))
-                        .key(self.index(owner))
+                .nodes
+                .script(&script::SET, &self.key(owner, name), |call| {
+                    call.key(self.index(owner))
                         .arg(name)
                         .arg([HEAD, &value].concat())
                         .arg(millis(ttl))
@@ -90,11 +90,9 @@ impl BucketStore for RedisBuckets {
         Box::pin(async move {
             let removed: i64 = self
                 .redis
-                .link
-                .script(&script::REMOVE, |call| {
-                    call.key(self.key(owner, name))
-                        .key(self.index(owner))
-                        .arg(name);
+                .nodes
+                .script(&script::REMOVE, &self.key(owner, name), |call| {
+                    call.key(self.index(owner)).arg(name);
                 })
                 .await?;
             Ok(removed > 0)

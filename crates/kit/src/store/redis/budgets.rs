@@ -19,16 +19,23 @@ impl BudgetStore for Redis {
         spendings: &'a [Spending<'a>],
     ) -> StoreFuture<'a, Result<(), Overspent>> {
         Box::pin(async move {
-            let keys = self.link.keys();
+            // Another rate of the same name counts anew.
+            let key = |Spending { name, rate, .. }: &Spending<'_>| {
+                let of = format!("{}:{rate}", short(name));
+                self.nodes.keys().of(owner, BUDGET, &of)
+            };
+            let Some((first, others)) = spendings.split_first() else {
+                return Ok(Ok(()));
+            };
             let (index, wait): (usize, u64) = self
-                .link
-                .script(&script::SPEND, |call| {
-                    for Spending { name, rate, cost } in spendings {
+                .nodes
+                .script(&script::SPEND, &key(first), |call| {
+                    for other in others {
+                        call.key(key(other));
+                    }
+                    for Spending { rate, cost, .. } in spendings {
                         let size = rate.count().get();
-                        // Another rate of the same name counts anew.
-                        let of = format!("{}:{rate}", short(name));
-                        call.key(keys.of(owner, BUDGET, &of))
-                            .arg(micros(rate.period()) as f64 / f64::from(size))
+                        call.arg(micros(rate.period()) as f64 / f64::from(size))
                             .arg(size)
                             .arg((*cost).min(size));
                     }
@@ -58,6 +65,6 @@ impl BudgetStore for Redis {
     }
 
     fn replicas(&self) -> u32 {
-        self.link.replicas()
+        self.nodes.replicas()
     }
 }

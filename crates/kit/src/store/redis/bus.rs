@@ -27,8 +27,8 @@ use crate::store::bus::Said;
 use crate::store::{Bus, BusListener};
 
 use super::address::RedisAddress;
-use super::keys::Keys;
 use super::link::{ALIVE, CONNECT, PROBE, pause, silent};
+use super::nodes::Nodes;
 use super::way::Way;
 
 /// Bytes of a message: more than an answer of the largest that a client may send.
@@ -46,6 +46,9 @@ const TOGETHER: usize = 64;
 /// Time until the next attempt where the user may not subscribe.
 const FORBIDDEN: Duration = Duration::from_secs(10);
 
+/// Time for which a node of a cluster is kept to where others meet elsewhere: that one may just have refused to be heard.
+const STAYS: Duration = Duration::from_secs(5);
+
 type Outgoing = (Option<u32>, Bytes);
 
 /// The bus of one process. Opened by the first who listens.
@@ -58,7 +61,7 @@ pub(crate) struct RedisBus {
 }
 
 struct Shared {
-    way: Way,
+    nodes: Arc<Nodes>,
     address: Arc<RedisAddress>,
     channel: String,
     replica: u32,
@@ -70,6 +73,15 @@ struct Shared {
     dropped: AtomicBool,
     listeners: Mutex<Vec<Weak<dyn BusListener>>>,
     counts: Counts,
+}
+
+/// A connection that listens.
+struct Open {
+    connection: MultiplexedConnection,
+    /// Rings when it is no more.
+    lost: Arc<Notify>,
+    /// Where it leads.
+    way: Way,
 }
 
 /// Messages by what became of them.
@@ -93,20 +105,16 @@ impl RedisBus {
     /// A bus that nobody listens to yet, which costs nothing. Needs a tokio runtime.
     ///
     /// # Errors
-    /// The address cannot be used, or there is no randomness.
-    pub(super) fn new(
-        way: Way,
-        address: Arc<RedisAddress>,
-        keys: &Keys,
-    ) -> Result<Self, RedisError> {
+    /// There is no randomness.
+    pub(super) fn new(nodes: Arc<Nodes>, address: Arc<RedisAddress>) -> Result<Self, RedisError> {
         let mut random = [0; 4];
         getrandom::fill(&mut random)
             .map_err(|_| RedisError::from((ErrorKind::Client, "there is no randomness")))?;
         let (queue, incoming) = mpsc::channel(WAITING);
         let shared = Shared {
-            way: way.speaking(ProtocolVersion::RESP3),
+            channel: nodes.keys().shared("bus"),
+            nodes,
             address,
-            channel: keys.shared("bus"),
             replica: (u32::from_ne_bytes(random) >> 1).max(1),
             queue,
             waiting: AtomicUsize::new(0),
@@ -133,7 +141,7 @@ impl RedisBus {
     /// # Errors
     /// What the store, or the way to it, said.
     pub(super) async fn try_out(&self) -> Result<(), RedisError> {
-        let (mut connection, _lost) = self.shared.open().await?;
+        let Open { mut connection, .. } = self.shared.open(0).await?;
         let mut publish = ::redis::cmd("PUBLISH");
         // To this replica alone, and nothing.
         publish
@@ -195,7 +203,7 @@ impl Bus for RedisBus {
             let shared = Arc::clone(&self.shared);
             let keeping = async move {
                 if let Some(incoming) = incoming {
-                    keep(shared, incoming).await;
+                    tokio::join!(keep(Arc::clone(&shared), incoming), tell_who_left(shared));
                 }
             };
             self.runtime.spawn(keeping).abort_handle()
@@ -233,8 +241,8 @@ impl Shared {
         self.each(|listener| listener.missed());
     }
 
-    /// One that listens already.
-    async fn open(self: &Arc<Self>) -> Result<(MultiplexedConnection, Arc<Notify>), RedisError> {
+    /// One that listens already. In a cluster each attempt is made at another node.
+    async fn open(self: &Arc<Self>, attempts: u32) -> Result<Open, RedisError> {
         let lost = Arc::new(Notify::new());
         let (shared, ring) = (Arc::clone(self), Arc::clone(&lost));
         let heard = move |push: PushInfo| {
@@ -250,10 +258,16 @@ impl Shared {
             .set_response_timeout(None)
             .set_push_sender(heard);
         let opening = async {
-            let mut connection = self.way.connect(&config).await?;
+            let way = self.nodes.way_to_hear(&self.channel, attempts);
+            let speaking = way.clone().speaking(ProtocolVersion::RESP3);
+            let mut connection = speaking.connect(&config).await?;
             let own = self.channel_of(Some(self.replica));
             connection.subscribe(&[&self.channel, &own]).await?;
-            Ok((connection, lost))
+            Ok(Open {
+                connection,
+                lost,
+                way,
+            })
         };
         timeout(CONNECT, opening).await.unwrap_or_else(|_| silent())
     }
@@ -281,15 +295,22 @@ impl Shared {
         }
     }
 
-    /// Publishes what there is to publish and sees that the connection lives, until it does not.
+    /// Publishes what there is to publish and sees that the connection lives, until it does not, or others meet elsewhere.
     async fn carry(
         &self,
-        connection: &mut MultiplexedConnection,
-        lost: &Notify,
+        Open {
+            mut connection,
+            lost,
+            way,
+        }: Open,
         incoming: &mut mpsc::Receiver<Outgoing>,
     ) -> RedisError {
+        let (connection, began) = (&mut connection, Instant::now());
         let mut messages = Vec::with_capacity(TOGETHER);
         loop {
+            if began.elapsed() > STAYS && self.nodes.meet_elsewhere(&self.channel, &way) {
+                return RedisError::from((ErrorKind::Io, "they meet at another node"));
+            }
             let carried = if self.dropped.swap(false, Ordering::Relaxed) {
                 messages.push((None, Said::Missed.write(self.replica)));
                 self.send(connection, &mut messages).await
@@ -353,8 +374,8 @@ async fn keep(shared: Arc<Shared>, mut incoming: mpsc::Receiver<Outgoing>) {
     let mut attempts = 0;
     let mut gone: Option<Instant> = None;
     loop {
-        let error = match shared.open().await {
-            Ok((mut connection, lost)) => {
+        let error = match shared.open(attempts).await {
+            Ok(open) => {
                 attempts = 0;
                 shared.up.store(true, Ordering::Relaxed);
                 if let Some(since) = gone.take() {
@@ -362,7 +383,7 @@ async fn keep(shared: Arc<Shared>, mut incoming: mpsc::Receiver<Outgoing>) {
                     tracing::info!("replicas hear each other again after {after:.1} s");
                 }
                 shared.missed();
-                let error = shared.carry(&mut connection, &lost, &mut incoming).await;
+                let error = shared.carry(open, &mut incoming).await;
                 shared.up.store(false, Ordering::Relaxed);
                 while let Ok(message) = incoming.try_recv() {
                     shared.took(std::slice::from_ref(&message));
@@ -370,7 +391,10 @@ async fn keep(shared: Arc<Shared>, mut incoming: mpsc::Receiver<Outgoing>) {
                 }
                 error
             }
-            Err(error) => error,
+            Err(error) => {
+                attempts += 1;
+                error
+            }
         };
         if gone.is_none() {
             gone = Some(Instant::now());
@@ -386,7 +410,14 @@ async fn keep(shared: Arc<Shared>, mut incoming: mpsc::Receiver<Outgoing>) {
             false => pause(attempts),
         })
         .await;
-        attempts += 1;
+    }
+}
+
+/// Tells of replicas that are gone for good.
+async fn tell_who_left(shared: Arc<Shared>) {
+    loop {
+        shared.nodes.left().await;
+        shared.each(|listener| listener.left());
     }
 }
 

@@ -24,7 +24,7 @@ type Entry = (String, Vec<Vec<u8>>);
 impl Redis {
     fn log_of(&self, of: &EventStream) -> String {
         let rest = format!("{:032x}:{:032x}", of.session, of.stream);
-        self.link.keys().of(&of.owner, EVENTS, &rest)
+        self.nodes.keys().of(&of.owner, EVENTS, &rest)
     }
 }
 
@@ -38,11 +38,9 @@ impl EventStore for Redis {
     ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let appended: i64 = self
-                .link
-                .script(&script::APPEND, |call| {
-                    call.key(self.log_of(stream))
-                        .arg(millis(keep))
-                        .arg(id(first));
+                .nodes
+                .script(&script::APPEND, &self.log_of(stream), |call| {
+                    call.arg(millis(keep)).arg(id(first));
                     for (number, event) in events {
                         let (kind, message) = match event {
                             StoredEvent::Begun => (BEGUN, &b""[..]),
@@ -79,7 +77,7 @@ impl EventStore for Redis {
                 .arg("+")
                 .arg("COUNT")
                 .arg(TOGETHER);
-            let (last, found): (Vec<Entry>, Vec<Entry>) = self.link.read_all(&both).await?;
+            let (last, found): (Vec<Entry>, Vec<Entry>) = self.nodes.read_all(&key, &both).await?;
             let Some(last) = last.first().and_then(|(id, _)| number(id)) else {
                 return Ok(None);
             };
@@ -91,10 +89,8 @@ impl EventStore for Redis {
     fn remove<'a>(&'a self, stream: &'a EventStream) -> StoreFuture<'a, ()> {
         Box::pin(async move {
             let _: i64 = self
-                .link
-                .script(&script::FORGET, |call| {
-                    call.key(self.log_of(stream));
-                })
+                .nodes
+                .script(&script::FORGET, &self.log_of(stream), |_| {})
                 .await?;
             Ok(())
         })

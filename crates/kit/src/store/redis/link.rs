@@ -1,37 +1,36 @@
-//! The connection to the store: one, kept by a task, with a time limit on all that goes over it.
+//! The connection to one node of the store: one, kept by a task, with a time limit on all that goes over it.
 //!
 //! While it does not answer, every operation is refused at once: nobody waits for what is not there. What the store gets too
 //! late does nothing: each script is told until when it counts, by the store's own clock, so that what was refused here is
 //! not done there a moment later.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
     AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, Script,
-    ScriptInvocation,
+    ScriptInvocation, ServerErrorKind, Value,
 };
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
-use crate::metrics::Metrics;
-use crate::metrics::readings::{STORE_OPERATIONS, STORE_UP};
 use crate::store::StoreError;
 
-use super::address::RedisAddress;
-use super::keys::Keys;
+use super::census::Census;
+use super::counts::Counts;
 use super::script;
+use super::slots::{Layout, Place};
 use super::way::Way;
 
 /// Time that an operation may take.
-pub(crate) const OPERATION: Duration = Duration::from_millis(250);
+pub(super) const OPERATION: Duration = Duration::from_millis(250);
 
-/// Time within which the store has to begin with it; the rest is for its answer.
-const COUNTS: Duration = Duration::from_millis(200);
+/// The part of it that is for the answer: within the rest the store has to begin.
+const ANSWER: Duration = Duration::from_millis(50);
 
 /// Time for a new connection: TCP, TLS, and the password.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
@@ -51,25 +50,28 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// Operations that wait for their place on the connection.
 const WAITING: usize = 1024;
 
-/// Time in which a replica that says nothing counts as gone.
-const REPLICA: Duration = Duration::from_secs(10);
-
 /// Least time between two lines of the log about what the store refuses.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The connection of one process, for everything that is asked and answered. What waits for messages (subscriptions) takes
 /// one of its own.
-pub(crate) struct Link {
+pub(super) struct Link {
     shared: Arc<Shared>,
     keeper: AbortHandle,
 }
 
+/// What the connections of one process have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) census: Arc<Census>,
+    pub(super) counts: Arc<Counts>,
+}
+
 struct Shared {
     way: Way,
-    address: RedisAddress,
-    keys: Keys,
-    /// What tells this process from others in the list of replicas.
-    process: String,
+    /// What the log calls it.
+    name: String,
+    common: Common,
     /// What time is counted from here.
     anchor: Instant,
     /// The connection, while it answers.
@@ -78,8 +80,8 @@ struct Shared {
     lost: Notify,
     /// Whether it is one to a store that takes no writes any more: another is at the address by now, or will be.
     demoted: AtomicBool,
-    replicas: AtomicU32,
-    counts: Counts,
+    /// Whether the list of replicas is there.
+    lists: AtomicBool,
     /// When the log last said what the store refuses, in milliseconds since the anchor, plus one.
     said: AtomicU64,
 }
@@ -90,18 +92,23 @@ struct Live {
     ahead: i64,
 }
 
-/// Operations by how they ended.
-#[derive(Default)]
-struct Counts {
-    done: AtomicU64,
-    full: AtomicU64,
-    refused: AtomicU64,
-    late: AtomicU64,
-    away: AtomicU64,
+/// What the store is asked for.
+pub(super) enum Operation<'a> {
+    /// A script, which does nothing when it comes too late, and what adds its keys and arguments.
+    Script(&'a Script, &'a (dyn Fn(&mut ScriptInvocation<'_>) + Sync)),
+    /// A command that changes nothing.
+    Read(&'a Cmd),
+    /// Several, in one round trip.
+    ReadAll(&'a Pipeline),
 }
 
-/// One of them.
-type Count = fn(&Counts) -> &AtomicU64;
+/// Why it was not done.
+pub(super) enum Failed {
+    /// As everybody is told it.
+    Of(StoreError),
+    /// Another node of a cluster has this slot, and where that is if it was said. This is in no count yet.
+    Moved(Option<Place>),
+}
 
 impl Drop for Link {
     fn drop(&mut self) {
@@ -114,101 +121,69 @@ impl Link {
     ///
     /// # Errors
     /// What the store, or the way to it, said to the first attempt.
-    pub(super) async fn open(
-        way: Way,
-        address: RedisAddress,
-        keys: Keys,
-    ) -> Result<Self, RedisError> {
-        let mut process = [0; 16];
-        getrandom::fill(&mut process)
-            .map_err(|_| RedisError::from((ErrorKind::Client, "there is no randomness")))?;
-        let shared = Arc::new(Shared {
-            way,
-            address,
-            keys,
-            process: format!("{:032x}", u128::from_ne_bytes(process)),
-            anchor: Instant::now(),
-            live: ArcSwapOption::empty(),
-            lost: Notify::new(),
-            demoted: AtomicBool::new(false),
-            replicas: AtomicU32::new(1),
-            counts: Counts::default(),
-            said: AtomicU64::new(0),
-        });
+    pub(super) async fn open(way: Way, name: String, common: Common) -> Result<Self, RedisError> {
+        let shared = Shared::new(way, name, common);
         let mut connection = shared.connect().await?;
         let ahead = shared.probe(&mut connection).await?;
         shared.up(&connection, ahead);
-        shared.count_replicas(connection.clone(), 1).await;
-        let keeper = tokio::spawn(keep(Arc::clone(&shared), connection)).abort_handle();
+        let keeper = tokio::spawn(keep(Arc::clone(&shared), Some(connection))).abort_handle();
         Ok(Self { shared, keeper })
     }
 
-    /// What the keys are called.
-    pub(crate) fn keys(&self) -> &Keys {
-        &self.shared.keys
+    /// One whose connection is not there yet.
+    pub(super) fn away(way: Way, name: String, common: Common) -> Self {
+        let shared = Shared::new(way, name, common);
+        let keeper = tokio::spawn(keep(Arc::clone(&shared), None)).abort_handle();
+        Self { shared, keeper }
     }
 
     /// Whether it answers.
-    pub(crate) fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         self.shared.live.load().is_some()
     }
 
-    /// Replicas that share the store, this one among them, as far as it is known.
-    pub(crate) fn replicas(&self) -> u32 {
-        self.shared.replicas.load(Ordering::Relaxed)
+    /// How it is reached.
+    pub(super) fn way(&self) -> &Way {
+        &self.shared.way
     }
 
     /// Milliseconds since 1970 by the clock of the store. `None` while it does not answer.
-    pub(crate) fn now(&self) -> Option<u64> {
+    pub(super) fn now(&self) -> Option<u64> {
         let ahead = self.shared.live.load().as_ref()?.ahead;
         let micros = self.shared.micros().saturating_add(ahead);
         u64::try_from(micros / 1000).ok()
     }
 
-    /// Runs a script, which does nothing when it comes too late. `prepare` adds its keys and arguments.
-    pub(crate) async fn script<T: FromRedisValue>(
-        &self,
-        script: &Script,
-        prepare: impl FnOnce(&mut ScriptInvocation<'_>),
-    ) -> Result<T, StoreError> {
-        let run = async |live: &Live| {
-            let until = self.shared.micros() + micros(COUNTS) + live.ahead;
-            let mut call = script.prepare_invoke();
-            call.arg(until);
-            prepare(&mut call);
-            call.invoke_async(&mut live.connection.clone()).await
-        };
-        self.within(run).await
+    /// From here on this is where the list of replicas is, or is not.
+    pub(super) async fn lists_replicas(&self, lists: bool) {
+        let before = self.shared.lists.swap(lists, Ordering::Relaxed);
+        if let Some(live) = self.shared.live.load_full().filter(|_| lists && !before) {
+            let census = &self.shared.common.census;
+            census
+                .count(live.connection.clone(), census.replicas())
+                .await;
+        }
     }
 
-    /// Runs a command that changes nothing.
-    pub(crate) async fn read<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
-        self.within(async |live: &Live| command.query_async(&mut live.connection.clone()).await)
-            .await
-    }
-
-    /// Runs commands that change nothing, in one round trip.
-    pub(crate) async fn read_all<T: FromRedisValue>(
+    /// Does it, within this time.
+    pub(super) async fn run<T: FromRedisValue>(
         &self,
-        commands: &Pipeline,
-    ) -> Result<T, StoreError> {
-        self.within(async |live: &Live| commands.query_async(&mut live.connection.clone()).await)
-            .await
-    }
-
-    async fn within<T>(
-        &self,
-        run: impl AsyncFnOnce(&Live) -> Result<T, RedisError>,
-    ) -> Result<T, StoreError> {
-        let counts = &self.shared.counts;
+        operation: &Operation<'_>,
+        time: Duration,
+    ) -> Result<T, Failed> {
+        let counts = &self.shared.common.counts;
         let Some(live) = self.shared.live.load_full() else {
             counts.away.fetch_add(1, Ordering::Relaxed);
-            return Err(StoreError::Unavailable);
+            return Err(Failed::Of(StoreError::Unavailable));
         };
-        let (count, error) = match timeout(OPERATION, run(&live)).await {
+        let asked = timeout(time, self.ask(&live, operation, time)).await;
+        let (count, error) = match asked {
             Ok(Ok(done)) => {
                 counts.done.fetch_add(1, Ordering::Relaxed);
                 return Ok(done);
+            }
+            Ok(Err(error)) if error.kind() == MOVED => {
+                return Err(Failed::Moved(self.shared.moved_to(error)));
             }
             Ok(Err(error)) if is_full(&error) => (&counts.full, StoreError::Full),
             Ok(Err(error)) if script::is_late(&error) => {
@@ -227,48 +202,80 @@ impl Link {
                 }
                 (&counts.refused, StoreError::Unavailable)
             }
+            // What had less time says little of the connection.
+            Err(_) if time < OPERATION => {
+                self.shared.lost.notify_one();
+                (&counts.late, StoreError::Unavailable)
+            }
             Err(_) => {
                 self.shared.lose(&live);
                 (&counts.late, StoreError::Unavailable)
             }
         };
         count.fetch_add(1, Ordering::Relaxed);
-        Err(error)
+        Err(Failed::Of(error))
+    }
+
+    async fn ask<T: FromRedisValue>(
+        &self,
+        live: &Live,
+        operation: &Operation<'_>,
+        time: Duration,
+    ) -> Result<T, RedisError> {
+        let mut connection = live.connection.clone();
+        match operation {
+            Operation::Script(script, prepare) => {
+                let begins = micros(time.saturating_sub(ANSWER));
+                let until = self.shared.micros() + begins + live.ahead;
+                let mut call = script.prepare_invoke();
+                call.arg(until);
+                prepare(&mut call);
+                call.invoke_async(&mut connection).await
+            }
+            Operation::Read(command) => command.query_async(&mut connection).await,
+            Operation::ReadAll(commands) => commands.query_async(&mut connection).await,
+        }
     }
 
     /// What the store says of itself, at whatever length.
     pub(super) async fn info(&self) -> Result<String, RedisError> {
-        let live = self.shared.live.load_full();
-        let live = live.ok_or_else(|| RedisError::from((ErrorKind::Io, "it does not answer")))?;
         let command = ::redis::cmd("INFO");
-        command.query_async(&mut live.connection.clone()).await
+        command.query_async(&mut self.connection()?).await
     }
 
-    /// Has metrics say whether it answers, and how operations ended.
-    pub(crate) fn measure(&self, metrics: &[Metrics]) {
-        for metrics in metrics {
-            let shared = Arc::clone(&self.shared);
-            metrics.read(&STORE_UP, "", move || {
-                u64::from(shared.live.load().is_some())
-            });
-            let counts: [(&str, Count); 5] = [
-                ("done", |counts| &counts.done),
-                ("full", |counts| &counts.full),
-                ("refused", |counts| &counts.refused),
-                ("late", |counts| &counts.late),
-                ("away", |counts| &counts.away),
-            ];
-            for (result, count) in counts {
-                let shared = Arc::clone(&self.shared);
-                metrics.read(&STORE_OPERATIONS, result, move || {
-                    count(&shared.counts).load(Ordering::Relaxed)
-                });
-            }
-        }
+    /// What it says of its cluster.
+    pub(super) async fn layout(&self) -> Result<Layout, RedisError> {
+        let mut asked = ::redis::pipe();
+        asked.cmd("CLUSTER").arg("SLOTS");
+        asked.cmd("CLUSTER").arg("INFO");
+        let mut connection = self.connection()?;
+        let answered = timeout(ALIVE, asked.query_async::<(Value, String)>(&mut connection)).await;
+        let (slots, info) = answered.unwrap_or_else(|_| silent())?;
+        Ok(Layout::new(&slots, &info, self.shared.way.host()))
+    }
+
+    fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+        let live = self.shared.live.load_full();
+        let live = live.ok_or_else(|| RedisError::from((ErrorKind::Io, "it does not answer")))?;
+        Ok(live.connection.clone())
     }
 }
 
 impl Shared {
+    fn new(way: Way, name: String, common: Common) -> Arc<Self> {
+        Arc::new(Self {
+            way,
+            name,
+            common,
+            anchor: Instant::now(),
+            live: ArcSwapOption::empty(),
+            lost: Notify::new(),
+            demoted: AtomicBool::new(false),
+            lists: AtomicBool::new(false),
+            said: AtomicU64::new(0),
+        })
+    }
+
     /// Microseconds since the anchor.
     fn micros(&self) -> i64 {
         micros(self.anchor.elapsed())
@@ -293,20 +300,6 @@ impl Shared {
         Ok(seconds * 1_000_000 + more - self.micros())
     }
 
-    /// Says that this replica is there, and counts the others: so many at `least`. What fails changes nothing.
-    async fn count_replicas(&self, mut connection: MultiplexedConnection, least: u32) {
-        let mut call = script::REPLICAS.prepare_invoke();
-        let until = i64::MAX >> 10;
-        call.key(self.keys.shared("replicas"))
-            .arg(until)
-            .arg(&self.process)
-            .arg(micros(REPLICA));
-        let counted = timeout(ALIVE, call.invoke_async::<u32>(&mut connection)).await;
-        if let Ok(Ok(replicas)) = counted {
-            self.replicas.store(replicas.max(least), Ordering::Relaxed);
-        }
-    }
-
     fn up(&self, connection: &MultiplexedConnection, ahead: i64) {
         self.live.store(Some(Arc::new(Live {
             connection: connection.clone(),
@@ -318,6 +311,14 @@ impl Shared {
     fn lose(&self, live: &Arc<Live>) {
         self.live.compare_and_swap(live, None);
         self.lost.notify_one();
+    }
+
+    /// Where the error `MOVED` leads; of several in one round trip the first.
+    fn moved_to(&self, error: RedisError) -> Option<Place> {
+        let errors = error.into_server_errors()?;
+        let (_, first) = errors.first()?;
+        let place = first.details()?.split_ascii_whitespace().nth(1)?;
+        Place::read(place, self.way.host())
     }
 
     /// Logs what the store refuses, now and then.
@@ -332,15 +333,15 @@ impl Shared {
             .said
             .compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed);
         if first.is_ok() {
-            tracing::warn!(%error, "the store at {} refused an operation", self.address);
+            tracing::warn!(%error, "{} refused an operation", self.name);
         }
     }
 }
 
 /// Keeps the connection: has it show that it lives, and opens another when it does not.
-async fn keep(shared: Arc<Shared>, first: MultiplexedConnection) {
-    let mut connection = Some(first);
-    let mut gone: Option<Instant> = None;
+async fn keep(shared: Arc<Shared>, first: Option<MultiplexedConnection>) {
+    let mut connection = first;
+    let mut gone = connection.is_none().then(Instant::now);
     let mut attempts = 0;
     let mut probes = 0_u32;
     loop {
@@ -378,13 +379,17 @@ async fn keep(shared: Arc<Shared>, first: MultiplexedConnection) {
                 let mut least = 1;
                 if let Some(since) = gone.take() {
                     let after = since.elapsed().as_secs_f32();
-                    tracing::info!("the store at {} is back after {after:.1} s", shared.address);
+                    tracing::info!("{} is back after {after:.1} s", shared.name);
                     // It may have forgotten all of them, and others may not be back yet.
-                    least = shared.replicas.load(Ordering::Relaxed);
+                    least = shared.common.census.replicas();
+                    if shared.lists.load(Ordering::Relaxed) {
+                        shared.common.census.broken();
+                    }
                     probes = 0;
                 }
-                if probes.is_multiple_of(4) {
-                    shared.count_replicas(connection.clone(), least).await;
+                if probes.is_multiple_of(4) && shared.lists.load(Ordering::Relaxed) {
+                    let census = &shared.common.census;
+                    census.count(connection.clone(), least).await;
                 }
                 probes = probes.wrapping_add(1);
             }
@@ -394,7 +399,7 @@ async fn keep(shared: Arc<Shared>, first: MultiplexedConnection) {
                 attempts += 1;
                 if gone.is_none() {
                     gone = Some(Instant::now());
-                    tracing::warn!(%error, "the store at {} cannot be reached", shared.address);
+                    tracing::warn!(%error, "{} cannot be reached", shared.name);
                 }
             }
             (Ok(_), None) => {}
@@ -422,6 +427,9 @@ pub(super) fn silent<T>() -> Result<T, RedisError> {
         "it does not answer in time",
     )))
 }
+
+/// What a node of a cluster says of what is at another one.
+const MOVED: ErrorKind = ErrorKind::Server(ServerErrorKind::Moved);
 
 /// The connection is no more, or nobody knows what it would say next.
 fn is_lost(error: &RedisError) -> bool {

@@ -25,16 +25,14 @@ impl Redis {
         latest: u64,
         entries: impl Iterator<Item = String>,
     ) -> Result<(), StoreError> {
+        let entries: Vec<String> = entries.collect();
         let _: i64 = self
-            .link
-            .script(&script::LOG, |call| {
-                call.key(self.link.keys().shared(kind))
-                    .arg(most)
+            .nodes
+            .script(&script::LOG, &self.nodes.keys().shared(kind), |call| {
+                call.arg(most)
                     .arg(latest.saturating_mul(1000))
-                    .arg(field);
-                entries.for_each(|entry| {
-                    call.arg(entry);
-                });
+                    .arg(field)
+                    .arg(&entries);
             })
             .await?;
         Ok(())
@@ -50,14 +48,15 @@ impl Redis {
             "" => "-".to_owned(),
             position => format!("({position}"),
         };
+        let key = self.nodes.keys().shared(kind);
         let mut range = ::redis::cmd("XRANGE");
         range
-            .arg(self.link.keys().shared(kind))
+            .arg(&key)
             .arg(start)
             .arg("+")
             .arg("COUNT")
             .arg(TOGETHER);
-        let found: Vec<(String, Vec<String>)> = self.link.read(&range).await?;
+        let found: Vec<(String, Vec<String>)> = self.nodes.read(&key, &range).await?;
         let last = found.last().map_or(position, |(id, _)| id).to_owned();
         // The second is the value of the only field; what a later release says beside it is passed over.
         let entries = found

@@ -4,7 +4,10 @@
 //! | --- | --- |
 //! | `address` | where the store is, with a password that nothing shows |
 //! | `way`, `tls` | how a connection is made: TCP, TLS or a Unix socket, and whom it trusts |
-//! | `link` | the connection, its time limits, and what happens while it does not answer |
+//! | `link` | the connection to one node, its time limits, and what happens while it does not answer |
+//! | `nodes` | the store: one node, or those of a cluster |
+//! | `cluster`, `slots` | which node of a cluster has what, and what happens when that changes |
+//! | `census` | which replicas are there |
 //! | `report` | what the store says of itself, and whether it is fit |
 //! | `keys` | what keys are called: prefix, principal, kind |
 //! | `value` | values that two releases can share |
@@ -28,29 +31,37 @@ mod address;
 mod buckets;
 mod budgets;
 mod bus;
+mod census;
+mod cluster;
+mod counts;
 mod events;
 mod keys;
 mod link;
 mod log;
+mod nodes;
 mod nonces;
 mod report;
 mod script;
+mod slots;
 mod tls;
 mod value;
 mod way;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::RedisError;
+use ::redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::build_error::BuildError;
 use crate::metrics::Metrics;
 use crate::store::Bus as _;
 
 use self::bus::RedisBus;
+use self::cluster::Cluster;
 use self::link::Link;
+use self::nodes::Nodes;
 use self::way::Way;
 
 pub use self::address::{BadAddress, RedisAddress};
@@ -66,8 +77,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// Time for what the store says of itself.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Redis or Valkey, shared by all replicas of a server. Cheap to clone; all clones use the same connections and are the same
-/// replica.
+/// Redis or Valkey, one or a cluster, shared by all replicas of a server. Cheap to clone; all clones use the same connections
+/// and are the same replica.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -83,16 +94,16 @@ const LOOK: Duration = Duration::from_secs(2);
 /// ```
 #[derive(Clone)]
 pub struct Redis {
-    pub(crate) link: Arc<Link>,
+    pub(crate) nodes: Arc<Nodes>,
     pub(crate) bus: Arc<RedisBus>,
     address: Arc<RedisAddress>,
     report: Arc<RedisReport>,
 }
 
 impl Redis {
-    /// Connects, and looks at what is there. `prefix` is what all keys begin with (1 to 64 letters, digits, `.`, `_` and
-    /// `-`): servers with different ones share a store without seeing each other, replicas need the same. Needs a tokio
-    /// runtime, on which tasks keep the connections.
+    /// Connects, and looks at what is there; a node of a cluster says what others there are. `prefix` is what all keys begin
+    /// with (1 to 64 letters, digits, `.`, `_` and `-`): servers with different ones share a store without seeing each other,
+    /// replicas need the same. Needs a tokio runtime, on which tasks keep the connections.
     ///
     /// # Errors
     /// The store cannot be reached or used, or the prefix is none; a sentence that has no password.
@@ -104,23 +115,14 @@ impl Redis {
             )
         })?;
         let address = Arc::new(address);
-        let unreachable = |error: RedisError| {
-            BuildError(format!("The store at {address} cannot be used: {error}."))
-        };
-        let way = Way::new(&address).map_err(unreachable)?;
-        let bus = RedisBus::new(way.clone(), Arc::clone(&address), &keys).map_err(unreachable)?;
-        let link = Link::open(way, RedisAddress::clone(&address), keys)
+        let (nodes, report) = open(&address, keys)
             .await
-            .map_err(unreachable)?;
-        let info = tokio::time::timeout(LOOK, link.info()).await;
-        let info = info
-            .map_err(|_| BuildError(format!("The store at {address} does not answer in time.")))?;
-        let report = RedisReport::new(&info.map_err(unreachable)?);
-        if let Some(why) = report.unfit() {
-            return Err(BuildError(format!("The store at {address} {why}.")));
-        }
+            .map_err(|why| BuildError(format!("The store at {address} {why}.")))?;
+        let nodes = Arc::new(nodes);
+        let bus = RedisBus::new(Arc::clone(&nodes), Arc::clone(&address))
+            .map_err(|error| BuildError(format!("The bus {}.", unreachable(&error))))?;
         Ok(Self {
-            link: Arc::new(link),
+            nodes,
             bus: Arc::new(bus),
             address: Arc::clone(&address),
             report: Arc::new(report),
@@ -137,9 +139,25 @@ impl Redis {
         &self.report
     }
 
-    /// Whether it answers at the moment.
+    /// Whether it answers at the moment; of a cluster, whether all of it does.
     pub fn is_reachable(&self) -> bool {
-        self.link.is_up()
+        self.nodes.is_up()
+    }
+
+    /// How many nodes answer at the moment, and how many there are: those of a cluster that have slots, otherwise one.
+    pub fn nodes(&self) -> (usize, usize) {
+        self.nodes.count()
+    }
+
+    /// Hosts and ports to which connections are made, as far as they are known at the start: those of the address, and of all
+    /// nodes of a cluster, also of those that only follow others. None for a Unix socket.
+    pub fn hosts(&self) -> BTreeSet<(String, u16)> {
+        let own = self.address.host();
+        let own = own.map(|(host, port)| (host.to_owned(), port));
+        let nodes = self.report.places.iter();
+        let nodes = nodes.filter(|node| !node.host.is_empty());
+        let nodes = nodes.map(|node| (node.host.clone(), node.port));
+        nodes.chain(own).collect()
     }
 
     /// Whether this replica hears the others at the moment, and they it. Only a server (or tasks) that uses the store listens.
@@ -158,7 +176,7 @@ impl Redis {
 
     /// Has metrics say whether it answers, how operations ended, and what became of messages to other replicas.
     pub(crate) fn measure(&self, metrics: &[Metrics]) {
-        self.link.measure(metrics);
+        self.nodes.measure(metrics);
         self.bus.measure(metrics);
     }
 }
@@ -166,6 +184,48 @@ impl Redis {
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Redis").field(&self.address).finish()
+    }
+}
+
+/// Connects to what is at an address: one node, or all that have slots of the cluster that it is of. Or says why not, the end
+/// of a sentence.
+async fn open(address: &RedisAddress, keys: Keys) -> Result<(Nodes, RedisReport), String> {
+    let unreachable = |error: RedisError| unreachable(&error);
+    let way = Way::new(address).map_err(unreachable)?;
+    let common = nodes::common(&keys).map_err(unreachable)?;
+    let name = format!("the store at {address}");
+    let link = Link::open(way.clone(), name, common.clone())
+        .await
+        .map_err(unreachable)?;
+    let info = tokio::time::timeout(LOOK, link.info()).await;
+    let info = info.map_err(|_| "does not answer in time")?;
+    let mut report = RedisReport::new(&info.map_err(unreachable)?);
+    if !report.cluster {
+        report.unfit().map_or(Ok(()), Err)?;
+        return Ok((Nodes::one(keys, common, link).await, report));
+    }
+    let layout = link.layout().await.map_err(|error| unasked(&error))?;
+    if layout.nodes.is_empty() {
+        let why = "is a node of a cluster that has no slots yet; make one with redis-cli --cluster create";
+        return Err(why.to_owned());
+    }
+    let cluster = Cluster::open(way, &layout, common.clone()).await;
+    report.of_cluster(&cluster, layout).await;
+    report.unfit().map_or(Ok(()), Err)?;
+    Ok((Nodes::cluster(keys, common, cluster), report))
+}
+
+fn unreachable(error: &RedisError) -> String {
+    format!("cannot be used: {error}")
+}
+
+/// Why a node does not tell of its cluster.
+fn unasked(error: &RedisError) -> String {
+    match error.kind() {
+        ErrorKind::Server(ServerErrorKind::NoPerm) => {
+            "is a cluster, and its user may not ask for the nodes; give it +cluster|slots and +cluster|info".into()
+        }
+        _ => format!("is a cluster, and does not say what nodes it has: {error}"),
     }
 }
 

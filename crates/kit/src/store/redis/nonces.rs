@@ -25,15 +25,15 @@ impl NonceStore for Redis {
     ) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let owner = caller.principal();
-            let (keys, ttl) = (self.link.keys(), millis(ttl));
-            let span = self.link.now().ok_or(StoreError::Unavailable)? / ttl;
+            let (keys, ttl) = (self.nodes.keys(), millis(ttl));
+            let nonce = keys.of(owner, NONCE, &format!("{nonce:032x}"));
+            let span = self.nodes.now(&nonce).ok_or(StoreError::Unavailable)? / ttl;
             let caller = short(&caller.key());
             let used_in = |span: u64| keys.of(owner, CLAIMED, &format!("{caller}:{ttl}:{span}"));
             let claimed: i64 = self
-                .link
-                .script(&script::CLAIM, |call| {
-                    call.key(keys.of(owner, NONCE, &format!("{nonce:032x}")))
-                        .key(used_in(span))
+                .nodes
+                .script(&script::CLAIM, &nonce, |call| {
+                    call.key(used_in(span))
                         .key(used_in(span.saturating_sub(1)))
                         .arg(ttl)
                         .arg(PER_CALLER);
@@ -49,8 +49,9 @@ impl NonceStore for Redis {
 
     fn is_used<'a>(&'a self, owner: &'a Principal, nonce: u128) -> StoreFuture<'a, bool> {
         Box::pin(async move {
-            let key = self.link.keys().of(owner, NONCE, &format!("{nonce:032x}"));
-            self.link.read(::redis::cmd("EXISTS").arg(key)).await
+            let key = self.nodes.keys().of(owner, NONCE, &format!("{nonce:032x}"));
+            let exists = ::redis::cmd("EXISTS").arg(&key).to_owned();
+            self.nodes.read(&key, &exists).await
         })
     }
 }

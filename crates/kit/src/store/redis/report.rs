@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::cluster::Cluster;
+use super::slots::{Layout, Place};
+
 /// The oldest version that has what is used here (`SET` with all its options in scripts that are replicated by effects,
 /// and reads that wake nobody).
 const OLDEST: (u32, u32) = (6, 2);
@@ -18,6 +21,16 @@ pub struct RedisReport {
     pub max_memory: u64,
     /// Whether it writes each change to its disk (an append-only file).
     pub append_only: bool,
+    /// Of a cluster, how many nodes have slots. The rest here is true of all that answered, as far as it is good.
+    pub nodes: Option<usize>,
+    /// Of a cluster, all nodes that are known, also those that only follow others.
+    pub(super) places: Vec<Place>,
+    /// Of a cluster, the nodes with slots that did not answer.
+    away: Vec<Place>,
+    /// Whether there are slots that no node has.
+    gaps: bool,
+    /// Whether the cluster says of itself that it does not work.
+    fails: bool,
     /// Whether it is a part of a cluster.
     pub(super) cluster: bool,
     /// Whether it only follows another one.
@@ -47,10 +60,43 @@ impl RedisReport {
             eviction: plain(field("maxmemory_policy")),
             max_memory: field("maxmemory").parse().unwrap_or(0),
             append_only: field("aof_enabled") == "1",
+            nodes: None,
+            places: Vec::new(),
+            away: Vec::new(),
+            gaps: false,
+            fails: false,
             cluster: field("cluster_enabled") == "1",
             replica: field("role") == "slave",
             version: numbers(version),
         }
+    }
+
+    /// Adds what the nodes of its cluster say.
+    pub(super) async fn of_cluster(&mut self, cluster: &Cluster, layout: Layout) {
+        let found = cluster.infos().await;
+        self.nodes = Some(found.len());
+        self.gaps = !cluster.is_whole();
+        self.fails = !layout.works;
+        let places = layout.nodes.into_iter().map(|(place, _)| place);
+        self.places = places.chain(layout.followers).collect();
+        for (place, info) in found {
+            match info {
+                Some(info) => self.worse(Self::new(&info)),
+                None => self.away.push(place),
+            }
+        }
+    }
+
+    /// Whatever is less good at this node.
+    fn worse(&mut self, other: Self) {
+        if other.version < self.version {
+            (self.version, self.product) = (other.version, other.product);
+        }
+        if other.eviction != "noeviction" {
+            self.eviction = other.eviction;
+        }
+        self.max_memory = self.max_memory.min(other.max_memory);
+        self.append_only &= other.append_only;
     }
 
     /// Why it cannot be used, if it cannot.
@@ -62,12 +108,8 @@ impl RedisReport {
                 self.product
             ));
         }
-        if self.cluster {
-            return Some(
-                "is a node of a cluster, and the server connects to one store alone; name one without cluster mode".into(),
-            );
-        }
-        if self.replica {
+        // A node of a cluster knows those that have slots, whether it has some or not.
+        if self.replica && !self.cluster {
             return Some(
                 "only follows another store and takes no writes; name the one that it follows"
                     .into(),
@@ -104,13 +146,40 @@ impl RedisReport {
                 "Set its appendonly to yes.".into(),
             ));
         }
+        for node in &self.away {
+            warnings.push((
+                format!("The store's node at {node} does not answer: what belongs to its slots is refused."),
+                "See that it runs, and that it can be reached from here at that address.".into(),
+            ));
+        }
+        if self.gaps {
+            warnings.push((
+                "The store's cluster has slots that are at no node: what belongs there is refused."
+                    .into(),
+                "Repair it with redis-cli --cluster fix.".into(),
+            ));
+        }
+        if self.fails {
+            warnings.push((
+                "The store's cluster says that it does not work (cluster_state).".into(),
+                "See that its nodes hear each other, at their ports for clients and for the cluster.".into(),
+            ));
+        }
         warnings
     }
 }
 
 impl fmt::Display for RedisReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.product)
+        f.write_str(&self.product)?;
+        match self.nodes {
+            Some(nodes) if self.away.is_empty() => write!(f, ", a cluster of {nodes} nodes"),
+            Some(nodes) => {
+                let up = nodes - self.away.len();
+                write!(f, ", a cluster of {nodes} nodes of which {up} answer")
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -136,7 +205,6 @@ mod tests {
         for (from, to, unfit) in [
             ("7.0.15", "6.0.16", "is the oldest"),
             ("redis_version:7.0.15", "x:1", "is the oldest"),
-            ("cluster_enabled:0", "cluster_enabled:1", "cluster"),
             ("role:master", "role:slave", "takes no writes"),
         ] {
             let why = RedisReport::new(&good.replace(from, to)).unfit();
@@ -145,6 +213,9 @@ mod tests {
                 "{why:?}"
             );
         }
+        let node = good.replace("cluster_enabled:0", "cluster_enabled:1");
+        let follower = RedisReport::new(&node.replace("role:master", "role:slave"));
+        assert_eq!((follower.cluster, follower.unfit()), (true, None));
         for (from, to, warning) in [
             ("noeviction", "allkeys-lru", "forgets values"),
             ("maxmemory_policy:noeviction", "x:1", "does not say"),
@@ -154,6 +225,13 @@ mod tests {
             let warnings = RedisReport::new(&good.replace(from, to)).warnings();
             assert_eq!(warnings.len(), 1, "{warnings:?}");
             assert!(warnings[0].0.contains(warning), "{warnings:?}");
+            // One such node is enough.
+            let mut report = RedisReport::new(good);
+            report.worse(RedisReport::new(&good.replace(from, to)));
+            assert_eq!(report.warnings(), warnings);
         }
+        let mut report = RedisReport::new(good);
+        report.worse(RedisReport::new(&good.replace("7.0.15", "6.0.16")));
+        assert!(report.unfit().is_some(), "{report}");
     }
 }

@@ -47,7 +47,7 @@ return 1
 });
 
 /// KEYS: the value, the index of its principal. ARGV: name, value, its time to live in ms, bytes, the most values, the
-/// most bytes. The index has `EXPIRY:BYTES` for each name.
+/// most bytes. The index has `EXPIRY:BYTES` for each name, and is written first: nothing is kept that is in no count.
 pub(super) static SET: LazyLock<Script> = LazyLock::new(|| {
     script(
         r"
@@ -63,9 +63,9 @@ for i = 1, #all, 2 do
   end
 end
 if count + 1 > tonumber(ARGV[6]) or bytes + ARGV[5] > tonumber(ARGV[7]) then return -3 end
-redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 redis.call('HSET', KEYS[2], ARGV[2], whole(ms + ARGV[4]) .. ':' .. ARGV[5])
 keep(KEYS[2], ms + ARGV[4])
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
 return 1
 ",
     )
@@ -104,7 +104,8 @@ return { 0, 0 }
 });
 
 /// What tasks their caller has: `EXPIRY:BYTES:ENDED` for each id, with the moment of the end or 0. Sets `count`, `bytes`,
-/// and `ended`, those that have ended, the oldest first. `drop` drops the first of these.
+/// and `ended`, those that have ended, the oldest first. `drop` drops the first of these; where its slot is about to move,
+/// it may be at the next node already, and stays there until its time is over.
 const HELD: &str = r"
 local count, bytes, ended = 0, 0, {}
 local function look(key)
@@ -126,7 +127,7 @@ local function drop(key, before, but)
   while oldest and oldest[2] == but do oldest = table.remove(ended, 1) end
   if not oldest then return false end
   redis.call('HDEL', key, oldest[2])
-  redis.call('DEL', before .. oldest[2])
+  redis.pcall('DEL', before .. oldest[2])
   count = count - 1
   bytes = bytes - oldest[3]
   return true
@@ -134,7 +135,7 @@ end
 ";
 
 /// KEYS: the task, those of its caller. ARGV: id, version, record, time to live in ms, bytes, the most tasks, what the keys
-/// of tasks begin with, the name of the caller.
+/// of tasks begin with, the name of the caller, the process that works on it.
 pub(crate) static CREATE_TASK: LazyLock<Script> = LazyLock::new(|| {
     script(&format!(
         r"{HELD}
@@ -144,7 +145,7 @@ while count >= tonumber(ARGV[7]) do
   if not drop(KEYS[2], ARGV[8], ARGV[2]) then return -3 end
 end
 local expiry = ms + ARGV[5]
-redis.call('HSET', KEYS[1], 'version', ARGV[3], 'record', ARGV[4], 'created', whole(ms), 'caller', ARGV[9])
+redis.call('HSET', KEYS[1], 'version', ARGV[3], 'record', ARGV[4], 'created', whole(ms), 'caller', ARGV[9], 'worker', ARGV[10])
 redis.call('PEXPIREAT', KEYS[1], whole(expiry))
 redis.call('HSET', KEYS[2], ARGV[2], whole(expiry) .. ':' .. ARGV[6] .. ':0')
 keep(KEYS[2], expiry)
@@ -221,15 +222,15 @@ return 1
 pub(super) static FORGET: LazyLock<Script> =
     LazyLock::new(|| script("return redis.call('UNLINK', KEYS[1])"));
 
-/// KEYS: the replicas. ARGV: this process, the time in microseconds after which one that says nothing is gone. Answers how
-/// many there are.
+/// KEYS: the replicas. ARGV: this process, the time in microseconds after which one that says nothing is not counted, and
+/// after which it is gone. Answers how many there are, and 1 if this one was not in the list.
 pub(super) static REPLICAS: LazyLock<Script> = LazyLock::new(|| {
     script(
         r"
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - ARGV[3]))
-redis.call('ZADD', KEYS[1], whole(now), ARGV[2])
-redis.call('PEXPIRE', KEYS[1], whole(ARGV[3] / 1000))
-return redis.call('ZCARD', KEYS[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - ARGV[4]))
+local added = redis.call('ZADD', KEYS[1], whole(now), ARGV[2])
+redis.call('PEXPIRE', KEYS[1], whole(ARGV[4] / 1000))
+return { redis.call('ZCOUNT', KEYS[1], whole(now - ARGV[3]), '+inf'), added }
 ",
     )
 });

@@ -59,8 +59,7 @@ impl Tls {
     /// # Errors
     /// What is wrong with them: the end of a sentence.
     pub(super) fn new(trust: &Trust, host: &str) -> Result<Self, RedisError> {
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| io::Error::other("its host is no name that a certificate can have"))?;
+        let name = name(host)?;
         let mut roots = RootCertStore::empty();
         match &trust.ca {
             Some(path) => {
@@ -104,6 +103,18 @@ impl Tls {
         })
     }
 
+    /// The same to another host.
+    ///
+    /// # Errors
+    /// It is no name that a certificate can have.
+    pub(super) fn at(&self, host: &str) -> Result<Self, RedisError> {
+        Ok(Self {
+            connector: self.connector.clone(),
+            name: name(host)?,
+            asks: Arc::clone(&self.asks),
+        })
+    }
+
     /// Speaks TLS over a connection.
     ///
     /// # Errors
@@ -134,6 +145,11 @@ impl Tls {
             false => error,
         }
     }
+}
+
+fn name(host: &str) -> Result<ServerName<'static>, RedisError> {
+    let name = ServerName::try_from(host.to_owned());
+    name.map_err(|_| io::Error::other("its host is no name that a certificate can have").into())
 }
 
 /// What is said of an error of the handshake.

@@ -12,6 +12,7 @@ use futures_util::future::select_ok;
 use tokio::net::{TcpStream, lookup_host};
 
 use super::address::RedisAddress;
+use super::slots::Place;
 use super::tls::Tls;
 
 /// The way to a store. Cheap to clone.
@@ -35,6 +36,35 @@ impl Way {
             info: address.info.clone(),
             tls,
         })
+    }
+
+    /// The same to another node of its cluster: with the same user, and the same trust in who the certificate names.
+    ///
+    /// # Errors
+    /// Its host is no name that a certificate can have.
+    pub(super) fn to(&self, node: &Place) -> Result<Self, RedisError> {
+        if node.host.is_empty() {
+            return Ok(self.clone());
+        }
+        let tls = self.tls.as_ref().map(|tls| tls.at(&node.host));
+        let there = ConnectionAddr::Tcp(node.host.clone(), node.port);
+        Ok(Self {
+            info: self.info.clone().set_addr(there),
+            tls: tls.transpose()?.map(Arc::new),
+        })
+    }
+
+    /// Whether it leads to where another does.
+    pub(super) fn leads_where(&self, other: &Self) -> bool {
+        self.info.addr() == other.info.addr()
+    }
+
+    /// The host that it leads to; empty for a Unix socket.
+    pub(super) fn host(&self) -> &str {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, _) => host,
+            _ => "",
+        }
     }
 
     /// The same in another version of the protocol.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::super::replicas::client::{Client, able, accept};
-use super::super::{PATIENCE, caller, redis_server, until, who};
-use super::{Replica, SILENCE, hear_each_other, replicas};
+use super::super::{PATIENCE, caller, connect, redis_server, until, who};
+use super::{Replica, SILENCE, builder, hear_each_other, replicas};
 
 const LISTS: [&str; 3] = [
     "notifications/tools/list_changed",
@@ -185,4 +185,36 @@ async fn work_hears_at_once_what_is_done_at_another_replica_and_nobody_asks_for_
     });
     // Two in each cancellation, and one look at most, in case a replica dies before it tells. Twice a second would be 40.
     assert!(versions <= 2 * 8 + 8, "{versions}");
+}
+
+/// Its client waits for news, and asks nobody.
+#[tokio::test]
+async fn who_listens_for_a_task_is_told_that_its_replica_is_gone_for_good() {
+    let server = redis_server!();
+    let [hears]: [Replica; 1] = replicas(&server).await;
+    let url = server.url();
+    let killed = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let redis = connect(&url, "test").await;
+            let server = builder().redis(&redis).build().unwrap();
+            let ada = Client::modern(&server, able()).known_as("ada");
+            let begun = ada.result("tools/call", json!({ "name": "work" })).await;
+            begun["taskId"].as_str().unwrap().to_owned()
+        })
+    });
+    let id = killed.join().unwrap();
+    let ada = Client::modern(&hears.server, able()).known_as("ada");
+    let mut listening = ada.listen(json!({ "taskIds": [id] })).await;
+    sleep(Duration::from_secs(25)).await;
+    loop {
+        let told = listening.hear().await;
+        assert_eq!(told["params"]["taskId"], *id);
+        if told["params"]["status"] == "failed" {
+            break;
+        }
+    }
 }
