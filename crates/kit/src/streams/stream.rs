@@ -240,6 +240,9 @@ impl StreamLog {
             Reading::Ends => return true,
             _ if state.closed => return false,
             _ if is_known => [state.writer.take(), None, None],
+            // All of it is or will be in the store, where each reads by itself. What says that somebody has begun may have
+            // been on its way for so long that they have read everything, and somebody else reads now.
+            _ if state.ended.is_some() && state.reader.is_some() => return true,
             Reading::GoesOn if state.reader.is_some() => return false,
             _ => state.replace_reader(next, Some(who)),
         };

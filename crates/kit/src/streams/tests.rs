@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{Caller, Share, Shares};
 use crate::principal::Principal;
+use crate::store::bus::Reading;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::task::noop_waker;
@@ -150,6 +151,31 @@ fn whoever_comes_later_takes_over() {
     drop(former);
     assert_eq!(all(&mut later), (vec!["a".into()], false));
     assert!((0..10).any(|_| !say(&writer, "b")), "the later one is slow");
+}
+
+/// What replicas tell each other has no order between two of them.
+#[test]
+fn whoever_has_read_a_whole_response_elsewhere_takes_it_from_nobody_when_that_is_heard_late() {
+    let session = Session::new();
+    let (writer, first) = session.open().unwrap();
+    let id = first.stream();
+    drop(first);
+    let tells = |replica, reader, how| {
+        let who = (replica, reader);
+        session.streams.reads_elsewhere(id.stream, who, 1, how)
+    };
+    assert!(say(&writer, "a"));
+    let mut here = session.resume(id).unwrap();
+    // While it goes on it is for whoever comes last.
+    assert!(tells(2, 1, Reading::Begins));
+    assert_eq!(all(&mut here), (vec![], true));
+    answer(writer, "b");
+    assert!(tells(2, 1, Reading::Ends));
+    let mut here = session.resume(id).unwrap();
+    for how in [Reading::Begins, Reading::GoesOn, Reading::Ends] {
+        assert!(tells(3, 1, how), "nobody is sent away");
+    }
+    assert_eq!(all(&mut here), (vec!["a".into(), "b".into()], true));
 }
 
 #[test]
