@@ -33,7 +33,7 @@ from shared import (
 )
 
 THREADS = 8
-STATES = 100
+STATES = 1000
 QUESTIONS = 200
 # What a busy machine may add to a time that is promised.
 SLACK = 0.5
