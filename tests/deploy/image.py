@@ -6,7 +6,7 @@ import dockerfile
 
 # Without a C library, a shell and a package manager; with certificates of authorities.
 BASE = "gcr.io/distroless/static-debian12:nonroot"
-STATIC = '"-C target-feature=+crt-static"'
+STATIC = "-C target-feature=+crt-static"
 
 
 def check(what: str, held: bool) -> None:
@@ -20,8 +20,9 @@ for path in sys.argv[1:]:
     check(f"{path} has a stage that builds and one that is the image", len(starts) == 2)
     build, image = commands[: starts[1]], commands[starts[1] :]
 
-    flags = [command.value for command in build if command.cmd == "ENV"]
-    check(f"{path} links the C library into the binary", ("RUSTFLAGS", STATIC) in flags)
+    variables = [command.value for command in build if command.cmd == "ENV"]
+    links = [value[1] for value in variables if value[0] == "RUSTFLAGS"]
+    check(f"{path} links the C library into the binary", any(STATIC in flags for flags in links))
     runs = [command.value[0] for command in build if command.cmd == "RUN"]
     # Without a target, macros would have the flag as well, and could not be built.
     check(f"{path} builds for a target that is named", any("cargo build" in run and "--target" in run for run in runs))
