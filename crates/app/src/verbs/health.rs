@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::output::{Output, OutputArgs};
 use crate::verbs::parsed;
-use crate::{Error, Result};
+use crate::{Error, Result, features};
 use pymcp_kit::reason::reason;
 
 pub(crate) const NAME: &str = "health";
@@ -55,9 +55,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<()> {
         )));
     };
     if matches!(target.over, Over::Tls(..)) && !cfg!(feature = "tls") {
-        return Err(Error::setting(
-            "https:// belongs to the feature tls, which this program was built without; ask over http:// or unix:.",
-        ));
+        let left_out = features::left_out("tls", "program");
+        return Err(Error::setting(format!(
+            "https:// {left_out}; ask over http:// or unix:."
+        )));
     }
     let status = target.ask().map_err(|error| {
         Error::unreached(format!("{url} does not answer: {}.", reason(&error)))
