@@ -103,6 +103,17 @@ const RANGES: [(char, char, Kind); 40] = [
     ('\u{100000}', '\u{10fffd}', PrivateUse),
 ];
 
+/// 32 bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8; 32]) -> [u8; 64] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut hex = [0; 64];
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    hex
+}
+
 /// What kind of hidden character this is, if it is one: `annotation`, `bidirectional`, `blank`, `control`, `format`,
 /// `noncharacter`, `private use`, `reserved`, `separator`, `soft hyphen`, `tag`, `variation selector` or `zero-width`.
 ///

@@ -4,8 +4,6 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
@@ -74,7 +72,7 @@ impl AuditKey {
     pub fn arguments(&self, arguments: &Map<String, Value>) -> Arguments {
         let mut text = Vec::with_capacity(256);
         canonical::object(arguments, &mut text);
-        let mut out = Vec::with_capacity(512);
+        let mut out = Vec::with_capacity(384);
         out.extend_from_slice(b"{\"hash\":\"");
         out.extend_from_slice(&self.digest(&text).hex());
         out.extend_from_slice(b"\",\"shape\":");
@@ -90,9 +88,7 @@ impl AuditKey {
             out.push(b'"');
         }
         out.extend_from_slice(b"}}");
-        // It is JSON; what is not could only be left out.
-        let json = String::from_utf8(out).ok();
-        Arguments(json.and_then(|json| RawValue::from_string(json).ok()))
+        Arguments(out)
     }
 
     fn digest(&self, bytes: &[u8]) -> Digest {
@@ -110,11 +106,12 @@ impl fmt::Debug for AuditKey {
 
 /// What is known of arguments without knowing one of them; [`AuditKey::arguments`] makes it.
 #[derive(Debug, Clone)]
-pub struct Arguments(Option<Box<RawValue>>);
+pub struct Arguments(Vec<u8>);
 
-impl Serialize for Arguments {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+impl Arguments {
+    /// It is JSON already: to keep what was found and write it later would cost as much again.
+    pub(super) fn as_json(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -141,7 +138,7 @@ fn shape(value: &Value, depth: usize, nodes: &mut usize, out: &mut Vec<u8>) {
         Value::Number(number) if number.is_f64() => "number",
         Value::Number(_) => "integer",
     };
-    write(&name, out);
+    write(name, out);
 }
 
 fn object(members: &Map<String, Value>, depth: usize, nodes: &mut usize, out: &mut Vec<u8>) {
@@ -149,7 +146,7 @@ fn object(members: &Map<String, Value>, depth: usize, nodes: &mut usize, out: &m
     for (i, (name, value)) in members.iter().enumerate() {
         if *nodes == 0 {
             key(i, MORE, out);
-            write(&MORE, out);
+            write(MORE, out);
             break;
         }
         *nodes -= 1;
@@ -168,7 +165,7 @@ fn list(items: &[Value], depth: usize, nodes: &mut usize, out: &mut Vec<u8>) {
             if !last.is_empty() {
                 out.push(b',');
             }
-            write(&MORE, out);
+            write(MORE, out);
             break;
         }
         let begin = out.len();
@@ -240,7 +237,7 @@ mod tests {
 
     fn of(arguments: &Value) -> Value {
         let arguments = key().arguments(arguments.as_object().unwrap());
-        serde_json::to_value(&arguments).unwrap()
+        serde_json::from_slice(arguments.as_json()).unwrap()
     }
 
     #[test]

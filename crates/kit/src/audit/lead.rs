@@ -4,7 +4,7 @@
 //! It writes at once, on the thread that it runs on: that holds the thread for as long as the system takes to copy a few
 //! lines, which is less than it costs to let others go first and to come back. What others add meanwhile is the next group,
 //! which the same caller writes. Where it may take longer, the writer's own thread does it (`writer`): each group goes to the
-//! disk, a new file is due, something failed, the disk was slow within the last minute, or the runtime has one thread only,
+//! disk, a new file is due, something failed, the disk was slow a moment ago, or the runtime has one thread only,
 //! which a disk that hangs would stop.
 
 use std::fmt;
@@ -67,14 +67,19 @@ impl Receipt {
     }
 
     async fn waits_for(&mut self, group: &Arc<Group>) -> bool {
-        let (queue, late) = (&self.log.queue, time::Instant::now() + self.log.patience);
+        let queue = &self.log.queue;
         if self.leads {
             self.leads = false;
             write(queue, &self.log.writer, group);
-        } else if !group.written(time::Instant::now() + OVERDUE).await {
+            if let Some(written) = group.is_written() {
+                return written;
+            }
+        }
+        let now = time::Instant::now();
+        if !group.written(now + OVERDUE).await {
             queue.hand_over(group);
         }
-        group.written(late).await
+        group.written(now + self.log.patience).await
     }
 }
 
@@ -104,7 +109,8 @@ fn write(queue: &Queue, writer: &Shared, group: &Arc<Group>) {
         let mut shared = match shared {
             Ok(shared) => shared,
             Err(TryLockError::Poisoned(shared)) => shared.into_inner(),
-            Err(TryLockError::WouldBlock) => break,
+            // Whoever has it is about to look for what came meanwhile.
+            Err(TryLockError::WouldBlock) => return,
         };
         let Some(writer) = shared.as_mut() else { break };
         if state.led || state.waiting.is_empty() {

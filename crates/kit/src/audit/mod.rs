@@ -28,12 +28,13 @@
 //! | `entry` | what a line says; its schema |
 //! | `key`, `text` | what is said of arguments; text from outside |
 //! | `chain`, `digest` | the chain |
-//! | `queue`, `lead`, `writer`, `file` | the way to the disk |
+//! | `queue`, `lead`, `caution`, `writer`, `file` | the way to the disk |
 //! | `verify` | whether a log is as it was written |
 //!
 //! The page for operators is `docs/audit.md`, with the schema. To say more in a line, add a field to [`Entry`]. A log that
 //! goes elsewhere is another `Sink` (`file`).
 
+mod caution;
 mod chain;
 mod digest;
 mod entry;
@@ -50,7 +51,7 @@ mod writer;
 use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -143,8 +144,8 @@ struct Inner {
     key: AuditKey,
     on_failure: OnFailure,
     patience: Duration,
-    /// Whether each group goes to the disk.
-    sync: bool,
+    /// Whether callers may write, once one has come that can say so (`lead`).
+    can_lead: OnceLock<bool>,
 }
 
 impl Drop for Inner {
@@ -201,7 +202,12 @@ impl Audit {
             key: config.key.clone(),
             on_failure: config.on_failure,
             patience: config.patience.min(LONGEST),
-            sync: config.sync,
+            // Each group goes to the disk.
+            can_lead: if config.sync {
+                false.into()
+            } else {
+                OnceLock::new()
+            },
         })))
     }
 
@@ -226,7 +232,7 @@ impl Audit {
         thread_local! {
             static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        let can_lead = || !self.0.sync && lead::is_possible();
+        let can_lead = || *self.0.can_lead.get_or_init(lead::is_possible);
         let group = BODY.with_borrow_mut(|body| {
             body.clear();
             Event::Call(entry).write(body);

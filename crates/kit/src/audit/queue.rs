@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::time;
 
+use super::caution::Caution;
 use super::chain::Head;
 
 /// Bytes of lines that may wait.
@@ -93,9 +94,8 @@ impl Group {
         loop {
             // From here on it hears of a change.
             let changed = self.changed.notified();
-            match self.done.load(Ordering::Acquire) {
-                WAITS => {}
-                done => return done == WRITTEN,
+            if let Some(written) = self.is_written() {
+                return written;
             }
             // A timer for each of them would cost more than the line. Who comes first has the least time left.
             if self.watched.swap(true, Ordering::Acquire) {
@@ -106,6 +106,14 @@ impl Group {
             if time::timeout_at(late, changed).await.is_err() {
                 return false;
             }
+        }
+    }
+
+    /// Whether the lines were written; `None` while that is not known.
+    pub(super) fn is_written(&self) -> Option<bool> {
+        match self.done.load(Ordering::Acquire) {
+            WAITS => None,
+            done => Some(done == WRITTEN),
         }
     }
 
@@ -133,8 +141,8 @@ pub(super) struct State {
     pub(super) group: Arc<Group>,
     /// Whether one of the group's callers is about to write it (`lead`), so that the thread need not.
     pub(super) led: bool,
-    /// Until when the thread alone writes, because the disk was slow.
-    pub(super) slow: Option<Instant>,
+    /// Whether the thread alone writes, because the disk was slow.
+    pub(super) caution: Caution,
     /// Lines that were lost since the last one that was written.
     pub(super) lost: u64,
     /// Lines that were lost in all.
@@ -174,7 +182,7 @@ impl Queue {
                 withheld: 0,
                 group: Arc::default(),
                 led: false,
-                slow: None,
+                caution: Caution::default(),
                 lost: 0,
                 lost_in_all: 0,
                 head,
@@ -288,19 +296,37 @@ impl Queue {
 impl State {
     /// Whether a caller may write in place of the thread.
     pub(super) fn may_be_led(&self) -> bool {
-        let slow = |until| Instant::now() < until;
         let thread = self.failing || self.reopen || self.closing || self.ended;
-        !thread && self.withheld == 0 && !self.slow.is_some_and(slow)
+        !thread && self.withheld == 0 && self.caution.is_over(Instant::now)
     }
 
-    /// Whether there is something that nobody but the thread does.
+    /// Whether there is something that nobody but the thread does. Whoever writes looks for what came meanwhile.
     fn is_for_thread(&self) -> bool {
-        let lines = !self.waiting.is_empty() && !self.led;
+        let lines = !self.waiting.is_empty() && !self.led && self.writing.is_none();
         lines || self.reopen || self.closing || self.visit.is_some()
     }
 
     pub(super) fn lose(&mut self, lines: u64) {
         self.lost = self.lost.saturating_add(lines);
         self.lost_in_all = self.lost_in_all.saturating_add(lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise each line that comes meanwhile wakes a thread that has nothing to do.
+    #[test]
+    fn what_comes_while_a_group_is_written_is_not_for_the_thread() {
+        let queue = Queue::new(Head::NONE);
+        queue.lock().writing = Some(Instant::now());
+        assert!(queue.push(b"{}", || true).is_some_and(|(_, leads)| leads));
+        // Its caller found another one writing.
+        queue.lock().led = false;
+        queue.push(b"{}", || true).unwrap();
+        assert!(!queue.lock().is_for_thread());
+        queue.lock().writing = None;
+        assert!(queue.lock().is_for_thread());
     }
 }

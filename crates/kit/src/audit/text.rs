@@ -1,43 +1,13 @@
 //! Text from outside in the lines: of a bounded length, and without a character that a terminal would act on.
 
 use std::borrow::Cow;
-use std::io;
-
-use serde::{Serialize, Serializer};
+use std::fmt::Display;
+use std::io::Write as _;
 
 use crate::text::hidden;
 
 /// Ends a text that was cut.
 pub(super) const CUT: char = '…';
-
-/// Writes JSON whose strings have what nobody sees, or what turns text around, as escapes: all of it, and not only the
-/// controls below U+0020, for which JSON asks (RFC 8259 §7).
-struct Plain;
-
-impl serde_json::ser::Formatter for Plain {
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        if is_plain(fragment) {
-            return writer.write_all(fragment.as_bytes());
-        }
-        let mut rest = fragment;
-        while let Some(at) = rest.find(|c| hidden(c).is_some()) {
-            let (shown, hidden) = rest.split_at(at);
-            writer.write_all(shown.as_bytes())?;
-            let mut chars = hidden.chars();
-            if let Some(c) = chars.next() {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-            }
-            rest = chars.as_str();
-        }
-        writer.write_all(rest.as_bytes())
-    }
-}
 
 /// Whether nothing of it is escaped or wider than a byte, as of nearly every text: names, hashes, times. All of it is looked
 /// at, which is quicker than to stop.
@@ -47,11 +17,31 @@ fn is_plain(text: &str) -> bool {
     })
 }
 
-/// Writes a value as JSON, each string of it escaped.
-pub(super) fn write(value: &impl Serialize, out: &mut Vec<u8>) {
-    let mut serializer = serde_json::Serializer::with_formatter(out, Plain);
-    // What is written here has string keys only, and memory takes everything.
-    let _ = value.serialize(&mut serializer);
+/// Writes a text as a JSON string, in which what nobody sees, or what turns text around, is escaped: all of it, and not only the
+/// controls below U+0020, for which JSON asks (RFC 8259 §7).
+pub(super) fn write(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    match is_plain(text) {
+        true => out.extend_from_slice(text.as_bytes()),
+        false => text.chars().for_each(|c| write_char(c, out)),
+    }
+    out.push(b'"');
+}
+
+fn write_char(c: char, out: &mut Vec<u8>) {
+    match c {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        c if hidden(c).is_some() => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Memory takes everything.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+        c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+    }
 }
 
 /// Bytes that a character takes at most when it is written.
@@ -82,20 +72,50 @@ pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-/// For `serialize_with`: at most `MOST` bytes of a text.
-pub(super) fn bounded<const MOST: usize, S: Serializer>(
-    text: &str,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&cut(text, MOST))
+/// Writes an object, a member at a time.
+pub(super) struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    /// What comes before the next member.
+    before: u8,
 }
 
-/// The same of a text that may be missing.
-pub(super) fn bounded_if_any<const MOST: usize, S: Serializer>(
-    text: &Option<&str>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&cut(text.unwrap_or_default(), MOST))
+impl<'a> Object<'a> {
+    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self { out, before: b'{' }
+    }
+
+    fn name(&mut self, name: &'static str) -> &mut Vec<u8> {
+        self.out.extend_from_slice(&[self.before, b'"']);
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.before = b',';
+        self.out
+    }
+
+    /// At most `most` bytes of a text.
+    pub(super) fn text(&mut self, name: &'static str, text: &str, most: usize) {
+        write(&cut(text, most), self.name(name));
+    }
+
+    /// The same of a text that may be missing.
+    pub(super) fn text_if_any(&mut self, name: &'static str, text: Option<&str>, most: usize) {
+        if let Some(text) = text {
+            self.text(name, text, most);
+        }
+    }
+
+    pub(super) fn number(&mut self, name: &'static str, number: impl Display) {
+        let _ = write!(self.name(name), "{number}");
+    }
+
+    /// What is JSON already.
+    pub(super) fn json(&mut self, name: &'static str, json: &[u8]) {
+        self.name(name).extend_from_slice(json);
+    }
+
+    pub(super) fn end(self) {
+        self.out.push(b'}');
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +125,7 @@ mod tests {
 
     fn written(text: &str) -> String {
         let mut out = Vec::new();
-        write(&text, &mut out);
+        write(text, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -115,12 +135,19 @@ mod tests {
         let json = written(text);
         assert_eq!(
             json,
-            r#""a\u001b[31m\u009b31m\r\n\u007f\u202e\u2028\udb40\udc41\"\\ä€😀""#
+            r#""a\u001b[31m\u009b31m\u000d\n\u007f\u202e\u2028\udb40\udc41\"\\ä€😀""#
         );
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 
     proptest! {
+        #[test]
+        fn what_is_written_is_read_again(text in "\\PC{0,40}|[\\x00-\\x20\"\\\\\u{80}-\u{9f}]{0,20}|[ -~]{0,40}") {
+            let json = written(&text);
+            prop_assert!(!json.chars().any(|c| hidden(c).is_some() || c < ' '), "{}", json);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+
         #[test]
         fn what_is_cut_fits_and_what_fits_is_not_cut(text in "\\PC{0,40}|[\\x00-\\x20\"\\\\\u{80}-\u{9f}]{0,20}", most in 3..60_usize) {
             let kept = cut(&text, most);

@@ -24,12 +24,6 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 const GATHERING: Duration = Duration::from_micros(50);
 const MANY: usize = 8;
 
-/// Time that a caller who writes a group may take: it holds a thread that serves others.
-const SLOW: Duration = Duration::from_millis(10);
-
-/// Time for which the thread alone writes after a group that took longer than that.
-const CAUTIOUS: Duration = Duration::from_secs(60);
-
 /// Time between two log lines that say that something failed.
 const COMPLAINT: Duration = Duration::from_secs(10);
 
@@ -150,9 +144,8 @@ impl Writer {
         }
         let mut state = queue.lock();
         let now = Instant::now();
-        let took = state.writing.take().map(|began| now - began);
-        if took.is_some_and(|took| took > SLOW) {
-            state.slow = now.checked_add(CAUTIOUS);
+        if let Some(began) = state.writing.take() {
+            state.caution.took(now - began, now);
         }
         state.failing = done.is_err();
         state.head = self.head;

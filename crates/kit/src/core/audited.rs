@@ -89,8 +89,8 @@ impl Audited {
         let peer = self.ctx.peer();
         let client = peer.client.as_ref();
         let scopes = self.ctx.permit().scopes().map(ToString::to_string);
-        let manifest = self.ctx.manifest().to_string();
-        let trace = self.ctx.trace().map(|trace| trace.trace_id().to_owned());
+        let manifest = self.ctx.manifest().shown();
+        let trace = self.ctx.trace();
         let entry = Entry {
             principal: self.ctx.principal().subject(),
             client: client.map(|client| &*client.name),
@@ -112,9 +112,9 @@ impl Audited {
                 .unwrap_or(u64::MAX),
             bytes: answer.map_or(0, |answer| answer.body.len() as u64),
             cached: self.ctx.has(Note::CacheHit),
-            manifest: Some(&manifest),
+            manifest: Some(manifest.as_str()),
             request: Some(self.ctx.id().as_json()),
-            trace: trace.as_deref(),
+            trace: trace.map(|trace| trace.trace_id()),
             ..Entry::new(self.time, self.transport.as_str(), self.method)
         };
         self.audit.record(&entry)
@@ -140,7 +140,7 @@ pub(super) fn denied(
     let (Some(audit), true) = (&inner.audit, error.code == Code::FORBIDDEN) else {
         return;
     };
-    let manifest = inner.components().digest.to_string();
+    let manifest = inner.components().digest.shown();
     let entry = Entry {
         principal: connection.principal().subject(),
         era: connection.peer().map(|_| Era::Legacy),
@@ -149,7 +149,7 @@ pub(super) fn denied(
         },
         outcome: None,
         code: Some(error.code.0.into()),
-        manifest: Some(&manifest),
+        manifest: Some(manifest.as_str()),
         ..Entry::new(SystemTime::now(), transport.as_str(), method)
     };
     drop(audit.record(&entry));

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+use crate::text::hex;
+
 /// What each text of a digest begins with.
 const ALGORITHM: &str = "sha256:";
 
@@ -30,24 +32,33 @@ impl Digest {
         Self(Sha256::digest(text).into())
     }
 
+    pub(crate) fn shown(&self) -> Shown {
+        let mut text = [0; _];
+        let (algorithm, digits) = text.split_at_mut(ALGORITHM.len());
+        algorithm.copy_from_slice(ALGORITHM.as_bytes());
+        digits.copy_from_slice(&hex(&self.0));
+        Shown(text)
+    }
+
     /// Its 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
+/// A digest as text, without an allocation.
+pub(crate) struct Shown([u8; ALGORITHM.len() + 64]);
+
+impl Shown {
+    pub(crate) fn as_str(&self) -> &str {
+        // It is ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: [char; 16] = [
-            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-        ];
-        let mut text = String::with_capacity(ALGORITHM.len() + 64);
-        text.push_str(ALGORITHM);
-        for byte in self.0 {
-            text.push(DIGITS[usize::from(byte >> 4)]);
-            text.push(DIGITS[usize::from(byte & 15)]);
-        }
-        f.pad(&text)
+        f.pad(self.shown().as_str())
     }
 }
 
