@@ -7,6 +7,8 @@ mod curl;
 mod doctor;
 mod env_file;
 mod listen;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
 mod observability;
 #[cfg(feature = "otlp")]
 mod otlp;
