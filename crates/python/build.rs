@@ -3,6 +3,9 @@
 
 #![allow(clippy::print_stdout)] // That is how cargo is told.
 
+#[path = "build/lines.rs"]
+mod lines;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -24,6 +27,89 @@ const EARLY: [&str; 6] = [
     "encodings.utf_8",
 ];
 
+/// What is left out, with all that is below it: it is nothing without windows, terminals, databases, processes, native code, another
+/// system, or codecs that are written in C. An import says so (`modules/_sandbox.py`).
+const ABSENT: &[&str] = &[
+    "_aix_support",
+    "_android_support",
+    "_apple_support",
+    "_ios_support",
+    "_osx_support",
+    "_pyrepl.__main__",
+    "_pyrepl._minimal_curses",
+    "_pyrepl._threading_handler",
+    "_pyrepl.commands",
+    "_pyrepl.completing_reader",
+    "_pyrepl.console",
+    "_pyrepl.curses",
+    "_pyrepl.fancy_termios",
+    "_pyrepl.historical_reader",
+    "_pyrepl.input",
+    "_pyrepl.keymap",
+    "_pyrepl.main",
+    "_pyrepl.reader",
+    "_pyrepl.readline",
+    "_pyrepl.simple_interact",
+    "_pyrepl.trace",
+    "_pyrepl.unix_console",
+    "_pyrepl.unix_eventqueue",
+    "_pyrepl.utils",
+    "_pyrepl.windows_console",
+    "ctypes",
+    "dbm.sqlite3",
+    "encodings.big5",
+    "encodings.big5hkscs",
+    "encodings.cp932",
+    "encodings.cp949",
+    "encodings.cp950",
+    "encodings.euc_jis_2004",
+    "encodings.euc_jisx0213",
+    "encodings.euc_jp",
+    "encodings.euc_kr",
+    "encodings.gb18030",
+    "encodings.gb2312",
+    "encodings.gbk",
+    "encodings.hz",
+    "encodings.iso2022_jp",
+    "encodings.iso2022_jp_1",
+    "encodings.iso2022_jp_2",
+    "encodings.iso2022_jp_2004",
+    "encodings.iso2022_jp_3",
+    "encodings.iso2022_jp_ext",
+    "encodings.iso2022_kr",
+    "encodings.johab",
+    "encodings.mbcs",
+    "encodings.oem",
+    "encodings.shift_jis",
+    "encodings.shift_jis_2004",
+    "encodings.shift_jisx0213",
+    "ensurepip",
+    "multiprocessing.connection",
+    "multiprocessing.context",
+    "multiprocessing.forkserver",
+    "multiprocessing.heap",
+    "multiprocessing.managers",
+    "multiprocessing.popen_fork",
+    "multiprocessing.popen_forkserver",
+    "multiprocessing.popen_spawn_posix",
+    "multiprocessing.popen_spawn_win32",
+    "multiprocessing.process",
+    "multiprocessing.queues",
+    "multiprocessing.reduction",
+    "multiprocessing.resource_sharer",
+    "multiprocessing.resource_tracker",
+    "multiprocessing.shared_memory",
+    "multiprocessing.sharedctypes",
+    "multiprocessing.spawn",
+    "multiprocessing.synchronize",
+    "multiprocessing.util",
+    "pty",
+    "sqlite3",
+    "tkinter",
+    "tty",
+    "venv",
+];
+
 /// What names of variables have in them whose values are secrets.
 const SECRET: [&str; 6] = [
     "TOKEN",
@@ -37,6 +123,7 @@ const SECRET: [&str; 6] = [
 fn main() -> std::io::Result<()> {
     println!("cargo::rerun-if-changed={OURS}");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build/lines.rs");
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let secret: Vec<_> = names
         .filter(|name| SECRET.iter().any(|part| name.contains(part)))
@@ -52,14 +139,14 @@ fn main() -> std::io::Result<()> {
     pack_library(Path::new(&out))
 }
 
-/// Writes the frozen standard library again, with a better compression than that which it is frozen with: `library.bin`
-/// has the code, one module behind the other, and `library.rs` says which is where.
+/// Writes the frozen standard library again, without columns and with a better compression than that which it is frozen
+/// with: `library.bin` has the code, one module behind the other, and `library.rs` says which is where.
 fn pack_library(out: &Path) -> std::io::Result<()> {
     let library: BTreeMap<_, _> = rustpython_pylib::FROZEN_STDLIB.decode().collect();
     let mut packed = Vec::new();
     let mut table = String::from("&[\n");
     for (name, module) in library {
-        if Path::new(OURS).join(format!("{name}.py")).exists() {
+        if Path::new(OURS).join(format!("{name}.py")).exists() || is_absent(name) {
             continue;
         }
         let early = EARLY.contains(&name);
@@ -69,6 +156,7 @@ fn pack_library(out: &Path) -> std::io::Result<()> {
         } else {
             let code = lz4_flex::decompress_size_prepended(module.code.bytes);
             let code = code.map_err(std::io::Error::other)?;
+            let code = lines::without_columns(&code)?;
             let mut encoder = DeflateEncoder::new(&mut packed, Compression::best());
             encoder.write_all(&code)?;
             encoder.finish()?;
@@ -83,4 +171,11 @@ fn pack_library(out: &Path) -> std::io::Result<()> {
     table.push(']');
     std::fs::write(out.join("library.bin"), packed)?;
     std::fs::write(out.join("library.rs"), table)
+}
+
+fn is_absent(module: &str) -> bool {
+    ABSENT.iter().any(|absent| {
+        let rest = module.strip_prefix(absent);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
 }

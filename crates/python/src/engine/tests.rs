@@ -55,8 +55,15 @@ fn the_whole_library_is_unpacked() {
             _imp.get_frozen_object(n).co_filename == 'frozen']";
         let started = "import _imp\nm = _imp.init_frozen('colorsys')\n[m.__origname__, m.rgb_to_hsv(0, 0, 2)[2]]";
         let unknown = "import _imp\ntry:\n    _imp.get_frozen_object('nothing')\nexcept ImportError as e:\n    m = e.msg\nm";
+        // Columns are left out where they are packed, lines are not.
+        let lines = "import textwrap\ntry:\n    textwrap.wrap('a', 0)\nexcept ValueError as e:\n    t = e.__traceback__\n\
+            while t.tb_next:\n    t = t.tb_next\n\
+            code = t.tb_frame.f_code\n\
+            [code.co_name, code.co_firstlineno < t.tb_lineno < code.co_firstlineno + 40, \
+            {p[2] for p in code.co_positions()}, len({p[0] for p in code.co_positions()}) > 5]";
         for (source, text) in [
             (left, None),
+            (lines, Some(r#"["_wrap_chunks",true,[null],true]"#)),
             (started, Some(r#"["colorsys",2]"#)),
             (unknown, Some("No such frozen object named nothing")),
         ] {

@@ -80,6 +80,23 @@ pub(super) async fn imports_that_fail() {
             "ModuleNotFoundError: No module named 'mmap': \
              memory-mapped files are not available here",
         ),
+        // Left out of the library: they could not be imported anyway.
+        (
+            "import sqlite3",
+            "ModuleNotFoundError: No module named 'sqlite3': databases are not available here",
+        ),
+        (
+            "import tkinter.ttk",
+            "ModuleNotFoundError: No module named 'tkinter': windows are not available here",
+        ),
+        (
+            "import multiprocessing.managers",
+            "ModuleNotFoundError: No module named 'multiprocessing.managers'",
+        ),
+        (
+            "'x'.encode('shift_jis')",
+            "LookupError: unknown encoding: shift_jis",
+        ),
     ])
     .await;
     answers(&[(
@@ -108,4 +125,9 @@ pub(super) async fn imports() {
          except BaseException as error:\n        failed.append(f'{{name}}: {{error!r}}')\nrepr(failed)"
     );
     answers(&[(&source, "[]")]).await;
+    // Of these a part was left out.
+    let parts = "import io, contextlib, multiprocessing.pool, multiprocessing.dummy, dbm.dumb, pdb\n\
+        with contextlib.redirect_stdout(io.StringIO()) as out:\n    help(len)\n\
+        [multiprocessing.dummy.Pool is not None, 'container' in out.getvalue()]";
+    answers(&[(parts, "[true,true]")]).await;
 }
