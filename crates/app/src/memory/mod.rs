@@ -42,9 +42,14 @@ pub(crate) struct Keeper {
 /// What the system says of this process. Files stay open: a process that is confined opens none.
 struct System {
     statm: File,
+    /// `None` where the system does not say it: the heap is given back all the same.
+    program: Option<Program>,
+}
+
+/// Code and constants of this process.
+struct Program {
     smaps: File,
-    /// Code and constants that are there from the start.
-    program: Vec<Mapping>,
+    at_start: Vec<Mapping>,
 }
 
 impl Keeper {
@@ -96,8 +101,7 @@ impl System {
     fn new() -> io::Result<Self> {
         Ok(Self {
             statm: File::open("/proc/self/statm")?,
-            smaps: File::open("/proc/self/smaps")?,
-            program: mappings::read(File::open("/proc/self/maps")?)?,
+            program: Program::new().ok(),
         })
     }
 
@@ -112,12 +116,27 @@ impl System {
 
     /// Gives back all that a process which idles does without.
     fn give_back(&self) {
-        let mut smaps = &self.smaps;
-        let now = smaps.rewind().and_then(|()| mappings::read(smaps));
-        for mapping in mappings::unchanged(&self.program, &now.unwrap_or_default()) {
-            give::pages(mapping);
+        if let Some(program) = &self.program {
+            program.give_back();
         }
         give::heap();
+    }
+}
+
+impl Program {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            smaps: File::open("/proc/self/smaps")?,
+            at_start: mappings::read(File::open("/proc/self/maps")?)?,
+        })
+    }
+
+    fn give_back(&self) {
+        let mut smaps = &self.smaps;
+        let now = smaps.rewind().and_then(|()| mappings::read(smaps));
+        for mapping in mappings::unchanged(&self.at_start, &now.unwrap_or_default()) {
+            give::pages(mapping);
+        }
     }
 }
 
@@ -134,7 +153,11 @@ mod tests {
     #[test]
     fn what_a_crowd_left_behind_is_given_back() {
         const CROWD: u64 = 96 << 20;
-        let system = System::new().unwrap();
+        // Where nothing is known of the code, the heap is given back all the same.
+        let system = System {
+            program: None,
+            ..System::new().unwrap()
+        };
         let resident = || system.resident().unwrap();
         let before = resident();
         // Small blocks, since large ones are the system's own anyway; the last one holds the heap up.
@@ -149,7 +172,7 @@ mod tests {
             kept > before + CROWD / 2,
             "nothing was kept: {before} {kept}"
         );
-        give::heap();
+        system.give_back();
         let left = resident();
         assert!(left < before + CROWD / 4, "{before} {kept} {left}");
         drop(last);
@@ -166,7 +189,8 @@ mod tests {
         let system = System::new().unwrap();
         let at = of_files as fn() -> u64 as usize;
         let own = |mapping: &Mapping| mapping.addresses.contains(&at);
-        assert_eq!(system.program.iter().filter(|m| own(m)).count(), 1);
+        let program = system.program.as_ref().unwrap();
+        assert_eq!(program.at_start.iter().filter(|m| own(m)).count(), 1);
         let before = of_files();
         system.give_back();
         let after = of_files();

@@ -8,6 +8,7 @@ mod audited;
 mod batch;
 mod builder;
 mod call;
+mod capabilities;
 mod drive;
 mod endpoint;
 mod heartbeat;

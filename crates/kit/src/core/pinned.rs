@@ -14,7 +14,7 @@ use crate::store::BucketLimits;
 use crate::tasks::TaskLimits;
 use crate::wire::WireLimits;
 
-use super::builder::modern_capabilities;
+use super::capabilities::modern_capabilities;
 use super::server::Server;
 
 impl Server {

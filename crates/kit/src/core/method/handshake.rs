@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::component::{CacheHint, complete_modern};
-use crate::core::builder::capabilities;
+use crate::core::capabilities::capabilities;
 use crate::core::server::Server;
 use crate::core::watch::transport;
 use crate::manifest;

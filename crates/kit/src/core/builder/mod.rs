@@ -1,65 +1,39 @@
-//! Putting a server together.
+//! Putting a server together. What it is told is here; `build` makes the server from it.
+
+mod build;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use rmcp::model::{
-    ExtensionCapabilities, Implementation, JsonObject, ServerCapabilities, TASKS_EXTENSION_ID,
-};
-use serde_json::{Value, json};
+use rmcp::model::Implementation;
+use serde_json::Value;
 
-use crate::ask::{SealedLimits, SealedStates};
 use crate::audit::Audit;
-#[cfg(feature = "jwt")]
-use crate::auth::jwt;
 use crate::build_error::BuildError;
 use crate::component::{
-    CacheHint, Components, Definition, Exposed, News, Paging, Prompt, Registry, Resource,
-    ResourceTemplate, Selection, Settings, Tool, normalize,
+    Definition, Exposed, Prompt, Registry, Resource, ResourceTemplate, Selection, Settings, Tool,
 };
-use crate::context::{Buckets, Facts, HeaderNames, LogData};
+use crate::context::LogData;
 use crate::error::{self, Explain, UserError};
 use crate::keys::KeyRing;
-use crate::limits::{CallLimits, Limit, Places, Shares};
-use crate::metrics::{Metrics, readings};
-use crate::middleware::{self, CacheConfig, Middleware};
+use crate::limits::CallLimits;
+use crate::metrics::Metrics;
+use crate::middleware::{CacheConfig, Middleware};
 use crate::protocol::Kind;
 use crate::skills::Skills;
-#[cfg(feature = "redis")]
-use crate::store::redis::RedisBuckets;
 use crate::store::{
-    BucketLimits, BucketStore, BudgetStore, Bus, EndedSessionStore, EventStore, MemoryBuckets,
-    MemoryNonces, NonceStore, TokenChangeStore,
+    BucketLimits, BucketStore, BudgetStore, Bus, EndedSessionStore, EventStore, NonceStore,
+    TokenChangeStore,
 };
-use crate::streams::SharedStreams;
-#[cfg(feature = "redis")]
-use crate::tasks::RedisTasks;
-use crate::tasks::{MemoryTaskStore, TaskLimits, TaskStore, Tasks};
-use crate::telemetry::{Observer, Observers};
+use crate::tasks::{TaskLimits, TaskStore};
+use crate::telemetry::Observer;
 use crate::wire::WireLimits;
-
-use super::audited::Denials;
-use super::pinned::{self, Bounds};
-use super::replicas::Replicas;
-use super::server::{Inner, Server};
-use super::subscriptions::Subscriptions;
-
-/// How long modern clients may keep the lists: those that listen hear of a change at once, and a
-/// restart with other components is noticed within this time.
-const LIST_HINT: CacheHint = CacheHint {
-    ttl: Duration::from_secs(60),
-    public: false,
-};
 
 /// Components on one page of a list.
 const PAGE_SIZE: usize = 500;
 
 /// Components that a server has, unless it is told otherwise.
 const MAX_COMPONENTS: usize = 10_000;
-
-/// Bytes of what a result holds besides the contents of a file.
-const RESULT_ENVELOPE: usize = 4 << 10;
 
 /// Puts a server together.
 pub struct ServerBuilder {
@@ -165,18 +139,18 @@ impl ServerBuilder {
         self.add(|registry| registry.add_prompt(prompt))
     }
 
-    /// Starts with a component disabled: see [`Components::switch`].
+    /// Starts with a component disabled: see [`Components::switch`](crate::Components::switch).
     pub fn disabled(mut self, kind: Kind, name: impl Into<String>) -> Self {
         self.disabled.push((kind, name.into()));
         self
     }
 
-    /// Has only components for which `keep` says yes; all that were added so far or will be, also by [`Components::add`]
+    /// Has only components for which `keep` says yes; all that were added so far or will be, also by [`Components::add`](crate::Components::add)
     /// while the server runs. `keep` is told the kind, the name (of a resource the normalised URI, of a template the URI
     /// template) and what the author says: effects, tags, scopes. With several, each has to say yes.
     ///
     /// What is left out is as if it had never been written: it is in no list, nothing knows its name, no budget counts it, a
-    /// kind of which nothing is left is not advertised, and [`Components::switch`] finds nothing to switch on. It is asked
+    /// kind of which nothing is left is not advertised, and [`Components::switch`](crate::Components::switch) finds nothing to switch on. It is asked
     /// once of each component, not by calls.
     ///
     /// ```
@@ -209,7 +183,7 @@ impl ServerBuilder {
     }
 
     /// Advertises a kind of components of which there may be none at first, so that clients ask for
-    /// them and hear of those that are added later: see [`Components::add`].
+    /// them and hear of those that are added later: see [`Components::add`](crate::Components::add).
     pub fn advertise(mut self, kind: Kind) -> Self {
         self.exposed = self.exposed.and(kind);
         self
@@ -457,274 +431,10 @@ impl ServerBuilder {
         }
     }
 
-    /// Makes the server: compiles schemas, checks names, writes the lists.
-    ///
-    /// # Errors
-    /// The first component that cannot be served, and why.
-    pub fn build(self) -> Result<Server, BuildError> {
-        #[cfg(feature = "redis")]
-        let this = self.sharing();
-        #[cfg(not(feature = "redis"))]
-        let this = self;
-        this.finish()
-    }
-
-    fn finish(mut self) -> Result<Server, BuildError> {
-        if let Some(why) = self.refused {
-            return Err(BuildError(why));
-        }
-        let headers = HeaderNames::new(&self.headers)?;
-        let mut budgets = self.calls.budget.tools.keys();
-        if let Some(name) = budgets.find(|name| !self.registry.has(Kind::Tool, name)) {
-            return Err(BuildError(format!(
-                "There is a budget for the tool '{name}', and no such tool; name one of the server's tools."
-            )));
-        }
-        // A budget of what is left out has nothing to count.
-        if !self.selection.is_everything() {
-            let left = self.registry.selected(&self.selection);
-            let tools = &mut self.calls.budget.tools;
-            tools.retain(|name, _| left.has(Kind::Tool, name));
-            let is_left = |uri: &str| left.has(Kind::Resource, &normalize(uri));
-            self.skills = self.skills.and_then(|skills| skills.retained(is_left));
-        }
-        let largest = self.skills.as_ref().map_or(0, Skills::largest_read);
-        if largest > 0 && largest + RESULT_ENVELOPE > self.calls.result_bytes {
-            return Err(BuildError(format!(
-                "A file of the skills cannot be served: it takes {largest} bytes of JSON, and a result can have {}.",
-                self.calls.result_bytes
-            )));
-        }
-        let mut configuration = Bounds {
-            calls: &self.calls,
-            wire: &self.wire,
-            cache: &self.cache,
-            tasks: &self.tasks,
-            buckets: &self.buckets,
-            page_size: self.page_size,
-            max_components: self.max_components,
-            headers: &self.headers,
-            skills: self.skills.as_ref(),
-        }
-        .configuration();
-        configuration.extend(self.configuration);
-        let frame = pinned::frame(
-            self.info.clone(),
-            self.instructions.clone(),
-            self.skills.is_some(),
-            configuration,
-        )
-        .map_err(|error| BuildError(error.to_string()))?;
-        let keys = Arc::new(match self.keys {
-            Some(keys) => keys,
-            None => KeyRing::generate()?,
-        });
-        let internal = |error: serde_json::Error| BuildError(error.to_string());
-        let paging = Paging {
-            items: self.page_size,
-            bytes: self.calls.result_bytes / 2,
-            hint: LIST_HINT,
-            keys: Arc::clone(&keys),
-            server: serde_json::to_value(&self.info).map_err(internal)?,
-        };
-        let components = Arc::new(Components::new(
-            self.registry,
-            self.selection,
-            self.exposed,
-            self.max_components,
-            paging,
-            frame,
-        )?);
-        for (kind, name) in self.disabled {
-            if !components.leaves_out(kind, &name) && !components.switch(kind, &name, false) {
-                return Err(BuildError(format!(
-                    "'{name}' cannot be switched off: there is no such component, or it is off already."
-                )));
-            }
-        }
-        let store = self.task_store.unwrap_or_else(|| {
-            let store = MemoryTaskStore::new(self.tasks);
-            store.measure("tasks", &self.metrics);
-            Arc::new(store)
-        });
-        let told = Arc::clone(&components);
-        let tasks = Tasks::with_listener(store, self.tasks, move |task| {
-            told.bus.publish(&News::Task(Arc::clone(task)));
-        });
-        let streams = self.event_store.zip(self.bus.clone());
-        let streams = streams.map(|(store, bus)| SharedStreams::new(store, bus));
-        let replicas = self.bus.map(|bus| Replicas::new(bus, &components, &tasks));
-        if let Some(replicas) = &replicas {
-            replicas.measure(&self.metrics);
-        }
-        for metrics in &self.metrics {
-            let components = Arc::downgrade(&components);
-            metrics.manifest(move || {
-                let components = components.upgrade();
-                components.map_or_else(String::new, |all| all.current().digest.to_string())
-            });
-        }
-        let facts = Arc::new(Facts {
-            server: self.info,
-            ask_timeout: self.calls.ask_timeout,
-            ask_unread: self.calls.ask_unread,
-            questions_per_session: self.calls.questions_per_session,
-            questions: Shares::new(self.calls.questions, self.calls.questions_per_caller),
-            components: Arc::clone(&components) as _,
-            log_data: self.log_data,
-            headers,
-            explain: self.explain,
-            blocking: Places::new(self.calls.blocking, self.calls.blocking_per_caller),
-            buckets: Buckets {
-                store: self
-                    .bucket_store
-                    .unwrap_or_else(|| Arc::new(MemoryBuckets::new(self.buckets))),
-                limits: self.buckets,
-            },
-            keys: Arc::clone(&keys),
-        });
-        let stack = middleware::stack(
-            &self.calls,
-            self.wire.clone(),
-            self.cache,
-            self.middleware,
-            self.inner_middleware,
-            self.budget_store,
-            &self.metrics,
-        );
-        let limits = SealedLimits {
-            rounds: self.calls.ask_rounds,
-            ttl: self.calls.ask_timeout,
-            bytes: self.calls.ask_state_bytes,
-        };
-        let in_flight = Shares::new(self.calls.in_flight, self.calls.in_flight_per_caller);
-        let subscriptions = Subscriptions::new(&self.calls);
-        measure(&self.metrics, &facts, &in_flight, &subscriptions);
-        if let Some(audit) = &self.audit {
-            audit.measure(&self.metrics);
-        }
-        #[cfg(feature = "otlp")]
-        if let Some(traces) = &self.traces {
-            traces.measure(&self.metrics);
-        }
-        Ok(Server(Arc::new(Inner {
-            facts,
-            components,
-            instructions: self.instructions,
-            sealed: SealedStates {
-                keys,
-                nonces: self
-                    .nonces
-                    .unwrap_or_else(|| Arc::new(MemoryNonces::default())),
-                limits,
-            },
-            tasks,
-            skills: self.skills,
-            wire: self.wire,
-            calls: self.calls,
-            stack,
-            in_flight,
-            subscriptions,
-            observers: Observers::new(self.observers),
-            metrics: self.metrics,
-            ended_sessions: self.ended_sessions,
-            token_changes: self.token_changes,
-            streams,
-            replicas,
-            audit: self.audit,
-            denials: Denials::default(),
-        })))
-    }
-
-    /// Has all that replicas share kept in one store, but for what has a store of its own.
-    #[cfg(feature = "redis")]
-    fn sharing(mut self) -> Self {
-        let Some(redis) = self.redis.take() else {
-            return self;
-        };
-        redis.measure(&self.metrics);
-        let (buckets, tasks) = (self.buckets, self.tasks);
-        self.nonces.get_or_insert_with(|| Arc::new(redis.clone()));
-        self.budget_store
-            .get_or_insert_with(|| Arc::new(redis.clone()));
-        self.ended_sessions
-            .get_or_insert_with(|| Arc::new(redis.clone()));
-        self.token_changes
-            .get_or_insert_with(|| Arc::new(redis.clone()));
-        self.event_store
-            .get_or_insert_with(|| Arc::new(redis.clone()));
-        self.bus
-            .get_or_insert_with(|| Arc::clone(&redis.bus) as Arc<dyn Bus>);
-        self.bucket_store
-            .get_or_insert_with(|| Arc::new(RedisBuckets::new(&redis, buckets)));
-        self.task_store
-            .get_or_insert_with(|| Arc::new(RedisTasks::new(&redis, tasks)));
-        self
-    }
-
     fn add(mut self, add: impl FnOnce(&mut Registry) -> Result<(), String>) -> Self {
         if let Err(why) = add(&mut self.registry) {
             self.refused.get_or_insert(why);
         }
         self
     }
-}
-
-/// Has metrics say how much of what is bounded is used up, and what the bounds refused.
-fn measure(metrics: &[Metrics], facts: &Facts, in_flight: &Shares, subscriptions: &Subscriptions) {
-    facts.questions.measure("questions", metrics);
-    facts.blocking.measure("blocking_handlers", metrics);
-    in_flight.measure("requests", metrics);
-    subscriptions.measure("subscriptions", metrics);
-    for metrics in metrics {
-        let in_flight = in_flight.clone();
-        metrics.read(&readings::IN_FLIGHT, "", move || in_flight.taken() as u64);
-        for limit in Limit::ALL {
-            metrics.read(&readings::LIMIT_REFUSALS, limit.as_str(), move || {
-                limit.refused()
-            });
-        }
-        #[cfg(feature = "jwt")]
-        for (result, fetched) in jwt::FETCHES {
-            metrics.read(&readings::KEY_FETCHES, result, fetched);
-        }
-    }
-}
-
-/// [`capabilities`] with the extensions, which are of the modern era.
-pub(super) fn modern_capabilities(exposed: Exposed, has_skills: bool) -> ServerCapabilities {
-    let mut capabilities = capabilities(exposed);
-    let mut extensions = ExtensionCapabilities::new();
-    if exposed.tasks {
-        extensions.insert(TASKS_EXTENSION_ID.into(), JsonObject::new());
-    }
-    if has_skills && let Value::Object(settings) = Skills::settings() {
-        extensions.insert(Skills::EXTENSION.into(), settings);
-    }
-    if !extensions.is_empty() {
-        capabilities.extensions = Some(extensions);
-    }
-    capabilities
-}
-
-/// What clients of both eras are told; nothing is advertised that would not be answered.
-pub(super) fn capabilities(exposed: Exposed) -> ServerCapabilities {
-    let mut capabilities = ServerCapabilities::default();
-    capabilities.logging = Some(Default::default());
-    let changing = json!({ "listChanged": true });
-    // `from_value` of a literal cannot fail; an absent capability would be the honest fallback.
-    if exposed.tools {
-        capabilities.tools = serde_json::from_value(changing.clone()).ok();
-    }
-    if exposed.prompts {
-        capabilities.prompts = serde_json::from_value(changing).ok();
-    }
-    if exposed.resources {
-        capabilities.resources =
-            serde_json::from_value(json!({ "subscribe": true, "listChanged": true })).ok();
-    }
-    if exposed.completions {
-        capabilities.completions = Some(Default::default());
-    }
-    capabilities
 }
