@@ -12,8 +12,11 @@ use crate::scenario::Scenario;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml");
 
-/// The name of the server that is generated.
+/// The name of the server that is generated, and the folder that it is built in.
 const GENERATED: &str = "generated";
+
+/// The folder that it is built in without features.
+const MINIMAL: &str = "generated-minimal";
 
 /// The project may trade speed for size in its own binary; a control is as fast as it can be.
 const CONTROL_PROFILE: [&str; 4] = [
@@ -97,7 +100,8 @@ impl Artifacts {
         Ok(artifacts)
     }
 
-    /// Writes and builds the server that `pymcp new` makes when nothing is chosen, as its author would.
+    /// Writes and builds the server that `pymcp new` makes when nothing is chosen, as its author would: as it is, and
+    /// without features.
     fn generate(&self) -> Result<()> {
         let root = Path::new(ROOT).canonicalize()?;
         let folder = self.folder.join("new");
@@ -113,10 +117,13 @@ impl Artifacts {
         // The versions that everything else here is measured with.
         let package = folder.join(GENERATED);
         fs::copy(root.join("Cargo.lock"), package.join("Cargo.lock"))?;
-        let mut cargo = cargo();
-        cargo.args(["build", "--release", "--manifest-path"]);
-        cargo.arg(package.join("Cargo.toml"));
-        succeed(cargo.env("CARGO_TARGET_DIR", self.target.join(GENERATED)))
+        for (target, features) in [(GENERATED, None), (MINIMAL, Some("--no-default-features"))] {
+            let mut cargo = cargo();
+            cargo.args(["build", "--release", "--manifest-path"]);
+            cargo.arg(package.join("Cargo.toml")).args(features);
+            succeed(cargo.env("CARGO_TARGET_DIR", self.target.join(target)))?;
+        }
+        Ok(())
     }
 
     /// `pymcp` over stdio.
@@ -147,6 +154,16 @@ impl Artifacts {
     /// The same over HTTP, on a port of its choice.
     pub(crate) fn generated_http(&self) -> Command {
         over_http(self.generated())
+    }
+
+    /// The server that `pymcp new` makes, without features.
+    pub(crate) fn minimal(&self) -> Command {
+        self.command(Path::new(MINIMAL).join("release").join(GENERATED))
+    }
+
+    /// The same over HTTP, on a port of its choice.
+    pub(crate) fn minimal_http(&self) -> Command {
+        over_http(self.minimal())
     }
 
     pub(crate) fn control_axum(&self) -> Command {

@@ -4,11 +4,20 @@
 //! 1, for `\N{…}` in strings. The workspace's `Cargo.toml` puts this in the place of version 1, so a program has
 //! one table, and the same characters everywhere.
 
+mod aliases;
+
 use std::fmt;
 
 /// The character of a name or an alias, in letters of either case. Otherwise names are what they are: version 2 by itself
 /// overlooks spaces, hyphens and underscores that are too many or too few, and Python does not.
 pub fn character(name: &str) -> Option<char> {
+    if let Some(character) = aliases::character(&name.to_ascii_uppercase()) {
+        return Some(character);
+    }
+    // Version 2 looks at what is before each hyphen, and no name begins with one.
+    if name.starts_with('-') {
+        return None;
+    }
     let character = two::character(name)?;
     let Some(proper) = two::name(character).map(|proper| proper.to_string()) else {
         // It has an alias only.
@@ -57,11 +66,26 @@ mod tests {
             // Aliases.
             ("NULL", Some('\0')),
             ("BOM", Some('\u{feff}')),
+            ("LINE FEED", Some('\n')),
+            ("carriage return", Some('\r')),
+            ("SINGLE-SHIFT-2", Some('\u{8e}')),
+            ("WEIERSTRASS ELLIPTIC FUNCTION", Some('℘')),
+            ("LINEFEED", None),
+            ("-A", None),
+            ("-", None),
             ("nothing of the kind", None),
             ("", None),
             ("ä", None),
         ] {
             assert_eq!(character(asked), found, "{asked}");
+        }
+    }
+
+    #[test]
+    fn each_alias_of_several_words_is_found() {
+        assert!(aliases::ALIASES.is_sorted_by_key(|(alias, _)| *alias));
+        for (alias, c) in aliases::ALIASES {
+            assert_eq!(character(alias), Some(c), "{alias}");
         }
     }
 

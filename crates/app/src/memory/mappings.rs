@@ -11,8 +11,26 @@ pub(super) struct Mapping {
     /// Device and inode.
     file: String,
     is_code: bool,
-    /// Whether the system said that no page of it was written to, which `maps` does not say, and `smaps` does.
-    is_clean: bool,
+    /// What `smaps` said of it, and `maps` does not: see [`Mapping::is_clean`].
+    said: Said,
+}
+
+/// What it takes for every page to hold what is in the file. Each is false until it was said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Said {
+    /// No page in memory was written to.
+    none_was_written: bool,
+    /// No page that was written to is in swap, where the count of those in memory does not know of it.
+    none_is_in_swap: bool,
+    /// It never was writable, as tables of addresses are until the loader has filled them in: they have what no file has.
+    never_was_writable: bool,
+}
+
+impl Mapping {
+    /// Whether all that is in its pages can be read again from the file.
+    fn is_clean(&self) -> bool {
+        self.said.none_was_written && self.said.none_is_in_swap && self.said.never_was_writable
+    }
 }
 
 /// Those in the text of `maps` or `smaps` that nobody may write to, of files that code is run from.
@@ -24,17 +42,21 @@ pub(super) fn read(text: impl Read) -> io::Result<Vec<Mapping>> {
         let line = line?;
         let mut words = line.split_whitespace();
         let first = words.next().unwrap_or_default();
-        if first == "Anonymous:" {
-            let last = all.last_mut().filter(|_| is_kept);
-            if let Some(last) = last {
-                last.is_clean = words.next() == Some("0");
-            }
-            continue;
-        }
         if let Some(addresses) = range(first) {
             let found = mapping(addresses, words);
             is_kept = found.is_some();
             all.extend(found);
+            continue;
+        }
+        let Some(last) = all.last_mut().filter(|_| is_kept) else {
+            continue;
+        };
+        match first {
+            "Anonymous:" => last.said.none_was_written = words.next() == Some("0"),
+            "Swap:" => last.said.none_is_in_swap = words.next() == Some("0"),
+            // Whatever is writable is accounted for, and stays so.
+            "VmFlags:" => last.said.never_was_writable = words.all(|flag| flag != "ac"),
+            _ => {}
         }
     }
     let run: HashSet<_> = all
@@ -53,7 +75,7 @@ pub(super) fn unchanged<'a>(
 ) -> impl Iterator<Item = &'a Mapping> {
     now.iter().filter(|now| {
         let same = |before: &&Mapping| before.addresses == now.addresses && before.file == now.file;
-        now.is_clean && before.iter().find(same).is_some()
+        now.is_clean() && before.iter().find(same).is_some()
     })
 }
 
@@ -76,7 +98,7 @@ fn mapping<'a>(
         addresses,
         file: format!("{device} {inode}"),
         is_code: may.contains('x'),
-        is_clean: false,
+        said: Said::default(),
     })
 }
 
@@ -87,23 +109,48 @@ mod tests {
     const SMAPS: &str = "\
 1000-2000 r--p 00000000 fe:00 7    /usr/bin/own name
 Anonymous:             0 kB
+Swap:                  0 kB
 VmFlags: rd mr mw me
 2000-5000 r-xp 00001000 fe:00 7    /usr/bin/own name
 Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd ex mr mw me
 5000-6000 r--p 00004000 fe:00 7    /usr/bin/own name
 Anonymous:             4 kB
+Swap:                  0 kB
+VmFlags: rd mr mw me
 6000-7000 rw-p 00005000 fe:00 7    /usr/bin/own name
 Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd wr mr mw me ac
 7000-8000 rw-p 00000000 00:00 0    [heap]
 Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd wr mr mw me ac
 8000-9000 r--p 00000000 fe:00 8    /var/data
 Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd mr mw me
 9000-a000 r-xs 00000000 fe:00 9    /shared
 Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd ex mr mw me
 a000-b000 r-xp 00000000 fe:01 7    /usr/lib/another
 Anonymous:             8 kB
+Swap:                  0 kB
+VmFlags: rd ex mr mw me
 b000-c000 r-xp 00000000 00:00 0    [vdso]
 Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd ex mr mw me de
+c000-d000 r--p 00005000 fe:01 7    /usr/lib/another
+Anonymous:             0 kB
+Swap:                  4 kB
+VmFlags: rd mr mw me
+d000-e000 r--p 00006000 fe:01 7    /usr/lib/another
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd mr mw me ac
 ";
 
     fn addresses<'a>(of: impl IntoIterator<Item = &'a Mapping>) -> Vec<usize> {
@@ -113,7 +160,10 @@ Anonymous:             0 kB
     #[test]
     fn only_code_and_constants_of_programs_are_found() {
         let all = read(SMAPS.as_bytes()).unwrap();
-        assert_eq!(addresses(&all), [0x1000, 0x2000, 0x5000, 0xa000]);
+        assert_eq!(
+            addresses(&all),
+            [0x1000, 0x2000, 0x5000, 0xa000, 0xc000, 0xd000]
+        );
     }
 
     #[test]
@@ -125,13 +175,12 @@ Anonymous:             0 kB
         assert_eq!(addresses(unchanged(&moved, &all)), [0x2000]);
         let other = read(SMAPS.replace("fe:00 7", "fe:00 70").as_bytes()).unwrap();
         assert_eq!(addresses(unchanged(&other, &all)), [0; 0]);
-        // `maps` alone does not say what was written to.
-        let short: Vec<_> = SMAPS
-            .lines()
-            .filter(|line| !line.starts_with('A'))
-            .collect();
-        let maps = read(short.join("\n").as_bytes()).unwrap();
-        assert_eq!(addresses(unchanged(&all, &maps)), [0; 0]);
+        // What is not said, as in `maps`, or by a system that does not know it, is not so.
+        for word in ["Anonymous:", "Swap:", "VmFlags:"] {
+            let short: Vec<_> = SMAPS.lines().filter(|l| !l.starts_with(word)).collect();
+            let silent = read(short.join("\n").as_bytes()).unwrap();
+            assert_eq!(addresses(unchanged(&all, &silent)), [0; 0], "{word}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub struct Line<'a> {
     /// Lines that were lost before this one, because they could not be written.
     pub lost: Option<u64>,
     /// Whether the answer of the call was withheld because the line could not be written at first. The call was carried out.
+    /// A line that the disk took only after the answer was due does not say so.
     #[schemars(default)]
     pub withheld: bool,
     /// What happened.
@@ -220,6 +221,11 @@ impl<'a> Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Whether an answer waits for the line: that of a call which was carried out.
+    pub(super) fn is_awaited(&self) -> bool {
+        matches!(self.decision, Decision::Allowed) && self.outcome != Some(Outcome::Cancelled)
+    }
+
     fn write(&self, line: &mut Object<'_>) {
         line.text("kind", "call", 8);
         time(line, self.time);

@@ -18,8 +18,9 @@ pub(super) trait Sink: Send + 'static {
     /// Whether so many more bytes want another file.
     fn is_full(&self, more: usize) -> bool;
 
-    /// Exchanges the file for a new one, and returns where the old one is now; its last line is that of the number.
-    fn rotate(&mut self, last: u64) -> io::Result<PathBuf>;
+    /// Exchanges the file, whose last line has the number, for a new one with a first line, which is asked for with the
+    /// name that the old one will have. There is no moment at which a crash would leave a file without it.
+    fn rotate(&mut self, last: u64, first: &mut dyn FnMut(&Path) -> Vec<u8>) -> io::Result<()>;
 
     /// Goes on in another file if the file is not where it was; returns whether there is one.
     fn reopen(&mut self) -> io::Result<bool>;
@@ -48,7 +49,8 @@ pub(super) struct Found {
     pub(super) torn: u64,
 }
 
-/// Bytes at the end of a file in which its last two lines and what is torn must be: a group and two lines.
+/// Bytes at the end of a file in which its last two lines and what is torn must be: a group with a first line, and two
+/// lines.
 const TAIL_BYTES: u64 = super::queue::MAX_BYTES as u64 + 4 * MAX_LINE_BYTES as u64;
 
 impl LogFile {
@@ -58,8 +60,9 @@ impl LogFile {
         max_bytes: Option<u64>,
         sync: bool,
     ) -> Result<(Self, Found), String> {
-        let (mut file, length) =
-            open(path).map_err(|error| format!("cannot be opened: {}", reason(&error)))?;
+        let failed = |error: io::Error| format!("cannot be opened: {}", reason(&error));
+        finish_rotation(path).map_err(failed)?;
+        let (mut file, length) = open(path).map_err(failed)?;
         let (head, whole) = tail(&mut file, length)?;
         let torn = length - whole;
         let mut log = Self {
@@ -147,23 +150,35 @@ impl Sink for LogFile {
         self.length > 0 && self.max_bytes.is_some_and(|most| after > most)
     }
 
-    fn rotate(&mut self, last: u64) -> io::Result<PathBuf> {
+    fn rotate(&mut self, last: u64, first: &mut dyn FnMut(&Path) -> Vec<u8>) -> io::Result<()> {
         // So that the names are in the order of the lines.
         let aside = with(&self.path, &format!("{last:012}"));
         self.mend()?;
-        if self.is_in_place()? {
-            if aside.try_exists()? {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            std::fs::rename(&self.path, &aside)?;
+        if !self.is_in_place()? {
+            return Err(io::Error::other("there is another file in its place"));
         }
-        match self.exchange() {
-            Ok(()) => Ok(aside),
+        if aside.try_exists()? {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let next = with(&self.path, NEXT);
+        remove(&next)?;
+        let line = first(&aside);
+        let begun = open(&next).and_then(|(mut file, _)| {
+            file.write_all(&line)?;
+            file.sync_all()?;
+            std::fs::rename(&self.path, &aside)?;
+            // It goes on in the old file, which therefore belongs in its place.
+            std::fs::rename(&next, &self.path)
+                .inspect_err(|_| drop(std::fs::rename(&aside, &self.path)))?;
+            Ok(file)
+        });
+        match begun {
+            Ok(file) => {
+                (self.file, self.length, self.dirty) = (file, line.len() as u64, false);
+                Ok(())
+            }
             Err(error) => {
-                // It goes on in the old file, which therefore belongs in its place.
-                if !self.path.try_exists().unwrap_or(true) {
-                    let _ = std::fs::rename(&aside, &self.path);
-                }
+                let _ = remove(&next);
                 Err(error)
             }
         }
@@ -176,6 +191,25 @@ impl Sink for LogFile {
         self.mend()?;
         self.exchange()?;
         Ok(true)
+    }
+}
+
+/// The ending of a new file that has no other name yet.
+const NEXT: &str = "next";
+
+/// Gives a new file its name, where a crash came between that and the old one's.
+fn finish_rotation(path: &Path) -> io::Result<()> {
+    let next = with(path, NEXT);
+    if !path.try_exists()? && next.try_exists()? {
+        std::fs::rename(next, path)?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -198,6 +232,11 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(io::Error::other(
+                "it belongs to another user, who can write to it; `chown` it to the server's",
+            ));
+        }
         if metadata.mode() & 0o022 != 0 {
             return Err(io::Error::other(
                 "others can write to it; `chmod go-w` takes that from them",

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time;
 
-use super::queue::{Group, Queue};
+use super::queue::{Group, Place, Queue};
 use super::writer::{Shared, Turn};
 use super::{Inner, OnFailure, Refused};
 
@@ -37,15 +37,13 @@ pub(super) fn is_possible() -> bool {
 pub struct Receipt {
     pub(super) log: Arc<Inner>,
     /// None where there was no room.
-    pub(super) group: Option<Arc<Group>>,
-    /// Whether it is this one that writes the group.
-    pub(super) leads: bool,
+    pub(super) place: Option<Place>,
 }
 
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receipt")
-            .field("leads", &self.leads)
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }
@@ -56,38 +54,41 @@ impl Receipt {
     /// # Errors
     /// It is not, and the log was opened with [`OnFailure::Deny`].
     pub async fn written(mut self) -> Result<(), Refused> {
-        let written = match self.group.clone() {
-            Some(group) => self.waits_for(&group).await,
+        let written = match &mut self.place {
+            Some(place) => waits_for(&self.log, place).await,
             None => false,
         };
-        match written || self.log.on_failure != OnFailure::Deny {
-            true => Ok(()),
-            false => Err(Refused),
+        if written || self.log.on_failure != OnFailure::Deny {
+            return Ok(());
         }
+        if let Some(place) = &self.place {
+            self.log.queue.withhold(place.number);
+        }
+        Err(Refused)
     }
+}
 
-    async fn waits_for(&mut self, group: &Arc<Group>) -> bool {
-        let queue = &self.log.queue;
-        if self.leads {
-            self.leads = false;
-            write(queue, &self.log.writer, group);
-            if let Some(written) = group.is_written() {
-                return written;
-            }
+async fn waits_for(log: &Inner, place: &mut Place) -> bool {
+    let (queue, group) = (&log.queue, &place.group);
+    if place.leads {
+        place.leads = false;
+        write(queue, &log.writer, group);
+        if let Some(written) = group.is_written() {
+            return written;
         }
-        let now = time::Instant::now();
-        if !group.written(now + OVERDUE).await {
-            queue.hand_over(group);
-        }
-        group.written(now + self.log.patience).await
     }
+    let now = time::Instant::now();
+    if !group.written(now + OVERDUE).await {
+        queue.hand_over(group);
+    }
+    group.written(now + log.patience).await
 }
 
 impl Drop for Receipt {
     /// Whoever does not wait does not write either.
     fn drop(&mut self) {
-        if let (true, Some(group)) = (self.leads, &self.group) {
-            self.log.queue.hand_over(group);
+        if let Some(place) = self.place.as_ref().filter(|place| place.leads) {
+            self.log.queue.hand_over(&place.group);
         }
     }
 }

@@ -233,15 +233,14 @@ impl Audit {
             static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         let can_lead = || *self.0.can_lead.get_or_init(lead::is_possible);
-        let group = BODY.with_borrow_mut(|body| {
+        let place = BODY.with_borrow_mut(|body| {
             body.clear();
             Event::Call(entry).write(body);
-            self.0.queue.push(body, can_lead)
+            self.0.queue.push(body, entry.is_awaited(), can_lead)
         });
         Receipt {
             log: Arc::clone(&self.0),
-            leads: group.as_ref().is_some_and(|(_, leads)| *leads),
-            group: group.map(|(group, _)| group),
+            place,
         }
     }
 
@@ -262,7 +261,7 @@ impl Audit {
         let late = |since: Instant| since.elapsed() > self.0.patience;
         state.failing
             || state.ended
-            || state.waiting.bytes() > BUSY_BYTES
+            || state.bytes() > BUSY_BYTES
             || state.writing.is_some_and(late)
     }
 

@@ -8,9 +8,9 @@ use tokio::sync::Notify;
 use tokio::time;
 
 use super::caution::Caution;
-use super::chain::Head;
+use super::chain::{Head, MAX_OWN_BYTES};
 
-/// Bytes of lines that may wait.
+/// Bytes that lines take in the file which wait or are being written.
 pub(super) const MAX_BYTES: usize = 4 << 20;
 
 /// Bytes that wait from which on no call begins, so that those that have begun find room.
@@ -24,23 +24,28 @@ const KEPT_BYTES: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
-    ends: Vec<usize>,
+    /// Where each ends, and whether an answer waits for it.
+    ends: Vec<(usize, bool)>,
 }
 
 impl Lines {
-    pub(super) fn push(&mut self, body: &[u8]) {
+    /// Adds one, and says whether an answer waits for it.
+    pub(super) fn push(&mut self, body: &[u8], awaited: bool) {
         self.bytes.extend_from_slice(body);
-        self.ends.push(self.bytes.len());
+        self.ends.push((self.bytes.len(), awaited));
     }
 
     pub(super) fn append(&mut self, more: &Self) {
-        more.iter().for_each(|body| self.push(body));
+        more.iter()
+            .for_each(|(body, awaited)| self.push(body, awaited));
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let begins = [0].into_iter().chain(self.ends.iter().copied());
-        let ends = self.ends.iter().copied();
-        begins.zip(ends).map(|(begin, end)| &self.bytes[begin..end])
+    /// Each, and whether an answer waits for it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        let ends = self.ends.iter().map(|(end, _)| *end);
+        let begins = [0].into_iter().chain(ends);
+        let lines = begins.zip(&self.ends);
+        lines.map(|(begin, (end, awaited))| (&self.bytes[begin..*end], *awaited))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -51,9 +56,9 @@ impl Lines {
         self.ends.is_empty()
     }
 
-    /// Bytes of all.
+    /// Bytes of all in the file, at most.
     pub(super) fn bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.len() * MAX_OWN_BYTES
     }
 
     /// Takes all out, and keeps the memory, if it is no more than usual.
@@ -135,7 +140,11 @@ pub(super) struct Queue {
 pub(super) struct State {
     /// Lines that are to be written.
     pub(super) waiting: Lines,
-    /// How many of them, from the first one, belong to answers that were withheld.
+    /// How many lines there were so far, the last of them the last one that waits.
+    pushed: u64,
+    /// Bytes of those that are being written.
+    pub(super) in_flight: usize,
+    /// For how many of them, from the first one, the answers that wait are withheld.
     pub(super) withheld: usize,
     /// The group of the others.
     pub(super) group: Arc<Group>,
@@ -165,6 +174,17 @@ pub(super) struct State {
     idle: bool,
 }
 
+/// Where a line is.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The group that it is written with.
+    pub(super) group: Arc<Group>,
+    /// Its number among all that were to be written.
+    pub(super) number: u64,
+    /// Whether its caller is to write the group.
+    pub(super) leads: bool,
+}
+
 /// Something to do on the thread of the writer.
 pub(super) struct Visit(pub(super) Box<dyn FnOnce() + Send>);
 
@@ -179,6 +199,8 @@ impl Queue {
         Self {
             state: Mutex::new(State {
                 waiting: Lines::default(),
+                pushed: 0,
+                in_flight: 0,
                 withheld: 0,
                 group: Arc::default(),
                 led: false,
@@ -202,24 +224,39 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line, and returns the group that it is of, and whether the caller is to lead it, which only one who can
-    /// is told, and only the first is asked; none where there is no room, and the line is lost.
+    /// Adds a line; none where there is no room, and it is lost. Whether the caller may lead is asked of the first of a group
+    /// only.
     pub(super) fn push(
         &self,
         body: &[u8],
+        awaited: bool,
         can_lead: impl FnOnce() -> bool,
-    ) -> Option<(Arc<Group>, bool)> {
+    ) -> Option<Place> {
         let mut state = self.lock();
-        if state.ended || state.waiting.bytes().saturating_add(body.len()) > MAX_BYTES {
+        if state.ended || state.bytes() + body.len() + MAX_OWN_BYTES > MAX_BYTES {
             state.lose(1);
             return None;
         }
         let leads = state.waiting.is_empty() && state.may_be_led() && can_lead();
-        state.waiting.push(body);
+        state.waiting.push(body, awaited);
+        state.pushed += 1;
         state.led |= leads;
-        let group = Arc::clone(&state.group);
+        let place = Place {
+            group: Arc::clone(&state.group),
+            number: state.pushed,
+            leads,
+        };
         self.wake_if_wanted(state);
-        Some((group, leads))
+        Some(place)
+    }
+
+    /// Takes note that the answer of this line, and of those before it, is withheld, where they wait still: what is being
+    /// written says nothing of it.
+    pub(super) fn withhold(&self, number: u64) {
+        let mut state = self.lock();
+        let before = state.pushed - state.waiting.len() as u64;
+        let lines = usize::try_from(number.saturating_sub(before)).unwrap_or(usize::MAX);
+        state.withheld = state.withheld.max(lines.min(state.waiting.len()));
     }
 
     /// Gives the group to the thread, if it is the one that waits.
@@ -294,6 +331,11 @@ impl Queue {
 }
 
 impl State {
+    /// Bytes of the lines that wait or are being written.
+    pub(super) fn bytes(&self) -> usize {
+        self.waiting.bytes() + self.in_flight
+    }
+
     /// Whether a caller may write in place of the thread.
     pub(super) fn may_be_led(&self) -> bool {
         let thread = self.failing || self.reopen || self.closing || self.ended;
@@ -321,12 +363,43 @@ mod tests {
     fn what_comes_while_a_group_is_written_is_not_for_the_thread() {
         let queue = Queue::new(Head::NONE);
         queue.lock().writing = Some(Instant::now());
-        assert!(queue.push(b"{}", || true).is_some_and(|(_, leads)| leads));
+        let push = || queue.push(b"{}", true, || true).unwrap();
+        assert!(push().leads);
         // Its caller found another one writing.
         queue.lock().led = false;
-        queue.push(b"{}", || true).unwrap();
+        push();
         assert!(!queue.lock().is_for_thread());
         queue.lock().writing = None;
         assert!(queue.lock().is_for_thread());
+    }
+
+    #[test]
+    fn what_is_being_written_counts_with_what_waits() {
+        let queue = Queue::new(Head::NONE);
+        let body = [b'x'; 1 << 10];
+        let push = || queue.push(&body, true, || false).is_some();
+        queue.lock().in_flight = MAX_BYTES - 3 * (body.len() + MAX_OWN_BYTES);
+        assert_eq!([push(), push(), push(), push()], [true, true, true, false]);
+        assert_eq!(queue.lock().lost, 1);
+    }
+
+    #[test]
+    fn an_answer_is_withheld_with_those_before_it_that_wait_still() {
+        let queue = Queue::new(Head::NONE);
+        let push = || queue.push(b"{}", true, || false).unwrap().number;
+        let withheld = |number| {
+            queue.withhold(number);
+            queue.lock().withheld
+        };
+        let written = push();
+        queue.lock().waiting.clear();
+        let (first, second) = (push(), push());
+        push();
+        assert_eq!(
+            [withheld(written), withheld(first), withheld(second)],
+            [0, 1, 2]
+        );
+        // An earlier one changes nothing.
+        assert_eq!(withheld(first), 2);
     }
 }

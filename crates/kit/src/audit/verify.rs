@@ -36,7 +36,9 @@ impl Link {
     pub(super) fn read(line: &[u8]) -> Option<Self> {
         let line = line.strip_suffix(b"\n")?;
         let link: Self = serde_json::from_slice(line).ok()?;
-        (link.sequence > 0 && line.len() < MAX_LINE_BYTES).then_some(link)
+        // No line follows one with the last number that there is.
+        let is_number = (1..u64::MAX).contains(&link.sequence);
+        (is_number && line.len() < MAX_LINE_BYTES).then_some(link)
     }
 
     /// Whether it is the first line of a file.

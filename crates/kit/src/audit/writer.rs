@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::OnFailure;
-use super::chain::{Head, MAX_OWN_BYTES, Marks};
+use super::chain::{Head, Marks};
 use super::entry::{Because, Closed, Event, Opened};
 use super::file::Sink;
 use super::queue::{Lines, Queue, State};
@@ -76,8 +76,9 @@ pub(super) struct Writer {
 /// What is to be written at once.
 struct Work {
     lines: Lines,
-    /// How many of them, from the first one, are of answers that were withheld.
+    /// For how many of them, from the first one, the answers that wait were withheld.
     withheld: usize,
+    /// Lines that were lost, which no line has said yet.
     lost: u64,
     reopen: bool,
     closing: bool,
@@ -111,12 +112,12 @@ impl Writer {
     /// Writes the line that a server begins with.
     pub(super) fn begin(&mut self, opened: Vec<u8>) -> io::Result<()> {
         self.opening = Some(opened);
-        self.append(&Lines::default(), 0, 0)
+        self.append(&Lines::default(), 0, &mut 0).map(drop)
     }
 
     /// Whether what waits goes into the file that is open.
     pub(super) fn has_room(&self, waiting: &Lines) -> bool {
-        !self.sink.is_full(size(waiting))
+        !self.sink.is_full(waiting.bytes())
     }
 
     /// Writes what waits as one group, and says what became of it. Nobody else does meanwhile, since `writing` says so.
@@ -130,39 +131,44 @@ impl Writer {
         };
         state.led = false;
         state.writing = Some(Instant::now());
+        state.in_flight = work.lines.bytes();
         let was_failing = state.failing;
+        let (calls, lost) = (work.lines.len(), work.lost);
         let group = std::mem::take(&mut state.group);
         drop(state);
         // Whatever goes wrong there is a failed write, and no more.
-        let done = catch_unwind(AssertUnwindSafe(|| self.work(&work)))
+        let done = catch_unwind(AssertUnwindSafe(|| self.work(&mut work)))
             .unwrap_or_else(|_| Err(io::Error::other("the writer panicked")));
-        if let Err(error) = &done {
-            self.complain("cannot be written", error);
-        } else if was_failing {
-            tracing::info!("The audit log is written again.");
-            self.complained = None;
+        match &done {
+            Ok(true) if was_failing => {
+                tracing::info!("The audit log is written again.");
+                self.complained = None;
+            }
+            Ok(_) => {}
+            Err(error) => self.complain("cannot be written", error),
         }
         let mut state = queue.lock();
         let now = Instant::now();
         if let Some(began) = state.writing.take() {
             state.caution.took(now - began, now);
         }
-        state.failing = done.is_err();
+        state.in_flight = 0;
+        // Where there was nothing to write, nothing is known of the disk.
+        state.failing = done.is_err() || state.failing && done.as_ref().is_ok_and(|wrote| !wrote);
+        state.lost -= lost - work.lost;
         state.head = self.head;
         let turn = match &done {
-            Ok(()) => {
-                state.lost -= work.lost;
-                Turn::Written
-            }
+            Ok(_) => Turn::Written,
             Err(_) if self.on_failure == OnFailure::Deny && !work.closing => {
-                state.withheld = work.lines.len();
+                // Those that came meanwhile are behind them.
+                state.withheld += calls;
                 work.lines.append(&state.waiting);
                 std::mem::swap(&mut state.waiting, &mut work.lines);
                 state.led = false;
                 Turn::ToBeRetried
             }
             Err(_) => {
-                state.lose(work.lines.len() as u64);
+                state.lose(calls as u64);
                 Turn::Lost
             }
         };
@@ -173,50 +179,69 @@ impl Writer {
         turn
     }
 
-    fn work(&mut self, work: &Work) -> io::Result<()> {
-        if work.reopen {
+    /// Returns whether there was something to write.
+    fn work(&mut self, work: &mut Work) -> io::Result<bool> {
+        let is_full = !self.has_room(&work.lines);
+        // A file that somebody else renamed needs no other name.
+        if work.reopen || is_full {
             match self.sink.reopen() {
                 Ok(true) => self.opening = Some(self.names.opened(Because::Reopened, None, 0)),
                 Ok(false) => {}
                 Err(error) => self.complain("cannot be opened again", &error),
             }
         }
-        if !self.has_room(&work.lines) {
-            match self.sink.rotate(self.head.sequence) {
-                Ok(before) => {
-                    let opened = self.names.opened(Because::Rotated, Some(&before), 0);
-                    self.opening = Some(opened);
-                }
-                // The old file grows until there is a new one.
-                Err(error) => self.complain("cannot be rotated", &error),
+        if is_full && !self.has_room(&work.lines) {
+            // The old file grows until there is a new one.
+            if let Err(error) = self.rotate(work) {
+                self.complain("cannot be rotated", &error);
             }
         }
-        if !work.closing {
-            return self.append(&work.lines, work.withheld, work.lost);
+        if work.closing {
+            let time = SystemTime::now();
+            let closed = Event::Closed(Closed { time }).body();
+            work.lines.push(&closed, false);
         }
-        let mut lines = Lines::default();
-        lines.append(&work.lines);
-        let time = SystemTime::now();
-        lines.push(&Event::Closed(Closed { time }).body());
-        self.append(&lines, work.withheld, work.lost)
+        self.append(&work.lines, work.withheld, &mut work.lost)
     }
 
-    fn append(&mut self, lines: &Lines, withheld: usize, mut lost: u64) -> io::Result<()> {
+    /// Goes on in a new file, whose first line says so.
+    fn rotate(&mut self, work: &mut Work) -> io::Result<()> {
+        let head = self.head;
+        let mut next = head;
+        let marks = Marks {
+            lost: work.lost,
+            withheld: false,
+        };
+        self.sink.rotate(head.sequence, &mut |before| {
+            let mut line = Vec::new();
+            let opened = self.names.opened(Because::Rotated, Some(before), 0);
+            next = head.follow(marks, &opened, &mut line);
+            line
+        })?;
+        self.head = next;
+        work.lost = 0;
+        Ok(())
+    }
+
+    /// Returns whether there was something to write. The first line says how many were `lost`, which are none then.
+    fn append(&mut self, lines: &Lines, withheld: usize, lost: &mut u64) -> io::Result<bool> {
         let mut head = self.head;
+        let mut to_say = *lost;
         self.out.clear();
         let opening = self.opening.iter().map(|line| (&**line, false));
         let lines = lines.iter().enumerate();
-        let lines = lines.map(|(i, line)| (line, i < withheld));
+        let lines = lines.map(|(i, (line, awaited))| (line, awaited && i < withheld));
         for (line, withheld) in opening.chain(lines) {
-            let lost = std::mem::take(&mut lost);
+            let lost = std::mem::take(&mut to_say);
             head = head.follow(Marks { lost, withheld }, line, &mut self.out);
         }
-        if !self.out.is_empty() {
-            self.sink.append(&self.out)?;
+        if self.out.is_empty() {
+            return Ok(false);
         }
-        (self.head, self.opening) = (head, None);
+        self.sink.append(&self.out)?;
+        (self.head, self.opening, *lost) = (head, None, 0);
         self.out.shrink_to(KEPT_BYTES);
-        Ok(())
+        Ok(true)
     }
 
     /// Says in the log that something failed, once in a while.
@@ -228,11 +253,6 @@ impl Writer {
         self.complained = Some(Instant::now());
         tracing::error!("The audit log {what}: {}.", reason(error));
     }
-}
-
-/// Bytes of the lines in the file, at most.
-fn size(lines: &Lines) -> usize {
-    lines.bytes() + lines.len() * MAX_OWN_BYTES
 }
 
 /// The writer, as callers and the thread share it: whoever has it, `writing` keeps the others from asking. None when the log

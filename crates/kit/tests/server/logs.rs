@@ -1,9 +1,16 @@
 //! What the server logs on this thread.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
+
+/// As long as there is one subscriber, tracing asks only the thread that comes first to a place in the code whether anybody
+/// listens there, and remembers that for all threads: a test that keeps no logs would silence one that does. With several
+/// it asks each.
+static SEVERAL: LazyLock<[Dispatch; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| Dispatch::new(NoSubscriber::default())));
 
 #[derive(Clone, Default)]
 pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
@@ -22,6 +29,7 @@ impl Write for Logs {
 impl Logs {
     /// Keeps what is logged on this thread until the guard is dropped.
     pub(crate) fn keep() -> (Self, DefaultGuard) {
+        LazyLock::force(&SEVERAL);
         let logs = Self::default();
         let writer = logs.clone();
         let subscriber = tracing_subscriber::fmt()

@@ -260,3 +260,22 @@ fn a_log_may_have_grown_since_its_head_was_noted_and_a_long_line_is_one_finding(
     let (file, _) = verify([folder.path().join("none")], None).unwrap_err();
     assert!(file.ends_with("none"));
 }
+
+#[test]
+fn a_line_with_the_last_number_that_there_is_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut files, _) = log(&["a".into(), "b".into()], 2);
+    let line = String::from_utf8(files[0][1].clone()).unwrap();
+    let edited = line.replace("\"sequence\":2", &format!("\"sequence\":{}", u64::MAX));
+    files[0][1] = edited.into_bytes();
+    let paths = write(folder.path(), &files);
+    let findings = found(&paths, None);
+    assert!(
+        findings[0].contains("no line of an audit log"),
+        "{findings:?}"
+    );
+    std::fs::write(&paths[0], files[0][..2].concat()).unwrap();
+    let mut config = AuditConfig::new(&paths[0], key());
+    config.on_failure = OnFailure::Deny;
+    assert!(Audit::open(config).is_err());
+}

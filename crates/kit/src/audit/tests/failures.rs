@@ -44,7 +44,7 @@ impl Sink for Faulty {
         false
     }
 
-    fn rotate(&mut self, _: u64) -> io::Result<PathBuf> {
+    fn rotate(&mut self, _: u64, _: &mut dyn FnMut(&Path) -> Vec<u8>) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -132,6 +132,13 @@ async fn deny() {
         assert_eq!(audit.admit(), Err(Refused));
         // One that had begun before.
         assert_eq!(record(&audit, "c").await, Err(Refused));
+        // One that was denied has no answer that could be withheld.
+        let denied = audit.record(&Entry {
+            decision: Decision::Denied { reason: "no" },
+            ..call("denied")
+        });
+        drop(denied);
+        assert_eq!(record(&audit, "c2").await, Err(Refused));
         disk.does(Does::Works);
         assert_eq!(record(&audit, "d").await, Ok(()));
         assert_eq!((audit.admit(), record(&audit, "e").await), (Ok(()), Ok(())));
@@ -142,6 +149,8 @@ async fn deny() {
                 ("a", false, 0),
                 ("b", true, 0),
                 ("c", true, 0),
+                ("denied", false, 0),
+                ("c2", true, 0),
                 ("d", false, 0),
                 ("e", false, 0)
             ]
@@ -185,6 +194,42 @@ async fn carry_on() {
         );
         assert_eq!(audit.lost(), 3);
     }
+}
+
+/// Otherwise nothing would ever say what is missing.
+#[tokio::test]
+async fn a_file_that_is_opened_again_does_not_forget_what_was_lost() {
+    let (audit, disk, _) = audit(OnFailure::Continue, LONG);
+    disk.does(Does::Fails);
+    record(&audit, "a").await.unwrap();
+    audit.reopen();
+    while audit.0.queue.lock().reopen || audit.0.queue.lock().writing.is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert!(audit.is_failing());
+    disk.does(Does::Works);
+    record(&audit, "b").await.unwrap();
+    assert!(!audit.is_failing());
+    assert_eq!(said(&disk.lines(audit.close())), [("b", false, 1)]);
+}
+
+#[tokio::test]
+async fn answers_that_were_withheld_while_a_disk_hung_say_so_where_they_had_to_wait() {
+    let (audit, disk, go) = audit(OnFailure::Deny, Duration::from_millis(20));
+    disk.does(Does::Hangs);
+    // The disk has this one, and it is too late to say anything in it.
+    assert_eq!(record(&audit, "a").await, Err(Refused));
+    assert_eq!(record(&audit, "b").await, Err(Refused));
+    disk.does(Does::Works);
+    go.send(()).unwrap();
+    while audit.admit().is_err() {
+        tokio::task::yield_now().await;
+    }
+    record(&audit, "c").await.unwrap();
+    assert_eq!(
+        said(&disk.lines(audit.close())),
+        [("a", false, 0), ("b", true, 0), ("c", false, 0)]
+    );
 }
 
 #[tokio::test]
@@ -272,7 +317,7 @@ async fn where_no_new_file_can_be_made_the_old_one_goes_on() {
     record(&audit, "b").await.unwrap();
     let head = audit.close();
     std::fs::remove_file(&aside).unwrap();
-    // `opened` and `a` are together, `b` and `closed` have a file each.
+    // What was begun in its place is gone too. `opened` and `a` are together, `b` and `closed` have a file each.
     let files = log.files();
     assert_eq!(files.len(), 3, "{files:?}");
     assert_whole(&files, head);
@@ -318,16 +363,20 @@ async fn a_disk_that_hangs_holds_one_caller_and_after_that_none() {
     assert_eq!(said(&disk.lines_after(&audit)).len(), 23);
 }
 
+fn leads(receipt: &Receipt) -> bool {
+    receipt.place.as_ref().is_some_and(|place| place.leads)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_whose_first_caller_is_late_or_leaves_is_written_all_the_same() {
     let (audit, disk, _) = audit(OnFailure::Deny, LONG);
     let late = audit.record(&call("a"));
-    assert!(late.leads);
+    assert!(leads(&late));
     assert_eq!(record(&audit, "b").await, Ok(()));
     assert!(!by_a_caller(&disk));
     assert_eq!(late.written().await, Ok(()));
     let leaves = audit.record(&call("c"));
-    assert!(leaves.leads);
+    assert!(leads(&leaves));
     let waits = audit.record(&call("d"));
     drop(leaves);
     assert_eq!(waits.written().await, Ok(()));

@@ -125,6 +125,47 @@ async fn ten_thousand_calls_at_once_are_each_there_once_in_one_chain() {
 }
 
 #[tokio::test]
+async fn a_crash_between_an_old_file_and_a_new_one_leaves_one_chain() {
+    let log = Log::new();
+    let config = || AuditConfig {
+        max_bytes: Some(1),
+        ..log.config()
+    };
+    let audit = Audit::open(config()).unwrap();
+    record(&audit, "a").await.unwrap();
+    audit.close();
+    // As it is when the old one has been renamed, and the new one has not.
+    let files = log.files();
+    let next = file::with(&log.path(), "next");
+    let text = std::fs::read_to_string(log.path()).unwrap();
+    let first = text.split_inclusive('\n').next().unwrap();
+    std::fs::write(&next, first).unwrap();
+    std::fs::remove_file(log.path()).unwrap();
+    let audit = Audit::open(log.config()).unwrap();
+    assert!(!next.exists());
+    record(&audit, "b").await.unwrap();
+    assert_whole(&files, audit.close());
+    // One that a crash left before that is in nobody's way, and nobody's log.
+    std::fs::write(&next, "half").unwrap();
+    let audit = Audit::open(config()).unwrap();
+    record(&audit, "c").await.unwrap();
+    let head = audit.close();
+    assert!(!next.exists());
+    assert_whole(&log.files(), head);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_of_another_user_is_refused() {
+    let log = Log::new();
+    std::fs::write(log.path(), "").unwrap();
+    // Only root may give one away.
+    if std::os::unix::fs::chown(log.path(), Some(1), None).is_ok() {
+        assert!(log.refusal().contains("it belongs to another user"));
+    }
+}
+
+#[tokio::test]
 async fn a_chain_goes_on_over_restarts_and_renamed_files() {
     let log = Log::new();
     let audit = log.open();
