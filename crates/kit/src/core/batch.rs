@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::telemetry::Refused;
+use crate::telemetry::{Refused, Transport};
 use crate::wire::{Malformed, Message, RpcError};
 
 use super::call::{Answer, Call, Event, Reply};
@@ -51,7 +51,11 @@ impl Batch {
             let inbound = match member {
                 Ok(message) => Inbound::new(message, http),
                 Err(Malformed { id, error }) => {
-                    let refused = Refused::malformed(&error.message);
+                    let transport = match http {
+                        Some(_) => Transport::Http,
+                        None => Transport::Stdio,
+                    };
+                    let refused = Refused::malformed(&error.message, transport);
                     server.inner().observers.refused(&refused);
                     batch.answers.push(Answer::error(id.as_ref(), &error).body);
                     continue;

@@ -18,7 +18,7 @@ use crate::skills::Skills;
 use crate::store::{EndedSessionStore, TokenChangeStore};
 use crate::streams::SharedStreams;
 use crate::tasks::Tasks;
-use crate::telemetry::{Observers, Refused};
+use crate::telemetry::{Observers, Refused, Transport};
 use crate::wire::{self, Body, Id, Malformed, Message, Outcome, RpcError, WireLimits};
 
 use super::audited::{self, Audited, Denials};
@@ -132,13 +132,13 @@ impl Server {
         &self.0.wire
     }
 
-    /// Reads one body or line.
+    /// Reads one line of a pair of streams.
     ///
     /// # Errors
-    /// What to answer a body that cannot be served.
-    pub fn parse<'a>(&self, body: &'a [u8]) -> Result<Body<'a>, Malformed> {
-        wire::parse(body, &self.0.wire).inspect_err(|malformed| {
-            let refused = Refused::malformed(&malformed.error.message);
+    /// What to answer one that cannot be served.
+    pub fn parse<'a>(&self, line: &'a [u8]) -> Result<Body<'a>, Malformed> {
+        wire::parse(line, &self.0.wire).inspect_err(|malformed| {
+            let refused = Refused::malformed(&malformed.error.message, Transport::Stdio);
             self.0.observers.refused(&refused);
         })
     }

@@ -157,9 +157,9 @@ pub struct Refused<'a> {
     pub reason: &'static str,
     /// Why, as a sentence; nothing in it is the client's.
     pub why: &'a str,
-    /// The HTTP status, if it came over HTTP.
+    /// The HTTP status, if it came over HTTP; none for a member of a batch, which has no status of its own.
     pub status: Option<u16>,
-    /// From where it came, if it came over HTTP.
+    /// From where it came, if it came over HTTP; none for a member of a batch.
     pub address: Option<IpAddr>,
     /// How it came.
     pub transport: Transport,
@@ -167,13 +167,13 @@ pub struct Refused<'a> {
 
 impl<'a> Refused<'a> {
     /// What could not be read as a message.
-    pub(crate) fn malformed(why: &'a str) -> Self {
+    pub(crate) fn malformed(why: &'a str, transport: Transport) -> Self {
         Self {
             reason: "malformed",
             why,
             status: None,
             address: None,
-            transport: Transport::Stdio,
+            transport,
         }
     }
 
@@ -302,7 +302,11 @@ mod tests {
             ("There is none -- really.", None),
             ("Nothing.", None),
         ] {
-            assert_eq!(Refused::malformed(why).setting(), setting, "{why}");
+            assert_eq!(
+                Refused::malformed(why, Transport::Stdio).setting(),
+                setting,
+                "{why}"
+            );
         }
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use crate::auth::Permit;
 use crate::connection::Connection;
 use crate::core::{Answer, Event, Exchange, Server};
-use crate::telemetry::Refused;
+use crate::telemetry::{Refused, Transport};
 use crate::wire::{Malformed, RpcError};
 
 use super::lines::{Line, Lines};
@@ -174,7 +174,7 @@ impl<R: AsyncBufRead + Unpin, W: AsyncWrite + Unpin> Session<R, W> {
             Ok(reply) => reply,
             Err(Malformed { id, error }) => {
                 if matches!(line, Line::TooLong) {
-                    let refused = Refused::malformed(&error.message);
+                    let refused = Refused::malformed(&error.message, Transport::Stdio);
                     self.server.inner().observers.refused(&refused);
                 }
                 return self.write(&Answer::error(id.as_ref(), &error).body).await;

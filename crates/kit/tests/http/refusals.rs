@@ -94,7 +94,7 @@ async fn each_refusal_is_one_event() {
     assert_eq!(told.take(), ["bad_request Some(400) None"], "no session");
     let headers = format!("Content-Type: application/json\n{JSON}");
     stage.send("POST", "/mcp", &headers, "{").await;
-    assert_eq!(told.take(), ["malformed None None"]);
+    assert_eq!(told.take(), ["malformed Some(400) None"]);
 }
 
 #[tokio::test]

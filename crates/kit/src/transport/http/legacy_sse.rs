@@ -138,7 +138,7 @@ pub(super) async fn post(
     let answers = session.as_ref().and_then(|session| session.answers());
     // Its client reads the answer off the stream, so what it accepts here is of no account.
     let body = request_body::read(&app, client, &head.headers, body).await?;
-    let received = match app.server.parse(&body) {
+    let received = match reply::parse(&app.server, client, &body) {
         Ok(received) => received,
         Err(Malformed { id, error }) => {
             let answer = Answer::error(id.as_ref(), &error);

@@ -9,13 +9,14 @@ use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, 
 use http::{HeaderName, HeaderValue, StatusCode};
 use hyper::Response;
 
-use crate::core::Answer;
+use crate::core::{Answer, Server};
 use crate::limits::Exceeded;
 use crate::protocol::Era;
 use crate::telemetry::{Refused, Transport};
-use crate::wire::{self, Code, Id, RpcError};
+use crate::wire::{self, Code, Id, Malformed, RpcError};
 
 use super::body::{self, Body};
+use super::client::Client;
 use super::negotiate::Forms;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -100,6 +101,22 @@ pub(super) fn answer(answer: Answer, era: Era, before_call: bool, forms: Forms) 
         response.headers_mut().insert(RETRY_AFTER, after.into());
     }
     response
+}
+
+/// Reads a body. One that cannot be served is told to whoever listens.
+pub(super) fn parse<'a>(
+    server: &Server,
+    client: &Client,
+    body: &'a [u8],
+) -> Result<wire::Body<'a>, Malformed> {
+    wire::parse(body, server.wire_limits()).inspect_err(|Malformed { error, .. }| {
+        let status = status(error.code, Era::Legacy, true);
+        server.inner().observers.refused(&Refused {
+            status: Some(status.as_u16()),
+            address: Some(client.address),
+            ..Refused::malformed(&error.message, Transport::Http)
+        });
+    })
 }
 
 /// The scopes that an answer says are lacking, with spaces between.

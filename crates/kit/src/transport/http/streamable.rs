@@ -60,7 +60,7 @@ async fn post(
     }
     let body = request_body::read(&app, client, &head.headers, body).await?;
     let signals = signals(&head.headers, forms);
-    let inbound = match app.server.parse(&body) {
+    let inbound = match reply::parse(&app.server, client, &body) {
         Ok(wire::Body::Single(message)) => app.server.inspect(message, Some(signals)),
         Ok(batch) => {
             let connection = session(&app, client, permit, &head.headers)?;
