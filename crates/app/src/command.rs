@@ -157,7 +157,7 @@ pub(crate) fn for_help(
     );
     let long = format!(
         "Settings come from flags, then environment variables ({prefix}PORT for --port),\n\
-         then the file of --env-file, then the file of --config. An empty variable is not set."
+         then the file of --env-file, then the file of --config. A variable that is empty counts as not set."
     );
     let with = |command: Command| {
         command

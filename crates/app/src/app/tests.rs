@@ -118,7 +118,7 @@ fn sources_come_in_order_and_one_after_the_other_decides() {
         (&[config, env_file], &[variable], 2),
         (&[config, env_file, "--items=1"], &[variable], 1),
         (&["serve", config, env_file, "--items", "1"], &[variable], 1),
-        // An empty variable is not set.
+        // A variable that is empty counts as not set.
         (&[config], &[("ZEBRA_2_ITEMS", "")], 4),
         (&[config, env_file], &[("ZEBRA_2_ITEMS", "")], 3),
     ] {

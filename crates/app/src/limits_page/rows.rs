@@ -105,7 +105,7 @@ fn concurrency() -> Section {
         .add(
             "waiting",
             waiting,
-            "Those who wait longer than they have time are served for nothing.",
+            "A call that waits past its timeout is carried out for nobody.",
         )
         .metric(Limit::Concurrency)
         .add(
