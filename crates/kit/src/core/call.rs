@@ -174,8 +174,13 @@ impl Call {
         if let Some(work) = &mut self.work {
             if let Poll::Ready(answer) = work.as_mut().poll(cx) {
                 self.work = None;
-                self.answer = Some(answer);
                 self.ctx.outbox().close();
+                // A handler that waits for a cancel may hear of it after the check above, and end.
+                if self.ctx.is_unwanted() {
+                    self.unanswered();
+                    return Poll::Ready(None);
+                }
+                self.answer = Some(answer);
             } else if let Some(slot) = &mut self.slot {
                 slot.follow();
             }

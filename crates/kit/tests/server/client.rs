@@ -128,6 +128,16 @@ impl Client {
         }
     }
 
+    /// Cancels a request.
+    pub(crate) fn cancel(&self, id: u64) {
+        let params = json!({ "requestId": id });
+        let message =
+            json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
+        let message = message.to_string();
+        let body = self.server.parse(message.as_bytes()).unwrap();
+        self.server.receive(&self.connection, &self.permit(), body);
+    }
+
     /// Answers a question.
     pub(crate) fn answer(&self, id: u64, result: Value) {
         let message = json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string();

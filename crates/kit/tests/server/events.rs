@@ -1,9 +1,8 @@
 //! One event for each request, whatever becomes of it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use pymcp_kit::auth::Permit;
 use pymcp_kit::telemetry::{CacheUse, Lasting, Observer, Outcome, Refused, Served};
 use pymcp_kit::{Ctx, Effect, Elicited, Error, NoArgs, Result, Server, Tool};
 use serde_json::{Value, json};
@@ -190,13 +189,7 @@ async fn a_call_that_has_no_answer_is_an_event_too() {
     let event = heard.one();
     assert_eq!((event.outcome, event.code), (Outcome::Error, Some(-31001)));
     assert_eq!(event.component.as_deref(), Some("tool hang"));
-    let body = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } });
-    let body = body.to_string();
-    server.receive(
-        &client.connection,
-        &Permit::unrestricted(),
-        server.parse(body.as_bytes()).unwrap(),
-    );
+    client.cancel(1);
     assert!(soon(cancelled.next_event()).await.is_none());
     let event = heard.one();
     assert_eq!(
@@ -207,6 +200,34 @@ async fn a_call_that_has_no_answer_is_an_event_too() {
     drop(dropped);
     assert_eq!(heard.one().outcome, Outcome::Disconnected);
     assert_eq!(event.revision, "2025-11-25");
+}
+
+/// The handler hears of it while it runs, and ends.
+#[tokio::test(start_paused = true)]
+async fn what_ends_because_it_is_cancelled_has_no_answer() {
+    let client: Arc<OnceLock<Client>> = Arc::default();
+    let cancels = Arc::clone(&client);
+    let ends = Tool::new("ends", move |ctx: Ctx, _: NoArgs| {
+        let cancels = Arc::clone(&cancels);
+        async move {
+            cancels.get().unwrap().cancel(1);
+            ctx.cancelled().await;
+            Ok::<_, Error>("never heard")
+        }
+    });
+    let heard = Heard::default();
+    let server = Server::builder("test", "1.0.0")
+        .tool(ends)
+        .observe(heard.clone())
+        .build()
+        .unwrap();
+    let (legacy, _unsolicited) = Client::legacy(&server).await;
+    let client = client.get_or_init(|| legacy);
+    heard.one();
+    let mut exchange = client.start(1, "tools/call", named("ends"));
+    assert!(soon(exchange.next_event()).await.is_none());
+    let event = heard.one();
+    assert_eq!((event.outcome, event.answered), (Outcome::Cancelled, false));
 }
 
 #[tokio::test(start_paused = true)]
