@@ -68,8 +68,8 @@ bench-micro *args:
 # Fuzz one target for so many seconds (needs a nightly compiler and cargo-fuzz; `cargo +nightly fuzz list` names the targets)
 fuzz target seconds="60":
     mkdir -p fuzz/corpus/{{ target }}
-    cargo +nightly fuzz run {{ if target =~ "^(worker|values)$" { "--features python" } else if target == "search" { "--features search" } else { "" } }} \
-        {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -dict=fuzz/mcp.dict -max_total_time={{ seconds }} {{ if target == "values" { "-detect_leaks=0" } else { "" } }}
+    {{ if target == "values" { "ASAN_OPTIONS=detect_leaks=0" } else { "" } }} cargo +nightly fuzz run {{ if target =~ "^(worker|values)$" { "--features python" } else if target == "search" { "--features search" } else { "" } }} \
+        {{ target }} fuzz/corpus/{{ target }} fuzz/seeds/{{ target }} -- -dict=fuzz/mcp.dict -max_total_time={{ seconds }}
 
 # Fail if a fuzz target does not compile (any compiler will do)
 fuzz-check:

@@ -33,7 +33,12 @@ pub fn builder(services: Services) -> ServerBuilder {
     let server = server.tool(tools::text_web_search::tool(services.search));
     let server = server.tool(tools::permutations::tool());
     #[cfg(feature = "python")]
-    let server = server.tool(tools::run_python_code::tool(services.python));
+    let server = {
+        let result_bytes = services.python.result_bytes();
+        server
+            .change_call_limits(|calls| calls.result_bytes = calls.result_bytes.max(result_bytes))
+            .tool(tools::run_python_code::tool(services.python))
+    };
     #[cfg(not(any(feature = "python", feature = "search")))]
     let Services {} = services;
     server

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pymcp_kit::model::{ContentBlock, MetaObject};
-use pymcp_kit::{Ctx, Effect, Error, Result, Tool, ToolResult};
+use pymcp_kit::{CallLimits, Ctx, Effect, Error, Result, Tool, ToolResult};
 use pymcp_python::{Config, HostFunctions, Kind, Limits, Outcome, Pool, Printed, Request, Value};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -17,6 +17,12 @@ use serde_json::{Map, json};
 /// The `_meta` key of a content block that is not the value: `stdout` or `stderr` for what was printed,
 /// `diagnostics` for what the type checker has to say of code that ran all the same.
 const STREAM: &str = "pymcp/stream";
+
+/// Bytes of a result besides its content: who answers, and in how much time.
+const ENVELOPE: usize = 8 << 10;
+
+/// Bytes of a block of content besides its text.
+const BLOCK: usize = 256;
 
 /// The code, and what it is given.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -68,6 +74,14 @@ impl Default for Python {
             host: Arc::default(),
             timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl Python {
+    /// Bytes that a result may take: as many as that of any tool, or more where the bounds of a run ask for it.
+    pub fn result_bytes(&self) -> usize {
+        let Limits { value, output, .. } = self.limits;
+        CallLimits::default().result_bytes.max(value).max(output)
     }
 }
 
@@ -137,6 +151,7 @@ async fn run_python_code(
         ended = python.pool.run(request) => ended,
         never = report_progress(&ctx) => match never {},
     };
+    let mut room = Room(python.result_bytes().saturating_sub(ENVELOPE));
     match ended {
         Ok(Outcome {
             value,
@@ -149,10 +164,20 @@ async fn run_python_code(
                 object,
                 diagnostics,
             } = value;
+            let of_value = text.as_deref().map_or(0, escaped)
+                + object.as_ref().map_or(0, |object| object.get().len());
+            if !room.takes(of_value) {
+                let sentence = format!(
+                    "The value takes {of_value} bytes of a result, which has {} for it; return less.",
+                    room.0
+                );
+                return Ok(failed(sentence, &stdout, &stderr, room));
+            }
+            let notes = noted(&diagnostics, &mut room);
             let mut content: Vec<_> = text.map(ContentBlock::text).into_iter().collect();
-            content.extend(printed(&stdout, "stdout"));
-            content.extend(printed(&stderr, "stderr"));
-            content.extend(noted(&diagnostics));
+            content.extend(printed(&stdout, "stdout", &mut room));
+            content.extend(printed(&stderr, "stderr", &mut room));
+            content.extend(notes);
             let mut result = ToolResult::content(content);
             // Workers send objects; one that was taken over may send anything.
             result.structured = object
@@ -161,12 +186,58 @@ async fn run_python_code(
             Ok(result)
         }
         Err(failure) if failure.kind == Kind::Unavailable => Err(Error::user(failure.message)),
-        Err(failure) => {
-            let mut content = vec![ContentBlock::text(failure.message)];
-            content.extend(printed(&failure.stdout, "stdout"));
-            content.extend(printed(&failure.stderr, "stderr"));
-            Ok(ToolResult::content(content).error())
-        }
+        Err(failure) => Ok(failed(
+            failure.message,
+            &failure.stdout,
+            &failure.stderr,
+            room,
+        )),
+    }
+}
+
+/// Why there is no value, and what was printed all the same.
+fn failed(why: String, stdout: &Printed, stderr: &Printed, mut room: Room) -> ToolResult {
+    let mut content = vec![ContentBlock::text(room.cut(&why))];
+    content.extend(printed(stdout, "stdout", &mut room));
+    content.extend(printed(stderr, "stderr", &mut room));
+    ToolResult::content(content).error()
+}
+
+/// Bytes that a result has left, as JSON. A run that did what it should must not fail because it printed a lot.
+struct Room(usize);
+
+impl Room {
+    /// Takes so many, and those of a block; `false` if they are not there.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes + BLOCK);
+        self.0 = left.unwrap_or(self.0);
+        left.is_some()
+    }
+
+    /// As much of a text, from its beginning, as there is room for.
+    fn cut<'a>(&mut self, text: &'a str) -> &'a str {
+        let room = self.0.saturating_sub(BLOCK);
+        let mut taken = 0;
+        let end = text.char_indices().find(|(_, c)| {
+            taken += escaped_char(*c);
+            taken > room
+        });
+        let fits = &text[..end.map_or(text.len(), |(at, _)| at)];
+        self.0 = room.saturating_sub(taken);
+        fits
+    }
+}
+
+/// Bytes of a text within a string of JSON.
+fn escaped(text: &str) -> usize {
+    text.chars().map(escaped_char).sum()
+}
+
+fn escaped_char(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
+        c if c < ' ' => 6,
+        c => c.len_utf8(),
     }
 }
 
@@ -181,23 +252,23 @@ async fn report_progress(ctx: &Ctx) -> Infallible {
     }
 }
 
-/// What was printed, as a content block that says so.
-fn printed(printed: &Printed, stream: &str) -> Option<ContentBlock> {
+/// What was printed and fits, as a content block that says so.
+fn printed(printed: &Printed, stream: &str, room: &mut Room) -> Option<ContentBlock> {
     if printed.text.is_empty() && printed.dropped == 0 {
         return None;
     }
-    let mut text = printed.text.clone();
-    if printed.dropped > 0 {
+    let mut text = room.cut(&printed.text).to_owned();
+    let dropped = printed.dropped + (printed.text.len() - text.len()) as u64;
+    if dropped > 0 {
         text.push_str(&format!(
-            "\n[{} more bytes were printed and dropped]",
-            printed.dropped
+            "\n[{dropped} more bytes were printed and dropped]"
         ));
     }
     Some(block(text, stream))
 }
 
 /// What the type checker has to say of code that ran, as a content block that says so.
-fn noted(diagnostics: &[String]) -> Option<ContentBlock> {
+fn noted(diagnostics: &[String], room: &mut Room) -> Option<ContentBlock> {
     if diagnostics.is_empty() {
         return None;
     }
@@ -205,6 +276,7 @@ fn noted(diagnostics: &[String]) -> Option<ContentBlock> {
         "Type check, which stopped nothing:\n{}",
         diagnostics.join("\n")
     );
+    let text = room.cut(&text).to_owned();
     Some(block(text, "diagnostics"))
 }
 
@@ -229,24 +301,54 @@ mod tests {
             text: "abc".into(),
             dropped: 5,
         };
-        let block = serde_json::to_value(printed(&cut, "stdout")).unwrap();
+        let mut room = Room(1 << 10);
+        let block = serde_json::to_value(printed(&cut, "stdout", &mut room)).unwrap();
         assert_eq!(
             block["text"],
             "abc\n[5 more bytes were printed and dropped]"
         );
         assert_eq!(block["_meta"][STREAM], "stdout");
-        assert_eq!(printed(&Printed::default(), "stdout"), None);
+        assert_eq!(printed(&Printed::default(), "stdout", &mut room), None);
     }
+
+    #[test]
+    fn what_is_printed_is_cut_to_what_a_result_has_room_for() {
+        for text in ["x", "\n", "\u{1}", "ü\"", "\u{1f600}\\"] {
+            let all = Printed {
+                text: text.repeat(2000),
+                dropped: 0,
+            };
+            for bytes in [0, BLOCK, 500, 1000, 1003, 1 << 20] {
+                let mut room = Room(bytes);
+                let block = serde_json::to_value(printed(&all, "stdout", &mut room)).unwrap();
+                let shown = block["text"].as_str().unwrap();
+                let (kept, note) = shown.rsplit_once("\n[").unwrap_or((shown, ""));
+                assert!(all.text.starts_with(kept), "{bytes}");
+                // All that was printed is there or counted, and it is as much as fits.
+                let dropped = note.split(' ').next().unwrap().parse().unwrap_or(0);
+                assert_eq!(kept.len() + dropped, all.text.len(), "{text:?} {bytes}");
+                let taken = escaped(kept);
+                assert_eq!(taken, serde_json::to_string(kept).unwrap().len() - 2);
+                assert!(taken <= bytes.saturating_sub(BLOCK), "{text:?} {bytes}");
+                assert!(
+                    dropped == 0 || taken + BLOCK + 6 > bytes,
+                    "{text:?} {bytes}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn what_the_type_checker_says_is_a_block_of_its_own() {
         let lines = ["main.py:1:1: error[a] b".to_owned(), "[3 more]".to_owned()];
-        let block = serde_json::to_value(noted(&lines)).unwrap();
+        let mut room = Room(1 << 10);
+        let block = serde_json::to_value(noted(&lines, &mut room)).unwrap();
         assert_eq!(
             block["text"],
             "Type check, which stopped nothing:\nmain.py:1:1: error[a] b\n[3 more]"
         );
         assert_eq!(block["_meta"][STREAM], "diagnostics");
-        assert_eq!(noted(&[]), None);
+        assert_eq!(noted(&[], &mut room), None);
     }
 
     #[test]

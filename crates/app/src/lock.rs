@@ -65,9 +65,11 @@ pub(crate) fn hold(
     }
     if let Some((path, lock)) = settings.read()? {
         let now = manifest(server, Projection::Full)?;
-        let changes = lock
-            .drift(&now)
-            .map_err(|bad| Error::setting(format!("--locked is '{path}', which {bad}.")))?;
+        let changes = lock.drift(&now).map_err(|bad| {
+            Error::setting(format!("--locked is '{path}', which {bad}.")).hint(format!(
+                "{name} lock --projection full FILE writes one that a server can be started with."
+            ))
+        })?;
         let hint = format!(
             "If that is meant, review what changed: {name} lock --projection full {path} --accept, with the same \
              --config and --env-file (and --sign). It knows no other flags of serve: what those set has to come from \

@@ -300,6 +300,41 @@ fn limits_are_settings() {
     );
 }
 
+/// The bounds of a run and that of a result are two things, and a run that printed a lot has not failed.
+#[test]
+fn a_value_and_what_was_printed_share_a_result() {
+    let mut server = serve(&[]);
+    let mut run = |code: &str| run(&mut server, &json!({ "code": code, "check_types": false }));
+    for (code, value) in [
+        ("print('x' * 2 ** 20)\n5", "5"),
+        ("print('\\n' * 2 ** 20)\n5", "5"),
+        (
+            "import sys\nfor f in (sys.stdout, sys.stderr):\n    print('x' * 2 ** 20, file=f)\n5",
+            "5",
+        ),
+    ] {
+        let answer = run(code);
+        assert_eq!(answer["result"]["isError"], false, "{code}");
+        assert_eq!(texts(&answer)[0], value);
+        let printed = texts(&answer).pop().unwrap();
+        assert!(
+            printed.ends_with("bytes were printed and dropped]"),
+            "{code}"
+        );
+        let bytes = answer.to_string().len();
+        assert!((900 << 10..1100 << 10).contains(&bytes), "{bytes}");
+    }
+    // As text and as structure.
+    let answer = run("print('said')\n{'a': 'x' * 600_000}");
+    assert_eq!(answer["result"]["isError"], true);
+    assert!(texts(&answer)[0].ends_with("return less."), "{answer}");
+    assert_eq!(texts(&answer)[1], "said\n");
+    let mut server = serve(&["--python-value-size", "2048"]);
+    let code = "'x' * 1_500_000";
+    let answer = super::run(&mut server, &json!({ "code": code, "check_types": false }));
+    assert_eq!(answer["result"]["isError"], false);
+}
+
 #[test]
 fn the_description_tells_a_model_what_there_is() {
     let mut server = serve(&[]);

@@ -79,7 +79,12 @@ pub(crate) fn run(artifacts: &Artifacts, report: &mut Report) -> Result<()> {
         " MB",
     );
     let of_minimal = [
-        ("start to the first answer", minimal.millis.median, 6.0, " ms"),
+        (
+            "start to the first answer",
+            minimal.millis.median,
+            6.0,
+            " ms",
+        ),
         ("idle RSS over stdio", minimal.idle, 7.0, " MiB"),
         ("stripped binary", minimal.megabytes, 8.0, " MB"),
     ];

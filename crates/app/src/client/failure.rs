@@ -126,12 +126,16 @@ pub(super) fn is_answer(error: &(dyn StdError + 'static)) -> bool {
     })
 }
 
+/// What to do about a server that wants to know who asks: what it says of a token is for its own log.
+const TOKEN: &str = "--bearer @FILE, or --bearer '$NAME', gives the token. One that was given may be wrong, expired or \
+                     revoked: doctor --auth URL, with the same --bearer, says which.";
+
 /// What went wrong in a transport.
 pub(super) fn unreached(error: &(dyn StdError + 'static), target: &Target) -> Error {
     for cause in causes(error) {
         if cause.is::<AuthRequiredError>() {
             return Error::unreached(format!("{target} wants a client to authenticate."))
-                .hint("--bearer @FILE, or --bearer '$NAME', gives the token.");
+                .hint(TOKEN);
         }
         if let Some(scope) = cause.downcast_ref::<InsufficientScopeError>() {
             let wanted = scope.get_required_scope().unwrap_or("another scope");
@@ -209,7 +213,7 @@ fn by_answer(said: &str, target: &Target) -> Error {
 fn by_status(status: u16, target: &Target) -> Error {
     let answers = Error::unreached(format!("{target} answers with HTTP status {status}."));
     match status {
-        401 => answers.hint("--bearer @FILE, or --bearer '$NAME', gives the token."),
+        401 => answers.hint(TOKEN),
         404 | 405 => elsewhere(answers, target),
         _ => answers,
     }

@@ -62,6 +62,11 @@ impl AuditSettings {
         let Some(path) = &self.audit else {
             return Ok(None);
         };
+        if let Some(folder) = path.parent().filter(|folder| is_missing(folder)) {
+            let (path, folder) = (path.display(), folder.display());
+            let missing = format!("--audit is '{path}', but there is no folder {folder}.");
+            return Err(Error::setting(missing).hint(format!("mkdir -p {folder} makes it.")));
+        }
         let key = match &self.audit_key {
             Some(file) => read(file).map_err(|what| {
                 Error::setting(format!(
@@ -84,12 +89,20 @@ impl AuditSettings {
     }
 }
 
+/// Whether there is no such folder; the one that a program runs in, which has no name, is there.
+fn is_missing(folder: &Path) -> bool {
+    !folder.as_os_str().is_empty() && matches!(folder.try_exists(), Ok(false))
+}
+
 /// The key of the log at `path` if no file is named for it.
 fn beside(path: &Path) -> Result<AuditKey, String> {
     let mut file = path.as_os_str().to_owned();
     file.push(".key");
     let file = PathBuf::from(file);
-    let said = |what: String| format!("The key of the audit log, {}, {what}.", file.display());
+    let said = |what: String| {
+        let file = file.display();
+        format!("The key of the audit log (--audit), {file}, {what}.")
+    };
     match file.try_exists() {
         Ok(true) => {}
         Ok(false) => {
@@ -118,7 +131,10 @@ fn make(file: &Path) -> io::Result<()> {
 /// What is wrong, as what follows the file's name in a sentence; no text of the file is in it.
 pub(crate) fn read(path: &Path) -> Result<AuditKey, String> {
     if std::fs::metadata(path).is_ok_and(|found| file::open_to(&found, 0o007).is_some()) {
-        return Err("others can read or write; `chmod o=` takes that from them".into());
+        let file = path.display();
+        return Err(format!(
+            "others can read or write; `chmod o= {file}` takes that from them"
+        ));
     }
     let text = file::read(path, file::PATIENCE)?;
     let mut lines = text.lines().map(str::trim);

@@ -1,6 +1,6 @@
 //! The file of keys that sign what clients carry for the server. `verbs/keys.rs` writes it.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -58,7 +58,10 @@ pub(crate) fn text(path: &Path) -> Result<String, String> {
 /// # Errors
 /// What the file has to be.
 pub(crate) fn text_of(path: &Path, allowed: &str) -> Result<String, String> {
-    let file = std::fs::File::open(path).map_err(|_| allowed)?;
+    let file = std::fs::File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!("{allowed}; there is no such file"),
+        _ => allowed.to_owned(),
+    })?;
     // Of the file that was opened, whatever the path names by now.
     let found = file.metadata().map_err(|_| allowed)?;
     if open_to(&found, 0o077).is_some() {

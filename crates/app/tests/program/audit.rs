@@ -121,7 +121,7 @@ fn a_log_that_cannot_be_written_is_refused() {
         ),
         (
             &["--audit=nowhere/audit.jsonl"],
-            "The key of the audit log, nowhere/audit.jsonl.key, cannot be made: there is no such file or folder.",
+            "--audit is 'nowhere/audit.jsonl', but there is no folder nowhere.\n  mkdir -p nowhere makes it.",
         ),
         (
             &["--audit=new.jsonl", "--audit-key=short.key"],

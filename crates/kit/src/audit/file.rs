@@ -293,13 +293,16 @@ fn tail(file: &mut File, length: u64) -> Result<(Head, u64), String> {
         None if begin == 0 => (None, &tail[..=end]),
         None => return Err(no_log()),
     };
-    let link = Link::read(last).ok_or_else(no_log)?;
     let first = |bytes: &[u8]| memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+    let before = before.map(|before| &before[first(&before[..before.len() - 1])..]);
+    let link = Link::read(last).ok_or_else(|| match before.unwrap_or(last).starts_with(BEGIN) {
+        true => "has a last line that is none of an audit log; `audit verify` says what is wrong with the file, then move \
+                 it away"
+            .to_owned(),
+        false => no_log(),
+    })?;
     let follows = match before {
-        Some(before) => {
-            let before = &before[first(&before[..before.len() - 1])..];
-            link.previous == Digest::of(before)
-        }
+        Some(before) => link.previous == Digest::of(before),
         None => link.begins_a_file(),
     };
     if !follows {
@@ -315,8 +318,10 @@ fn tail(file: &mut File, length: u64) -> Result<(Head, u64), String> {
     Ok((head, begin + end as u64 + 1))
 }
 
+/// What each line begins with.
+const BEGIN: &[u8] = b"{\"sequence\":";
+
 /// Whether it may be the beginning of the first line, or of what a machine that lost its power left of it.
 fn could_begin_a_line(bytes: &[u8]) -> bool {
-    const BEGIN: &[u8] = b"{\"sequence\":";
     bytes.iter().zip(BEGIN).all(|(found, due)| found == due) || bytes.iter().all(|byte| *byte == 0)
 }

@@ -49,16 +49,16 @@ pub(crate) fn within(
     if json.len() <= max_bytes {
         return Ok(Response::Encoded { json, is_error });
     }
-    let sentence = format!("is larger than the {max_bytes} bytes allowed.");
+    let sentence = format!("is larger than the {max_bytes} bytes allowed");
     match tool {
         Some(name) => {
-            let outcome = tool_error(format!("The result of '{name}' {sentence}"));
+            let outcome = tool_error(format!("The result of '{name}' {sentence}; ask for less."));
             Ok(Response::Encoded {
                 json: encode(outcome, ctx)?,
                 is_error: true,
             })
         }
-        None => Err(Error::internal(format!("The result {sentence}"))),
+        None => Err(Error::internal(format!("The result {sentence}."))),
     }
 }
 

@@ -271,7 +271,7 @@ pub(super) const REFUSED: [(&str, &str, &[&str], &str); 50] = [
         "--state-keys",
         "ZEBRA_2_STATE_KEYS",
         &["/nowhere/keys"],
-        "a file that has a key a line: a name, a space and at least 32 bytes in base64",
+        "a file that has a key a line: a name, a space and at least 32 bytes in base64; there is no such file",
     ),
     (
         "--profile",

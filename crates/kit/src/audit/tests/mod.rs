@@ -279,11 +279,13 @@ async fn a_file_that_is_not_safe_to_go_on_with_is_refused() {
     let text = std::fs::read_to_string(log.path()).unwrap();
     let follows = "has a last line that does not follow the line before it; verify the file, and move it away.";
     let no_log = "is no audit log; name another file, or move it away.";
+    let spoiled = "has a last line that is none of an audit log; `audit verify` says what is wrong with the file, then move it away.";
     let (first, last) = text.split_once('\n').unwrap();
     for (text, said) in [
         ("hello\n".to_owned(), no_log),
         ("hello".to_owned(), no_log),
-        (format!("{text}hello\n"), no_log),
+        (format!("{text}hello\n"), spoiled),
+        (format!("{text}{{\"sequence\":7,\n"), spoiled),
         (text.replacen("opened", "opfned", 1), follows),
         (last.to_owned(), follows),
         (format!("{first}\n{first}\n"), follows),
