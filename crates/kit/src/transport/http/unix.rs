@@ -1,11 +1,13 @@
 //! The file of a Unix socket, for a proxy or a program on the same machine.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
@@ -14,6 +16,9 @@ use super::listeners::BACKLOG;
 
 /// Its owner and its group may connect.
 const MODE: u32 = 0o660;
+
+/// Time for which one server waits for another that begins in the same folder.
+const TURN: Duration = Duration::from_secs(2);
 
 /// A Unix socket that is listened on. Its file is removed when it is dropped.
 #[derive(Debug)]
@@ -32,6 +37,7 @@ pub struct UnixSocket {
 pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<UnixSocket> {
     let path = path.as_ref();
     let address = SockAddr::unix(path)?;
+    let _turn = turn(path);
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&address)?;
@@ -45,6 +51,21 @@ pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<UnixSocket> {
         listener: UnixListener::from_std(listener)?,
         file,
     })
+}
+
+/// Has those that begin in the same folder do so one after another: a socket that was made and does not listen yet looks like
+/// one that was left. Whatever does not let go of the folder, or cannot be locked, keeps nobody from beginning.
+fn turn(path: &Path) -> Option<File> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = File::open(folder).ok()?;
+    let until = Instant::now() + TURN;
+    while folder.try_lock().is_err() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
+    Some(folder)
 }
 
 fn remove_stale(path: &Path) -> io::Result<()> {
@@ -115,6 +136,31 @@ mod tests {
         assert!(path.exists());
         drop(first);
         assert!(!path.exists());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_several_that_begin_at_once_one_listens_and_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.sock");
+        for _ in 0..50 {
+            // Each of them finds a file that was left.
+            drop(net::UnixListener::bind(&path).unwrap());
+            let runtime = tokio::runtime::Handle::current();
+            let begun: Vec<_> = thread::scope(|scope| {
+                let begin = || {
+                    let _entered = runtime.enter();
+                    bind_unix(&path)
+                };
+                let all: Vec<_> = (0..3).map(|_| scope.spawn(begin)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            assert_eq!(
+                begun.iter().filter(|one| one.is_ok()).count(),
+                1,
+                "{begun:?}"
+            );
+            assert!(net::UnixStream::connect(&path).is_ok());
+        }
     }
 
     #[tokio::test]
