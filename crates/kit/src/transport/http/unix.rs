@@ -120,6 +120,8 @@ impl Drop for SocketFile {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
     use super::*;
 
     #[tokio::test]
@@ -161,6 +163,27 @@ mod tests {
             );
             assert!(net::UnixStream::connect(&path).is_ok());
         }
+    }
+
+    #[test]
+    fn one_that_begins_waits_for_another_in_the_same_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = turn(&folder.path().join("a.sock")).unwrap();
+        let (began, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                began.store(true, SeqCst);
+                let _second = turn(&folder.path().join("b.sock")).unwrap();
+                assert!(ended.load(SeqCst), "it did not wait");
+            });
+            while !began.load(SeqCst) {
+                thread::yield_now();
+            }
+            // Time enough for one that does not wait.
+            thread::sleep(Duration::from_millis(50));
+            ended.store(true, SeqCst);
+            drop(first);
+        });
     }
 
     #[tokio::test]
