@@ -19,7 +19,7 @@ use serde_json::{Map, json};
 const STREAM: &str = "pymcp/stream";
 
 /// Bytes of a result besides its content: who answers, and in how much time.
-const ENVELOPE: usize = 8 << 10;
+const ENVELOPE: usize = 4 << 10;
 
 /// Bytes of a block of content besides its text.
 const BLOCK: usize = 256;
@@ -78,10 +78,15 @@ impl Default for Python {
 }
 
 impl Python {
-    /// Bytes that a result may take: as many as that of any tool, or more where the bounds of a run ask for it.
+    /// Bytes that a result may take: as many as that of any tool, or more where the bounds of a run ask for it. The server's
+    /// [`CallLimits::result_bytes`] must be no less.
     pub fn result_bytes(&self) -> usize {
-        let Limits { value, output, .. } = self.limits;
-        CallLimits::default().result_bytes.max(value).max(output)
+        let usual = CallLimits::default().result_bytes;
+        let asked = self.limits.value.max(self.limits.output);
+        match asked > usual {
+            true => asked + ENVELOPE + 3 * BLOCK,
+            false => usual,
+        }
     }
 }
 
@@ -169,7 +174,7 @@ async fn run_python_code(
             if !room.takes(of_value) {
                 let sentence = format!(
                     "The value takes {of_value} bytes of a result, which has {} for it; return less.",
-                    room.0
+                    room.0.saturating_sub(BLOCK)
                 );
                 return Ok(failed(sentence, &stdout, &stderr, room));
             }
@@ -276,8 +281,11 @@ fn noted(diagnostics: &[String], room: &mut Room) -> Option<ContentBlock> {
         "Type check, which stopped nothing:\n{}",
         diagnostics.join("\n")
     );
-    let text = room.cut(&text).to_owned();
-    Some(block(text, "diagnostics"))
+    let mut fits = room.cut(&text).to_owned();
+    if fits.len() < text.len() {
+        fits.push_str("\n[the rest was dropped]");
+    }
+    Some(block(fits, "diagnostics"))
 }
 
 /// A content block that is not the value.

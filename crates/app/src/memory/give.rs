@@ -15,9 +15,10 @@ pub(super) fn heap() {
 pub(super) fn pages(mapping: &Mapping) {
     let start = mapping.addresses.start as *mut libc::c_void;
     let length = mapping.addresses.len();
-    // SAFETY: the addresses were a private mapping of a file that was run, which nobody could ever write to, and of which no
-    // page had been written to, in memory or in swap, when the process started and a moment ago: nothing is unloaded that is there from the start,
-    // so they still are. What is read there afterwards is what the file has, as before (madvise(2)). What fails changes nothing.
+    // SAFETY: the addresses were a private mapping of a file that was run, which nobody could ever write to, and of which
+    // no page had been written to, in memory or in swap, when the process started and a moment ago: nothing is unloaded
+    // that is there from the start, so they still are. What is read there afterwards is what the file has, as before
+    // (madvise(2)). What fails changes nothing.
     unsafe {
         // First among what the system takes when it is short of memory.
         libc::madvise(start, length, libc::MADV_COLD);

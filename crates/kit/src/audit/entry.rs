@@ -11,6 +11,7 @@ use crate::timestamp::Timestamp;
 
 use super::digest::Digest;
 use super::key::Arguments;
+use super::queue::Waits;
 use super::text::Object;
 
 /// Bytes of a line at most, with its end.
@@ -222,8 +223,11 @@ impl<'a> Entry<'a> {
 
 impl Entry<'_> {
     /// Whether an answer waits for the line: that of a call which was carried out.
-    pub(super) fn is_awaited(&self) -> bool {
-        matches!(self.decision, Decision::Allowed) && self.outcome != Some(Outcome::Cancelled)
+    pub(super) fn waits(&self) -> Waits {
+        match (self.decision, self.outcome) {
+            (Decision::Denied { .. }, _) | (_, Some(Outcome::Cancelled)) => Waits::No,
+            _ => Waits::Yes,
+        }
     }
 
     fn write(&self, line: &mut Object<'_>) {

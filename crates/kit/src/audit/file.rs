@@ -38,6 +38,8 @@ pub(super) struct LogFile {
     max_bytes: Option<u64>,
     /// Whether a group has to be on the disk, and not only with the operating system.
     sync: bool,
+    /// The folder, which has to be on the disk then as well, with the names in it.
+    folder: Option<File>,
 }
 
 /// What was found in a file.
@@ -63,6 +65,8 @@ impl LogFile {
         let failed = |error: io::Error| format!("cannot be opened: {}", reason(&error));
         finish_rotation(path).map_err(failed)?;
         let (mut file, length) = open(path).map_err(failed)?;
+        // Left by a crash before the old file was renamed. Nobody else writes one, since the file is locked.
+        remove(&with(path, NEXT)).map_err(failed)?;
         let (head, whole) = tail(&mut file, length)?;
         let torn = length - whole;
         let mut log = Self {
@@ -72,6 +76,7 @@ impl LogFile {
             dirty: false,
             max_bytes,
             sync,
+            folder: folder(path).filter(|_| sync),
         };
         if torn > 0 {
             log.set_aside(head.sequence + 1).map_err(|error| {
@@ -170,6 +175,7 @@ impl Sink for LogFile {
             // It goes on in the old file, which therefore belongs in its place.
             std::fs::rename(&next, &self.path)
                 .inspect_err(|_| drop(std::fs::rename(&aside, &self.path)))?;
+            self.folder.as_ref().map_or(Ok(()), File::sync_all)?;
             Ok(file)
         });
         match begun {
@@ -206,6 +212,13 @@ fn finish_rotation(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The folder of a file, where a folder can be opened; later a server that is confined could not.
+fn folder(path: &Path) -> Option<File> {
+    let folder = path.parent()?;
+    let here = folder.as_os_str().is_empty();
+    File::open(if here { Path::new(".") } else { folder }).ok()
+}
+
 fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -232,11 +245,6 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(io::Error::other(
-                "it belongs to another user, who can write to it; `chown` it to the server's",
-            ));
-        }
         if metadata.mode() & 0o022 != 0 {
             return Err(io::Error::other(
                 "others can write to it; `chmod go-w` takes that from them",

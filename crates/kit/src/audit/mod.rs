@@ -236,7 +236,7 @@ impl Audit {
         let place = BODY.with_borrow_mut(|body| {
             body.clear();
             Event::Call(entry).write(body);
-            self.0.queue.push(body, entry.is_awaited(), can_lead)
+            self.0.queue.push(body, entry.waits(), can_lead)
         });
         Receipt {
             log: Arc::clone(&self.0),

@@ -1,5 +1,6 @@
 //! Lines on their way to the writer, and the groups whose answers wait for them.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -24,28 +25,51 @@ const KEPT_BYTES: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     bytes: Vec<u8>,
-    /// Where each ends, and whether an answer waits for it.
-    ends: Vec<(usize, bool)>,
+    ends: Vec<End>,
+}
+
+/// Where a line ends, and what it is.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    at: usize,
+    waits: Waits,
+}
+
+/// Whether an answer waits for a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// None does.
+    No,
+    /// One does.
+    Yes,
+    /// One did, and was withheld.
+    Withheld,
 }
 
 impl Lines {
-    /// Adds one, and says whether an answer waits for it.
-    pub(super) fn push(&mut self, body: &[u8], awaited: bool) {
+    pub(super) fn push(&mut self, body: &[u8], waits: Waits) {
         self.bytes.extend_from_slice(body);
-        self.ends.push((self.bytes.len(), awaited));
+        let at = self.bytes.len();
+        self.ends.push(End { at, waits });
     }
 
     pub(super) fn append(&mut self, more: &Self) {
-        more.iter()
-            .for_each(|(body, awaited)| self.push(body, awaited));
+        more.iter().for_each(|(body, waits)| self.push(body, waits));
     }
 
-    /// Each, and whether an answer waits for it.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], bool)> {
-        let ends = self.ends.iter().map(|(end, _)| *end);
-        let begins = [0].into_iter().chain(ends);
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], Waits)> {
+        let begins = [0].into_iter().chain(self.ends.iter().map(|end| end.at));
         let lines = begins.zip(&self.ends);
-        lines.map(|(begin, (end, awaited))| (&self.bytes[begin..*end], *awaited))
+        lines.map(|(begin, end)| (&self.bytes[begin..end.at], end.waits))
+    }
+
+    /// Takes note that the answers which wait for these are withheld.
+    pub(super) fn withhold(&mut self, lines: Range<usize>) {
+        for end in self.ends.get_mut(lines).unwrap_or_default() {
+            if end.waits == Waits::Yes {
+                end.waits = Waits::Withheld;
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -144,8 +168,6 @@ pub(super) struct State {
     pushed: u64,
     /// Bytes of those that are being written.
     pub(super) in_flight: usize,
-    /// For how many of them, from the first one, the answers that wait are withheld.
-    pub(super) withheld: usize,
     /// The group of the others.
     pub(super) group: Arc<Group>,
     /// Whether one of the group's callers is about to write it (`lead`), so that the thread need not.
@@ -201,7 +223,6 @@ impl Queue {
                 waiting: Lines::default(),
                 pushed: 0,
                 in_flight: 0,
-                withheld: 0,
                 group: Arc::default(),
                 led: false,
                 caution: Caution::default(),
@@ -229,7 +250,7 @@ impl Queue {
     pub(super) fn push(
         &self,
         body: &[u8],
-        awaited: bool,
+        waits: Waits,
         can_lead: impl FnOnce() -> bool,
     ) -> Option<Place> {
         let mut state = self.lock();
@@ -238,7 +259,7 @@ impl Queue {
             return None;
         }
         let leads = state.waiting.is_empty() && state.may_be_led() && can_lead();
-        state.waiting.push(body, awaited);
+        state.waiting.push(body, waits);
         state.pushed += 1;
         state.led |= leads;
         let place = Place {
@@ -250,13 +271,15 @@ impl Queue {
         Some(place)
     }
 
-    /// Takes note that the answer of this line, and of those before it, is withheld, where they wait still: what is being
-    /// written says nothing of it.
+    /// Takes note that the answer of this line is withheld, if the line waits still: what is being written says nothing of it.
     pub(super) fn withhold(&self, number: u64) {
         let mut state = self.lock();
+        // The last one that was pushed is the last one that waits.
         let before = state.pushed - state.waiting.len() as u64;
-        let lines = usize::try_from(number.saturating_sub(before)).unwrap_or(usize::MAX);
-        state.withheld = state.withheld.max(lines.min(state.waiting.len()));
+        let at = number.checked_sub(before + 1);
+        if let Some(at) = at.and_then(|at| usize::try_from(at).ok()) {
+            state.waiting.withhold(at..at + 1);
+        }
     }
 
     /// Gives the group to the thread, if it is the one that waits.
@@ -339,7 +362,7 @@ impl State {
     /// Whether a caller may write in place of the thread.
     pub(super) fn may_be_led(&self) -> bool {
         let thread = self.failing || self.reopen || self.closing || self.ended;
-        !thread && self.withheld == 0 && self.caution.is_over(Instant::now)
+        !thread && self.caution.is_over(Instant::now)
     }
 
     /// Whether there is something that nobody but the thread does. Whoever writes looks for what came meanwhile.
@@ -363,7 +386,7 @@ mod tests {
     fn what_comes_while_a_group_is_written_is_not_for_the_thread() {
         let queue = Queue::new(Head::NONE);
         queue.lock().writing = Some(Instant::now());
-        let push = || queue.push(b"{}", true, || true).unwrap();
+        let push = || queue.push(b"{}", Waits::Yes, || true).unwrap();
         assert!(push().leads);
         // Its caller found another one writing.
         queue.lock().led = false;
@@ -377,29 +400,30 @@ mod tests {
     fn what_is_being_written_counts_with_what_waits() {
         let queue = Queue::new(Head::NONE);
         let body = [b'x'; 1 << 10];
-        let push = || queue.push(&body, true, || false).is_some();
+        let push = || queue.push(&body, Waits::Yes, || false).is_some();
         queue.lock().in_flight = MAX_BYTES - 3 * (body.len() + MAX_OWN_BYTES);
         assert_eq!([push(), push(), push(), push()], [true, true, true, false]);
         assert_eq!(queue.lock().lost, 1);
     }
 
     #[test]
-    fn an_answer_is_withheld_with_those_before_it_that_wait_still() {
+    fn an_answer_is_withheld_in_its_own_line_if_that_waits_still() {
+        use Waits::{No, Withheld, Yes};
         let queue = Queue::new(Head::NONE);
-        let push = || queue.push(b"{}", true, || false).unwrap().number;
+        let push = |waits| queue.push(b"{}", waits, || false).unwrap().number;
+        let written = push(Yes);
+        queue.lock().waiting.clear();
+        let numbers = [Yes, Yes, No, Yes].map(push);
         let withheld = |number| {
             queue.withhold(number);
-            queue.lock().withheld
+            let state = queue.lock();
+            let waits: Vec<_> = state.waiting.iter().map(|(_, waits)| waits).collect();
+            waits
         };
-        let written = push();
-        queue.lock().waiting.clear();
-        let (first, second) = (push(), push());
-        push();
-        assert_eq!(
-            [withheld(written), withheld(first), withheld(second)],
-            [0, 1, 2]
-        );
-        // An earlier one changes nothing.
-        assert_eq!(withheld(first), 2);
+        assert_eq!(withheld(written), [Yes, Yes, No, Yes]);
+        assert_eq!(withheld(numbers[1]), [Yes, Withheld, No, Yes]);
+        assert_eq!(withheld(numbers[2]), [Yes, Withheld, No, Yes]);
+        assert_eq!(withheld(numbers[3]), [Yes, Withheld, No, Withheld]);
+        assert_eq!(withheld(numbers[3] + 1), [Yes, Withheld, No, Withheld]);
     }
 }

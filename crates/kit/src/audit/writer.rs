@@ -11,7 +11,7 @@ use super::OnFailure;
 use super::chain::{Head, Marks};
 use super::entry::{Because, Closed, Event, Opened};
 use super::file::Sink;
-use super::queue::{Lines, Queue, State};
+use super::queue::{Lines, Queue, State, Waits};
 use crate::reason::reason;
 
 /// Time after which a group is tried again that could not be written; twice as long each time, up to [`MAX_PAUSE`].
@@ -76,8 +76,6 @@ pub(super) struct Writer {
 /// What is to be written at once.
 struct Work {
     lines: Lines,
-    /// For how many of them, from the first one, the answers that wait were withheld.
-    withheld: usize,
     /// Lines that were lost, which no line has said yet.
     lost: u64,
     reopen: bool,
@@ -112,7 +110,7 @@ impl Writer {
     /// Writes the line that a server begins with.
     pub(super) fn begin(&mut self, opened: Vec<u8>) -> io::Result<()> {
         self.opening = Some(opened);
-        self.append(&Lines::default(), 0, &mut 0).map(drop)
+        self.append(&Lines::default(), &mut 0).map(drop)
     }
 
     /// Whether what waits goes into the file that is open.
@@ -124,7 +122,6 @@ impl Writer {
     pub(super) fn turn(&mut self, queue: &Queue, mut state: MutexGuard<'_, State>) -> Turn {
         let mut work = Work {
             lines: std::mem::replace(&mut state.waiting, std::mem::take(&mut self.spare)),
-            withheld: std::mem::take(&mut state.withheld),
             lost: state.lost,
             reopen: std::mem::take(&mut state.reopen),
             closing: state.closing,
@@ -160,8 +157,7 @@ impl Writer {
         let turn = match &done {
             Ok(_) => Turn::Written,
             Err(_) if self.on_failure == OnFailure::Deny && !work.closing => {
-                // Those that came meanwhile are behind them.
-                state.withheld += calls;
+                work.lines.withhold(0..calls);
                 work.lines.append(&state.waiting);
                 std::mem::swap(&mut state.waiting, &mut work.lines);
                 state.led = false;
@@ -199,9 +195,9 @@ impl Writer {
         if work.closing {
             let time = SystemTime::now();
             let closed = Event::Closed(Closed { time }).body();
-            work.lines.push(&closed, false);
+            work.lines.push(&closed, Waits::No);
         }
-        self.append(&work.lines, work.withheld, &mut work.lost)
+        self.append(&work.lines, &mut work.lost)
     }
 
     /// Goes on in a new file, whose first line says so.
@@ -224,16 +220,17 @@ impl Writer {
     }
 
     /// Returns whether there was something to write. The first line says how many were `lost`, which are none then.
-    fn append(&mut self, lines: &Lines, withheld: usize, lost: &mut u64) -> io::Result<bool> {
+    fn append(&mut self, lines: &Lines, lost: &mut u64) -> io::Result<bool> {
         let mut head = self.head;
         let mut to_say = *lost;
         self.out.clear();
-        let opening = self.opening.iter().map(|line| (&**line, false));
-        let lines = lines.iter().enumerate();
-        let lines = lines.map(|(i, (line, awaited))| (line, awaited && i < withheld));
-        for (line, withheld) in opening.chain(lines) {
-            let lost = std::mem::take(&mut to_say);
-            head = head.follow(Marks { lost, withheld }, line, &mut self.out);
+        let opening = self.opening.iter().map(|line| (&**line, Waits::No));
+        for (line, waits) in opening.chain(lines.iter()) {
+            let marks = Marks {
+                lost: std::mem::take(&mut to_say),
+                withheld: waits == Waits::Withheld,
+            };
+            head = head.follow(marks, line, &mut self.out);
         }
         if self.out.is_empty() {
             return Ok(false);

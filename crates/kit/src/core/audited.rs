@@ -71,6 +71,10 @@ impl Audited {
 
     /// The answer, once the line is written; an error in its place if it could not be.
     pub(super) async fn answered(mut self, answer: Answer) -> Answer {
+        // Nobody will have it, as the line says.
+        if self.ctx.is_unwanted() {
+            return answer;
+        }
         let outcome = match watch::outcome(&self.ctx, &answer) {
             telemetry::Outcome::Timeout => Outcome::Timeout,
             telemetry::Outcome::ToolError => Outcome::ToolError,

@@ -32,7 +32,7 @@ impl Observer for Told {
         assert!(
             refused
                 .address
-                .is_none_or(|address: IpAddr| address.is_loopback())
+                .is_some_and(|address: IpAddr| address.is_loopback())
         );
         self.0.lock().unwrap().push(format!(
             "{} {:?} {:?}",

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use pymcp_kit::audit::{Audit, AuditConfig, AuditKey};
 use pymcp_kit::telemetry::{CacheUse, Lasting, Observer, Outcome, Refused, Served};
 use pymcp_kit::{Ctx, Effect, Elicited, Error, NoArgs, Result, Server, Tool};
 use serde_json::{Value, json};
@@ -216,9 +217,14 @@ async fn what_ends_because_it_is_cancelled_has_no_answer() {
         }
     });
     let heard = Heard::default();
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit.jsonl");
+    let key = AuditKey::new(&[7; 32]).unwrap();
+    let audit = Audit::open(AuditConfig::new(&log, key)).unwrap();
     let server = Server::builder("test", "1.0.0")
         .tool(ends)
         .observe(heard.clone())
+        .audit(&audit)
         .build()
         .unwrap();
     let (legacy, _unsolicited) = Client::legacy(&server).await;
@@ -228,6 +234,9 @@ async fn what_ends_because_it_is_cancelled_has_no_answer() {
     assert!(soon(exchange.next_event()).await.is_none());
     let event = heard.one();
     assert_eq!((event.outcome, event.answered), (Outcome::Cancelled, false));
+    let _ = audit.close();
+    let lines = std::fs::read_to_string(log).unwrap();
+    assert!(lines.contains(r#""outcome":"cancelled""#), "{lines}");
 }
 
 #[tokio::test(start_paused = true)]

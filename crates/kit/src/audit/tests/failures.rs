@@ -218,16 +218,17 @@ async fn answers_that_were_withheld_while_a_disk_hung_say_so_where_they_had_to_w
     let (audit, disk, go) = audit(OnFailure::Deny, Duration::from_millis(20));
     disk.does(Does::Hangs);
     // The disk has this one, and it is too late to say anything in it.
-    assert_eq!(record(&audit, "a").await, Err(Refused));
-    assert_eq!(record(&audit, "b").await, Err(Refused));
-    disk.does(Does::Works);
-    go.send(()).unwrap();
-    while audit.admit().is_err() {
+    let first = audit.record(&call("a"));
+    while audit.0.queue.lock().writing.is_none() {
         tokio::task::yield_now().await;
     }
-    record(&audit, "c").await.unwrap();
+    assert_eq!(first.written().await, Err(Refused));
+    assert_eq!(record(&audit, "b").await, Err(Refused));
+    disk.does(Does::Works);
+    drop(audit.record(&call("c")));
+    go.send(()).unwrap();
     assert_eq!(
-        said(&disk.lines(audit.close())),
+        said(&disk.lines_after(&audit)),
         [("a", false, 0), ("b", true, 0), ("c", false, 0)]
     );
 }
@@ -317,9 +318,28 @@ async fn where_no_new_file_can_be_made_the_old_one_goes_on() {
     record(&audit, "b").await.unwrap();
     let head = audit.close();
     std::fs::remove_file(&aside).unwrap();
-    // What was begun in its place is gone too. `opened` and `a` are together, `b` and `closed` have a file each.
+    // `opened` and `a` are together, `b` and `closed` have a file each.
     let files = log.files();
     assert_eq!(files.len(), 3, "{files:?}");
+    assert_whole(&files, head);
+}
+
+#[tokio::test]
+async fn where_no_new_file_can_be_begun_the_old_one_goes_on() {
+    let log = Log::new();
+    let config = AuditConfig {
+        max_bytes: Some(1),
+        ..log.config()
+    };
+    let audit = Audit::open(config).unwrap();
+    let next = file::with(&log.path(), "next");
+    std::fs::create_dir(&next).unwrap();
+    record(&audit, "a").await.unwrap();
+    record(&audit, "b").await.unwrap();
+    std::fs::remove_dir(&next).unwrap();
+    let head = audit.close();
+    let files = log.files();
+    assert_eq!(files.len(), 2, "{files:?}");
     assert_whole(&files, head);
 }
 
