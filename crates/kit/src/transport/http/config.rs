@@ -135,7 +135,7 @@ impl HttpConfig {
     /// The handler is dropped when its time is up ([`route_timeout`](Self::route_timeout)) or its
     /// client has gone. It is no call of the protocol: no middleware sees it, and only the bounds of
     /// connections count it. Whoever reaches the server reaches it: nobody has to authenticate. Where
-    /// it comes from is in its extensions: [`ConnectionInfo`].
+    /// it comes from is in its extensions: [`ConnectionInfo`](super::ConnectionInfo).
     ///
     /// ```
     /// use pymcp_kit::transport::http::{Bytes, HttpConfig, Method, Request, Response};
