@@ -127,7 +127,7 @@ pub(super) fn is_answer(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// What to do about a server that wants to know who asks: what it says of a token is for its own log.
-const TOKEN: &str = "--bearer @FILE, or --bearer '$NAME', gives the token. One that was given may be wrong, expired or \
+pub(crate) const TOKEN: &str = "--bearer @FILE, or --bearer '$NAME', gives the token. One that was given may be wrong, expired or \
                      revoked: doctor --auth URL, with the same --bearer, says which.";
 
 /// What went wrong in a transport.

@@ -51,6 +51,7 @@ use crate::host::Host;
 pub(crate) use crate::host::runtime;
 
 pub(crate) use self::connection::{Connection, INTERRUPTED, Watched};
+pub(crate) use self::failure::TOKEN;
 pub(crate) use self::http::headers;
 pub(crate) use self::sse::SseServer;
 pub(crate) use self::stop::Stop;

@@ -74,8 +74,8 @@ pub(super) fn unchanged<'a>(
     now: &'a [Mapping],
 ) -> impl Iterator<Item = &'a Mapping> {
     now.iter().filter(|now| {
-        let same = |before: &&Mapping| before.addresses == now.addresses && before.file == now.file;
-        now.is_clean() && before.iter().find(same).is_some()
+        let same = |before: &Mapping| before.addresses == now.addresses && before.file == now.file;
+        now.is_clean() && before.iter().any(same)
     })
 }
 

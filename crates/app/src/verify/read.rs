@@ -7,7 +7,7 @@ use pymcp_kit::manifest::ItemKind;
 use pymcp_kit::protocol::{LATEST_LEGACY, MODERN_VERSION};
 use serde_json::Value;
 
-use crate::client::EraChoice;
+use crate::client::{self, EraChoice};
 use crate::doctor::finding::quoted;
 use crate::doctor::observed::{Outcome, Over, Stream};
 use crate::doctor::probe::list::{self, Budget};
@@ -287,7 +287,7 @@ impl Told {
 /// What may help.
 fn hint(outcome: &Outcome, stream: &Stream) -> Option<String> {
     if *outcome == Outcome::Status(401) {
-        return Some("--bearer @FILE, or --bearer '$NAME', gives the token.".to_owned());
+        return Some(client::TOKEN.to_owned());
     }
     let last = stream
         .stderr

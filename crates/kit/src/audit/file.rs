@@ -8,6 +8,7 @@ use super::chain::Head;
 use super::digest::Digest;
 use super::entry::MAX_LINE_BYTES;
 use super::verify::Link;
+use crate::beneath::folder_of;
 use crate::reason::reason;
 
 /// Where groups of lines go.
@@ -38,8 +39,10 @@ pub(super) struct LogFile {
     max_bytes: Option<u64>,
     /// Whether a group has to be on the disk, and not only with the operating system.
     sync: bool,
-    /// The folder, which has to be on the disk then as well, with the names in it.
+    /// The folder, which has to be on the disk then as well, with the names in it; where folders can be opened.
     folder: Option<File>,
+    /// Whether there is a name in it that may not be on the disk yet.
+    renamed: bool,
 }
 
 /// What was found in a file.
@@ -76,7 +79,9 @@ impl LogFile {
             dirty: false,
             max_bytes,
             sync,
-            folder: folder(path).filter(|_| sync),
+            // Later a server that is confined could not open it.
+            folder: File::open(folder_of(path)).ok().filter(|_| sync),
+            renamed: false,
         };
         if torn > 0 {
             log.set_aside(head.sequence + 1).map_err(|error| {
@@ -98,6 +103,18 @@ impl LogFile {
         aside.write_all(&torn)?;
         aside.sync_data()?;
         self.file.set_len(self.length)
+    }
+
+    /// Waits for the disk, if a group has to be there.
+    fn synced(&mut self) -> io::Result<()> {
+        if !self.sync {
+            return Ok(());
+        }
+        if let (true, Some(folder)) = (self.renamed, &self.folder) {
+            folder.sync_all()?;
+        }
+        self.renamed = false;
+        self.file.sync_data()
     }
 
     /// Takes off what a write left that failed.
@@ -132,10 +149,7 @@ impl Sink for LogFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.mend()?;
         self.dirty = true;
-        let written = self.file.write_all(bytes).and_then(|()| match self.sync {
-            true => self.file.sync_data(),
-            false => Ok(()),
-        });
+        let written = self.file.write_all(bytes).and_then(|()| self.synced());
         match written {
             Ok(()) => {
                 self.length += bytes.len() as u64;
@@ -175,12 +189,12 @@ impl Sink for LogFile {
             // It goes on in the old file, which therefore belongs in its place.
             std::fs::rename(&next, &self.path)
                 .inspect_err(|_| drop(std::fs::rename(&aside, &self.path)))?;
-            self.folder.as_ref().map_or(Ok(()), File::sync_all)?;
             Ok(file)
         });
         match begun {
             Ok(file) => {
                 (self.file, self.length, self.dirty) = (file, line.len() as u64, false);
+                self.renamed = true;
                 Ok(())
             }
             Err(error) => {
@@ -210,13 +224,6 @@ fn finish_rotation(path: &Path) -> io::Result<()> {
         std::fs::rename(next, path)?;
     }
     Ok(())
-}
-
-/// The folder of a file, where a folder can be opened; later a server that is confined could not.
-fn folder(path: &Path) -> Option<File> {
-    let folder = path.parent()?;
-    let here = folder.as_os_str().is_empty();
-    File::open(if here { Path::new(".") } else { folder }).ok()
 }
 
 fn remove(path: &Path) -> io::Result<()> {

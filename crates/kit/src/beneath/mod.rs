@@ -11,6 +11,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::path::Path;
 
 use bytes::Bytes;
 
@@ -41,6 +42,14 @@ pub(crate) const MAX_ENTRIES: usize = 10_000;
 
 /// Characters of a path that are repeated in an error.
 const MAX_SHOWN: usize = 200;
+
+/// The folder that a file of this server's own is in: the one that it runs in where the path names none.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
 
 /// Why a file is not read or written.
 #[derive(Debug)]

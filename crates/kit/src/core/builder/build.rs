@@ -56,6 +56,7 @@ impl ServerBuilder {
         self.share();
         let headers = HeaderNames::new(&self.headers)?;
         self.check_budgets()?;
+        self.leave_out();
         self.check_skills()?;
         let frame = self.frame()?;
         let keys = Arc::new(match self.keys {
@@ -197,32 +198,32 @@ impl ServerBuilder {
             .get_or_insert_with(|| Arc::new(RedisTasks::new(&redis, tasks)));
     }
 
-    /// Finds a budget of a tool that is not there, and drops those of tools that are left out, which have nothing to count.
-    fn check_budgets(&mut self) -> Result<(), BuildError> {
+    /// Finds a budget of a tool that is not there.
+    fn check_budgets(&self) -> Result<(), BuildError> {
         let mut budgets = self.calls.budget.tools.keys();
         if let Some(name) = budgets.find(|name| !self.registry.has(Kind::Tool, name)) {
             return Err(BuildError(format!(
                 "There is a budget for the tool '{name}', and no such tool; name one of the server's tools."
             )));
         }
-        if !self.selection.is_everything() {
-            let left = self.registry.selected(&self.selection);
-            let tools = &mut self.calls.budget.tools;
-            tools.retain(|name, _| left.has(Kind::Tool, name));
-        }
         Ok(())
     }
 
-    /// Drops the skills whose files are left out, and finds a file that no result has room for.
-    fn check_skills(&mut self) -> Result<(), BuildError> {
-        if !self.selection.is_everything() {
-            let left = self.registry.selected(&self.selection);
-            let is_left = |uri: &str| left.has(Kind::Resource, &normalize(uri));
-            self.skills = self
-                .skills
-                .take()
-                .and_then(|skills| skills.retained(is_left));
+    /// Drops the budgets of tools that are left out, which have nothing to count, and the skills whose files are.
+    fn leave_out(&mut self) {
+        if self.selection.is_everything() {
+            return;
         }
+        let left = self.registry.selected(&self.selection);
+        let tools = &mut self.calls.budget.tools;
+        tools.retain(|name, _| left.has(Kind::Tool, name));
+        let is_left = |uri: &str| left.has(Kind::Resource, &normalize(uri));
+        let skills = self.skills.take();
+        self.skills = skills.and_then(|skills| skills.retained(is_left));
+    }
+
+    /// Finds a file of the skills that no result has room for.
+    fn check_skills(&self) -> Result<(), BuildError> {
         let largest = self.skills.as_ref().map_or(0, Skills::largest_read);
         if largest > 0 && largest + RESULT_ENVELOPE > self.calls.result_bytes {
             return Err(BuildError(format!(

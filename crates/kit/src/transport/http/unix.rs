@@ -1,6 +1,6 @@
 //! The file of a Unix socket, for a proxy or a program on the same machine.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -13,6 +13,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
 use super::listeners::BACKLOG;
+use crate::beneath::folder_of;
 
 /// Its owner and its group may connect.
 const MODE: u32 = 0o660;
@@ -56,13 +57,10 @@ pub fn bind_unix(path: impl AsRef<Path>) -> io::Result<UnixSocket> {
 /// Has those that begin in the same folder do so one after another: a socket that was made and does not listen yet looks like
 /// one that was left. Whatever does not let go of the folder, or cannot be locked, keeps nobody from beginning.
 fn turn(path: &Path) -> Option<File> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let folder = File::open(folder).ok()?;
+    let folder = File::open(folder_of(path)).ok()?;
     let until = Instant::now() + TURN;
-    while folder.try_lock().is_err() && Instant::now() < until {
+    let is_taken = || matches!(folder.try_lock(), Err(TryLockError::WouldBlock));
+    while is_taken() && Instant::now() < until {
         thread::sleep(Duration::from_millis(5));
     }
     Some(folder)
