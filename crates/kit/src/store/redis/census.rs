@@ -5,7 +5,7 @@
 //! must have been there all that time: a store that comes back may have forgotten everybody, and others may need longer
 //! to find it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,8 +40,8 @@ pub(super) struct Census {
     /// What tells this process from others in the list.
     process: String,
     replicas: AtomicU32,
-    /// Rings when there are fewer than before.
-    fewer: Notify,
+    /// Rings when one went silent, or there are fewer than before.
+    silent: Notify,
     seen: Mutex<Seen>,
 }
 
@@ -50,6 +50,8 @@ struct Seen {
     since: Instant,
     /// Others, and when they were known to be there.
     others: HashMap<String, Instant>,
+    /// Those that were silent when they were last counted.
+    silent: HashSet<String>,
 }
 
 impl Census {
@@ -65,10 +67,11 @@ impl Census {
             key: keys.shared(REPLICAS),
             process: format!("{:016x}", u64::from_ne_bytes(process)),
             replicas: AtomicU32::new(1),
-            fewer: Notify::new(),
+            silent: Notify::new(),
             seen: Mutex::new(Seen {
                 since: Instant::now(),
                 others: HashMap::new(),
+                silent: HashSet::new(),
             }),
         })
     }
@@ -96,17 +99,21 @@ impl Census {
             .arg(until)
             .arg(&self.process)
             .arg(micros(SILENT))
-            .arg(micros(GONE));
-        let counted = timeout(ALIVE, call.invoke_async::<(u32, u32)>(&mut connection)).await;
-        match counted {
-            Ok(Ok((replicas, added))) => {
+            .arg(micros(GONE))
+            .arg(MOST);
+        let call = call.invoke_async::<(u32, u32, HashSet<String>)>(&mut connection);
+        match timeout(ALIVE, call).await {
+            Ok(Ok((replicas, added, silent))) => {
                 // Who has forgotten this one may have forgotten others.
                 if added > 0 {
                     self.broken();
                 }
                 let replicas = replicas.max(least);
-                if self.replicas.swap(replicas, Ordering::Relaxed) > replicas {
-                    self.fewer.notify_one();
+                // One that was replaced leaves the number as it was; one that a store has forgotten is not silent.
+                let fewer = self.replicas.swap(replicas, Ordering::Relaxed) > replicas;
+                let before = std::mem::replace(&mut self.seen().silent, silent);
+                if fewer || !self.seen().silent.is_subset(&before) {
+                    self.silent.notify_one();
                 }
             }
             _ => self.broken(),
@@ -120,8 +127,8 @@ impl Census {
 
     /// Completes when another one is gone for good, or may be.
     pub(super) async fn left(&self) {
-        self.fewer.notified().await;
-        // It is not counted for as long, and was last heard of up to four seconds before that.
+        self.silent.notified().await;
+        // It has been silent for as long, and was last heard of up to four seconds before that.
         sleep(GONE - SILENT + THERE).await;
     }
 

@@ -223,14 +223,20 @@ pub(super) static FORGET: LazyLock<Script> =
     LazyLock::new(|| script("return redis.call('UNLINK', KEYS[1])"));
 
 /// KEYS: the replicas. ARGV: this process, the time in microseconds after which one that says nothing is not counted, and
-/// after which it is gone. Answers how many there are, and 1 if this one was not in the list.
+/// after which it is gone, and how many to name. Answers how many there are, 1 if this one was not in the list, and those that
+/// are not counted and not gone.
 pub(super) static REPLICAS: LazyLock<Script> = LazyLock::new(|| {
     script(
         r"
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - ARGV[4]))
 local added = redis.call('ZADD', KEYS[1], whole(now), ARGV[2])
 redis.call('PEXPIRE', KEYS[1], whole(ARGV[4] / 1000))
-return { redis.call('ZCOUNT', KEYS[1], whole(now - ARGV[3]), '+inf'), added }
+local silent = whole(now - ARGV[3])
+return {
+  redis.call('ZCOUNT', KEYS[1], silent, '+inf'),
+  added,
+  redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. silent, 'LIMIT', 0, ARGV[5])
+}
 ",
     )
 });

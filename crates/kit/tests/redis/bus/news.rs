@@ -1,7 +1,7 @@
 //! Changes of lists, resources and tasks that are made at one replica and heard at all.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pymcp_kit::Kind;
 use pymcp_kit::core::Unsolicited;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use super::super::replicas::client::{Client, able, accept};
+use super::super::server::RedisServer;
 use super::super::{PATIENCE, caller, connect, redis_server, until, who};
 use super::{Replica, SILENCE, builder, hear_each_other, replicas};
 
@@ -192,6 +193,31 @@ async fn work_hears_at_once_what_is_done_at_another_replica_and_nobody_asks_for_
 async fn who_listens_for_a_task_is_told_that_its_replica_is_gone_for_good() {
     let server = redis_server!();
     let [hears]: [Replica; 1] = replicas(&server).await;
+    let id = work_of_a_replica_that_is_killed(&server);
+    hears_that_it_failed(&hears, &id).await;
+}
+
+/// There are never fewer: the next one begins when the one before it is silent.
+#[tokio::test]
+async fn who_listens_for_a_task_is_told_that_its_replica_was_replaced() {
+    let server = redis_server!();
+    let [hears]: [Replica; 1] = replicas(&server).await;
+    let id = work_of_a_replica_that_is_killed(&server);
+    let list = server.command(&["KEYS", "*replicas*"]).trim().to_owned();
+    let scores = server.command(&["ZRANGE", &list, "0", "-1", "WITHSCORES"]);
+    let times = scores.lines().skip(1).step_by(2);
+    let killed = times.map(|time| time.parse().unwrap()).min().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let silent = Duration::from_micros(killed) + Duration::from_secs(10);
+    sleep(silent.saturating_sub(now)).await;
+    let until = silent + Duration::from_secs(60);
+    let another = ["ZADD", &list, &until.as_micros().to_string(), "another"];
+    assert_eq!(server.command(&another).trim(), "1");
+    hears_that_it_failed(&hears, &id).await;
+}
+
+/// Returns its task.
+fn work_of_a_replica_that_is_killed(server: &RedisServer) -> String {
     let url = server.url();
     let killed = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -206,7 +232,10 @@ async fn who_listens_for_a_task_is_told_that_its_replica_is_gone_for_good() {
             begun["taskId"].as_str().unwrap().to_owned()
         })
     });
-    let id = killed.join().unwrap();
+    killed.join().unwrap()
+}
+
+async fn hears_that_it_failed(hears: &Replica, id: &str) {
     let ada = Client::modern(&hears.server, able()).known_as("ada");
     let mut listening = ada.listen(json!({ "taskIds": [id] })).await;
     sleep(Duration::from_secs(25)).await;
