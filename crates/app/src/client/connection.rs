@@ -220,6 +220,7 @@ impl Connection {
     /// Ends the connection: a session is closed, a command is ended, the server in process does what it does at the end.
     pub(crate) async fn close(self) {
         self.user.done();
+        self.user.say_what_was_not_asked();
         // Nothing is left to do where that fails.
         let _ = self.running.cancel().await;
         if let Some(own) = self.own {

@@ -1,6 +1,7 @@
 //! What went wrong between us and a server, as a sentence with an exit code: 3 if it cannot be reached, 1 if it said no.
 
 use std::error::Error as StdError;
+use std::io;
 
 use rmcp::model::{ErrorCode, ErrorData};
 use rmcp::service::{ClientInitializeError, ServiceError};
@@ -10,6 +11,7 @@ use rmcp::transport::streamable_http_client::{
 
 #[cfg(unix)]
 use rmcp::transport::common::unix_socket::UnixSocketError;
+use rustls::CertificateError;
 
 use super::sse;
 use super::target::Target;
@@ -193,7 +195,43 @@ fn by_request(error: &reqwest::Error, target: &Target) -> Error {
         Some(cause) => cause.to_string(),
         None => "the request failed".to_owned(),
     };
-    Error::unreached(format!("{target} cannot be reached: {why}.")).hint(HINT)
+    let hint = of_tls(error).unwrap_or(HINT);
+    Error::unreached(format!("{target} cannot be reached: {why}.")).hint(hint)
+}
+
+/// What to do where one side speaks TLS and the other does not, or does not trust the other.
+fn of_tls(error: &reqwest::Error) -> Option<&'static str> {
+    const PLAIN: &str = "The server may speak plain HTTP: then its URL begins with http://.";
+    causes(error).find_map(|cause| {
+        if let Some(failed) = cause.downcast_ref::<hyper::Error>() {
+            let spoken = "The server may speak TLS: then its URL begins with https://.";
+            return failed.is_parse().then_some(spoken);
+        }
+        // An error of the system has what it was made from inside, and not as its source.
+        let inner = cause
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        match inner?.downcast_ref::<rustls::Error>()? {
+            rustls::Error::InvalidMessage(_) => Some(PLAIN),
+            rustls::Error::InvalidCertificate(why) => Some(of_certificate(why)),
+            _ => None,
+        }
+    })
+}
+
+fn of_certificate(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "The server needs a new certificate, or the clock of this machine is wrong."
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "The URL needs the name that is in the server's certificate."
+        }
+        _ if cfg!(target_os = "linux") => {
+            "SSL_CERT_FILE=ca.pem in the environment names the authority that signed its certificate."
+        }
+        _ => "The authority that signed its certificate has to be one that this machine trusts.",
+    }
 }
 
 /// `HTTP 404 Not Found: …`, as rmcp says what is no message of the protocol.

@@ -7,9 +7,10 @@
 
 mod form;
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pymcp_kit::telemetry;
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
+use super::arguments::did_you_mean;
 use super::progress::Progress;
 use crate::file;
 use crate::output::visible;
@@ -41,6 +43,9 @@ const MODEL: &str = "file";
 
 /// The name by which `--answer` answers a request to visit a URL.
 const URL: &str = "url";
+
+/// Names of fields that are kept in mind, besides those that are answered.
+const MAX_ASKED: usize = 64;
 
 /// What a server is answered when it asks.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -93,6 +98,8 @@ struct Inner {
     is_terminal: bool,
     progress: Progress,
     activity: watch::Sender<Activity>,
+    /// What `--answer` could answer so far.
+    asked: Mutex<BTreeSet<String>>,
 }
 
 /// When the server was last heard of, and how many questions the user has to answer.
@@ -131,6 +138,7 @@ impl User {
             is_terminal: io::stdin().is_terminal(),
             progress: Progress::new(),
             activity,
+            asked: Mutex::default(),
             args,
         })))
     }
@@ -149,6 +157,32 @@ impl User {
     /// The line of progress goes, since what it was of is done.
     pub(super) fn done(&self) {
         self.0.progress.clear();
+    }
+
+    /// Takes note that the server asked for it.
+    fn asked(&self, name: &str) {
+        let asked = &self.0.asked;
+        let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = self.0.args.answer.iter().any(|(given, _)| given == name);
+        if given || asked.len() < MAX_ASKED {
+            asked.insert(name.to_owned());
+        }
+    }
+
+    /// Says which answers nobody asked for: their names may have been mistyped.
+    pub(super) fn say_what_was_not_asked(&self) {
+        let asked = &self.0.asked;
+        let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let given = self.0.args.answer.iter().map(|(name, _)| name);
+        let given: BTreeSet<_> = given.collect();
+        for name in given.into_iter().filter(|name| !asked.contains(*name)) {
+            let meant = did_you_mean(name, asked.iter().map(String::as_str));
+            let name = visible(name);
+            self.say(&format!(
+                "{}: --answer {name} was not used: the server did not ask for it.{meant}",
+                self.0.name
+            ));
+        }
     }
 
     /// Waits until the server was not heard of for so long, while it was not the user's turn.
@@ -187,6 +221,7 @@ impl User {
     }
 
     async fn visit(&self, message: &str, url: &str) -> ElicitResult {
+        self.asked(URL);
         let asks = format!("{} {}", visible(message), visible(url));
         let said = self.0.args.answer.iter().find(|(name, _)| name == URL);
         if let Some((_, said)) = said {

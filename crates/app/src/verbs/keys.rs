@@ -148,13 +148,17 @@ fn add_to(file: &Path) -> Result<KeyRing> {
     let text = keys::text(file)
         .map_err(|must| Error::setting(format!("FILE is '{shown}', but must be {must}.")))?;
     let text = line()? + &text;
-    let fits = text.len() as u64 <= keys::MAX_BYTES;
-    let ring = keys::parse(&text)
-        .filter(|_| fits)
-        .and_then(|keys| keys.ring());
+    if text.len() as u64 > keys::MAX_BYTES {
+        return Err(Error::setting(format!(
+            "{shown} has no room for another key, since it may have {} KiB; take out what has expired.",
+            keys::MAX_BYTES >> 10
+        )));
+    }
+    let ring = keys::parse(&text).and_then(|keys| keys.ring());
     let ring = ring.ok_or_else(|| {
         Error::setting(format!(
-            "{shown} has no room for another key, or something in it is no key; take out what has expired."
+            "{shown} has a line that is no key, or two keys of one name: a key is a name, a space and at least {} bytes in base64.",
+            KeyRing::MIN_KEY_BYTES
         ))
     })?;
     // Whoever reads meanwhile has the old file or the new one.
@@ -239,7 +243,14 @@ mod tests {
         );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         std::fs::write(&file, format!("# ours\n{after}nonsense\n")).unwrap();
-        assert!(add_to(&file).is_err());
+        let refused = |file: &Path| add_to(file).unwrap_err().sentence().unwrap().to_owned();
+        assert!(refused(&file).contains("a line that is no key"));
+        let full = folder.path().join("full");
+        make(&full).unwrap();
+        let room = keys::MAX_BYTES as usize - std::fs::read(&full).unwrap().len();
+        let text = std::fs::read_to_string(&full).unwrap() + &"#".repeat(room);
+        std::fs::write(&full, text).unwrap();
+        assert!(refused(&full).contains("no room for another key"));
         assert!(
             std::fs::read_to_string(&file)
                 .unwrap()

@@ -295,7 +295,7 @@ impl Serve<'_> {
             && let Some(flag) = limits.of_principals()
         {
             return Err(Error::setting(format!(
-                "--{flag} limits each principal, and no client has to authenticate; switch on authentication, or limit \
+                "--{flag} limits each principal, and no client has to authenticate; set --auth, or limit \
                  each address with --address-rate."
             )));
         }

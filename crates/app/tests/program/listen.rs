@@ -85,10 +85,29 @@ fn tls_is_served_checked_and_read_again_at_a_hangup() {
     let warned = lines.find(|line| line.contains("the TLS certificate ends on 20"));
     assert!(warned.is_some_and(|line| line.contains("WARN")));
     assert_ends(&run(&["health", url], &[]), 0, "");
+    for (url, hint) in [
+        (url, "certificate"),
+        (&url.replacen("https", "http", 1), "begins with https://"),
+    ] {
+        let refused = run(&["ping", "--url", url], &[]);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(3), "{said}");
+        assert!(said.lines().nth(1).unwrap().contains(hint), "{said}");
+    }
     let unpaired = run(&["--transport=http", &cert], &[]);
     assert_eq!(unpaired.status.code(), Some(2));
     let said = text(&unpaired.stderr);
     assert!(said.contains("name that with"), "{said}");
+}
+
+#[test]
+fn who_speaks_tls_to_a_server_without_it_is_told_so() {
+    let (_server, listening, _lines) = start(&[]);
+    let url = listening.split(' ').next().unwrap();
+    let refused = run(&["ping", "--url", &url.replacen("http", "https", 1)], &[]);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("begins with http://."), "{said}");
 }
 
 #[cfg(unix)]

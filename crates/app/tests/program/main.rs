@@ -140,7 +140,7 @@ fn a_setting_that_cannot_be_used_is_exit_code_2() {
         (
             &["--transport=http", "--budget=60/min"],
             &[],
-            "zebra-2: --budget limits each principal, and no client has to authenticate; switch on authentication, or limit \
+            "zebra-2: --budget limits each principal, and no client has to authenticate; set ZEBRA_2_AUTH (--auth), or limit \
              each address with ZEBRA_2_ADDRESS_RATE (--address-rate).\nzebra-2: closed\n",
         ),
         (

@@ -255,7 +255,7 @@ fn files_that_cannot_be_used_are_refused_with_a_sentence() {
     let other = KeyPair::generate().unwrap().serialize_pem();
     for (name, text, why) in [
         ("key.pem", "", "key.pem holds no private key"),
-        ("key.pem", &*other, "cannot be used together"),
+        ("key.pem", &*other, "do not belong together"),
         ("cert.pem", &key, "cert.pem holds no certificate"),
         ("cert.pem", &" ".repeat((1 << 20) + 1), "larger than 1 MiB"),
     ] {

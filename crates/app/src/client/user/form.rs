@@ -31,6 +31,7 @@ impl User {
         let mut content = Map::new();
         let mut open = Vec::new();
         for field in &fields {
+            self.asked(field.name);
             match self.given(field, schema) {
                 Some(Ok(value)) => {
                     content.insert(field.name.to_owned(), value);

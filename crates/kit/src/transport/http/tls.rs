@@ -14,10 +14,10 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use crate::metrics::{Metrics, readings};
@@ -255,7 +255,14 @@ impl Pem {
             .with_single_cert(chain, secret)
             .map_err(|error| {
                 let both = format!("{} and {}", certificate.display(), key.display());
-                BadTls(format!("{both} cannot be used together: {error}"))
+                BadTls(match error {
+                    rustls::Error::InconsistentKeys(_) => {
+                        format!(
+                            "{both} do not belong together: the key is not that of the certificate"
+                        )
+                    }
+                    _ => format!("{both} cannot be used together: {error}"),
+                })
             })?;
         let offered = [H2, b"http/1.1"];
         let offered = &offered[usize::from(!cfg!(feature = "http2"))..];
