@@ -1,28 +1,24 @@
-//! The first caller of a group writes it: a thread that is woken for it, and wakes the callers again, costs several times
-//! what the line costs.
+//! A caller writes its own line: a thread that is woken for it, and wakes the caller again, costs several times what the line
+//! costs.
 //!
-//! It writes at once, on the thread that it runs on: that holds the thread for as long as the system takes to copy a few
-//! lines, which is less than it costs to let others go first and to come back. What others add meanwhile is the next group,
-//! which the same caller writes. Where it may take longer, the writer's own thread does it (`writer`): each group goes to the
+//! It writes at once, on the thread that it runs on: that holds the thread for as long as the system takes to copy a line,
+//! which is less than it costs to let others go first and to come back. What others add meanwhile is a group, which the
+//! same caller writes. Where it may take longer, the writer's own thread does it (`writer`): each group goes to the
 //! disk, a new file is due, something failed, the disk was slow a moment ago, or the runtime has one thread only,
 //! which a disk that hangs would stop.
 
 use std::fmt;
-use std::sync::{Arc, TryLockError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time;
 
-use super::queue::{Group, Place, Queue};
-use super::writer::{Shared, Turn};
+use super::queue::{Lines, Place, Queue};
+use super::writer::Turn;
 use super::{Inner, OnFailure, Refused};
 
 /// Groups that a caller writes at most, where others come while it writes.
 const GROUPS: usize = 4;
-
-/// Time after which a group whose leader does not come to it is the thread's.
-const OVERDUE: Duration = Duration::from_millis(10);
 
 /// Whether a caller on this thread may write: there is another one to serve the rest, should the disk hang.
 pub(super) fn is_possible() -> bool {
@@ -32,100 +28,84 @@ pub(super) fn is_possible() -> bool {
     })
 }
 
-/// For a line that is on its way.
+/// For a line that is written, or on its way.
 #[must_use = "an answer has to wait for its line"]
-pub struct Receipt {
-    pub(super) log: Arc<Inner>,
-    /// None where there was no room.
-    pub(super) place: Option<Place>,
-}
+pub struct Receipt(Way);
 
-impl fmt::Debug for Receipt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipt")
-            .field("place", &self.place)
-            .finish_non_exhaustive()
-    }
+enum Way {
+    /// It is known what became of it.
+    Ended(Result<(), Refused>),
+    /// It waits.
+    On { log: Arc<Inner>, place: Place },
 }
 
 impl Receipt {
+    /// Of a line of which it is known whether it was written.
+    pub(super) fn ended(log: &Inner, written: bool) -> Self {
+        Self(Way::Ended(log.allows(written)))
+    }
+
+    /// Of a line that waits.
+    pub(super) fn on_its_way(log: Arc<Inner>, place: Place) -> Self {
+        Self(Way::On { log, place })
+    }
+
     /// Waits until the line is written, or until it is known that it isn't: an answer waits for this.
     ///
     /// # Errors
     /// It is not, and the log was opened with [`OnFailure::Deny`].
-    pub async fn written(mut self) -> Result<(), Refused> {
-        let written = match &mut self.place {
-            Some(place) => waits_for(&self.log, place).await,
-            None => false,
+    pub async fn written(self) -> Result<(), Refused> {
+        let (log, Place { group, number }) = match self.0 {
+            Way::Ended(ended) => return ended,
+            Way::On { log, place } => (log, place),
         };
-        if written || self.log.on_failure != OnFailure::Deny {
-            return Ok(());
-        }
-        if let Some(place) = &self.place {
-            self.log.queue.withhold(place.number);
-        }
-        Err(Refused)
+        let late = time::Instant::now() + log.patience;
+        let written = log.allows(group.written(late).await);
+        written.inspect_err(|_| log.queue.withhold(number))
     }
 }
 
-async fn waits_for(log: &Inner, place: &mut Place) -> bool {
-    let (queue, group) = (&log.queue, &place.group);
-    if place.leads {
-        place.leads = false;
-        write(queue, &log.writer, group);
-        if let Some(written) = group.is_written() {
-            return written;
-        }
-    }
-    let now = time::Instant::now();
-    if !group.written(now + OVERDUE).await {
-        queue.hand_over(group);
-    }
-    group.written(now + log.patience).await
-}
-
-impl Drop for Receipt {
-    /// Whoever does not wait does not write either.
-    fn drop(&mut self) {
-        if let Some(place) = self.place.as_ref().filter(|place| place.leads) {
-            self.log.queue.hand_over(&place.group);
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Way::Ended(ended) => f.debug_tuple("Receipt").field(ended).finish(),
+            Way::On { place, .. } => f.debug_tuple("Receipt").field(place).finish(),
         }
     }
 }
 
-/// Writes the group, and what came meanwhile; leaves to the thread what is its own.
-fn write(queue: &Queue, writer: &Shared, group: &Arc<Group>) {
+impl Inner {
+    /// Whether a call is answered whose line was written, or was not.
+    fn allows(&self, written: bool) -> Result<(), Refused> {
+        match written || self.on_failure != OnFailure::Deny {
+            true => Ok(()),
+            false => Err(Refused),
+        }
+    }
+}
+
+/// Writes the line of a caller, and what comes meanwhile; says whether it was written. `None` where it has to wait with
+/// others, or is for the thread.
+pub(super) fn write(queue: &Queue, body: &[u8]) -> Option<bool> {
     let mut state = queue.lock();
-    if !Arc::ptr_eq(&state.group, group) {
-        // It is being written.
-        return;
+    let (bytes, is_alone) = (Lines::bytes_of(body), state.waiting.is_empty());
+    if !is_alone || !state.is_for_callers() {
+        return None;
     }
-    state.led = false;
-    for _ in 0..GROUPS {
-        // Whoever writes the group before goes on with this one.
-        if state.writing.is_some() {
-            return;
+    let writer = state.writer.take_if(|writer| writer.has_room(bytes))?;
+    let (turn, mut state) = writer.turn(queue, state, Some(body));
+    let mut groups = 0;
+    while turn == Turn::Written && groups < GROUPS && !state.waiting.is_empty() {
+        let bytes = state.waiting.bytes();
+        if !state.is_for_callers() {
+            break;
         }
-        let shared = writer.try_lock();
-        let mut shared = match shared {
-            Ok(shared) => shared,
-            Err(TryLockError::Poisoned(shared)) => shared.into_inner(),
-            // Whoever has it is about to look for what came meanwhile.
-            Err(TryLockError::WouldBlock) => return,
+        let Some(writer) = state.writer.take_if(|writer| writer.has_room(bytes)) else {
+            break;
         };
-        let Some(writer) = shared.as_mut() else { break };
-        if state.led || state.waiting.is_empty() {
-            break;
-        }
-        if !state.may_be_led() || !writer.has_room(&state.waiting) {
-            break;
-        }
-        let turn = writer.turn(queue, state);
-        drop(shared);
-        state = queue.lock();
-        if turn != Turn::Written {
-            break;
-        }
+        state = writer.turn(queue, state, None).1;
+        groups += 1;
     }
     queue.wake_if_wanted(state);
+    Some(turn == Turn::Written)
 }

@@ -1,8 +1,8 @@
 //! The audit log: a line for each call and each denial, in a file in which nothing can be changed unseen.
 //!
 //! [`Audit::record`] takes what happened and returns a [`Receipt`] at once; whoever answers the call waits for the receipt
-//! first, so that no answer is ahead of its line. Lines are written in groups, so that many calls share a write: by the first
-//! call of the group, or by a thread. Each line has the SHA-256 of the line before it ([`Head`]), and
+//! first, so that no answer is ahead of its line. A call writes its line itself, and those of calls that come meanwhile, in
+//! groups; or a thread does. Each line has the SHA-256 of the line before it ([`Head`]), and
 //! [`verify`] finds what was edited, removed, moved or cut. Arguments are in it as their shape and as hashes under a key
 //! ([`AuditKey`]), never as values.
 //!
@@ -51,7 +51,7 @@ mod writer;
 use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ use crate::metrics::{Metrics, readings};
 use crate::reason::reason;
 
 use self::file::{LogFile, Sink};
-use self::queue::{BUSY_BYTES, Queue, Visit};
+use self::queue::{BUSY_BYTES, Queue, Visit, Waits};
 use self::writer::{Names, Writer};
 
 pub use self::chain::Head;
@@ -140,7 +140,6 @@ pub struct Audit(Arc<Inner>);
 
 struct Inner {
     queue: Arc<Queue>,
-    writer: Arc<writer::Shared>,
     key: AuditKey,
     on_failure: OnFailure,
     patience: Duration,
@@ -183,7 +182,6 @@ impl Audit {
         because: Because,
         torn: u64,
     ) -> std::io::Result<Self> {
-        let queue = Arc::new(Queue::new(head));
         let names = Names {
             server: config.server.clone(),
             key: config.key.fingerprint(),
@@ -191,14 +189,12 @@ impl Audit {
         let opened = names.opened(because, None, torn);
         let mut writer = Writer::new(sink, config.on_failure, names, head);
         writer.begin(opened)?;
-        queue.lock().head = writer.head;
-        let writer = Arc::new(Mutex::new(Some(writer)));
+        let queue = Arc::new(Queue::new(writer));
         let thread = thread::Builder::new().name("audit".into());
-        let shared = (Arc::clone(&queue), Arc::clone(&writer));
-        thread.spawn(move || writer::run(&shared.0, &shared.1))?;
+        let shared = Arc::clone(&queue);
+        thread.spawn(move || writer::run(&shared))?;
         Ok(Self(Arc::new(Inner {
             queue,
-            writer,
             key: config.key.clone(),
             on_failure: config.on_failure,
             patience: config.patience.min(LONGEST),
@@ -227,21 +223,27 @@ impl Audit {
         self.0.key.arguments(arguments)
     }
 
-    /// Hands a line to the writer. It waits for nobody: with 4 MiB of lines waiting the line is lost, which counts as failed.
+    /// Writes the line of a call, where that takes no longer than to copy it; else hands it to the writer, as it does with lines
+    /// that no answer waits for. It waits for nobody: with 4 MiB of lines waiting the line is lost, which counts as failed.
     pub fn record(&self, entry: &Entry<'_>) -> Receipt {
         thread_local! {
             static BODY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
-        let can_lead = || *self.0.can_lead.get_or_init(lead::is_possible);
-        let place = BODY.with_borrow_mut(|body| {
+        let log = &self.0;
+        let waits = entry.waits();
+        let leads = waits == Waits::Yes && *log.can_lead.get_or_init(lead::is_possible);
+        BODY.with_borrow_mut(|body| {
             body.clear();
             Event::Call(entry).write(body);
-            self.0.queue.push(body, entry.waits(), can_lead)
-        });
-        Receipt {
-            log: Arc::clone(&self.0),
-            place,
-        }
+            let written = leads.then(|| lead::write(&log.queue, body)).flatten();
+            match written {
+                Some(written) => Receipt::ended(log, written),
+                None => match log.queue.push(body, waits) {
+                    Some(place) => Receipt::on_its_way(Arc::clone(log), place),
+                    None => Receipt::ended(log, false),
+                },
+            }
+        })
     }
 
     /// The last line that was written.

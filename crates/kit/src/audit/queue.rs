@@ -10,6 +10,7 @@ use tokio::time;
 
 use super::caution::Caution;
 use super::chain::{Head, MAX_OWN_BYTES};
+use super::writer::Writer;
 
 /// Bytes that lines take in the file which wait or are being written.
 pub(super) const MAX_BYTES: usize = 4 << 20;
@@ -85,6 +86,11 @@ impl Lines {
         self.bytes.len() + self.len() * MAX_OWN_BYTES
     }
 
+    /// Bytes of one in the file, at most.
+    pub(super) fn bytes_of(body: &[u8]) -> usize {
+        body.len() + MAX_OWN_BYTES
+    }
+
     /// Takes all out, and keeps the memory, if it is no more than usual.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
@@ -154,14 +160,14 @@ impl Group {
 }
 
 /// What the callers and the writer share.
-#[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug)]
 pub(super) struct State {
+    /// Who has it writes; none while somebody does, and at the end.
+    pub(super) writer: Option<Box<Writer>>,
     /// Lines that are to be written.
     pub(super) waiting: Lines,
     /// How many lines there were so far, the last of them the last one that waits.
@@ -170,8 +176,6 @@ pub(super) struct State {
     pub(super) in_flight: usize,
     /// The group of the others.
     pub(super) group: Arc<Group>,
-    /// Whether one of the group's callers is about to write it (`lead`), so that the thread need not.
-    pub(super) led: bool,
     /// Whether the thread alone writes, because the disk was slow.
     pub(super) caution: Caution,
     /// Lines that were lost since the last one that was written.
@@ -182,7 +186,7 @@ pub(super) struct State {
     pub(super) head: Head,
     /// Whether the last group could not be written.
     pub(super) failing: bool,
-    /// Since when a group is being written.
+    /// Since when something is being written.
     pub(super) writing: Option<Instant>,
     /// Whether the file may have been renamed.
     pub(super) reopen: bool,
@@ -203,32 +207,24 @@ pub(super) struct Place {
     pub(super) group: Arc<Group>,
     /// Its number among all that were to be written.
     pub(super) number: u64,
-    /// Whether its caller is to write the group.
-    pub(super) leads: bool,
 }
 
 /// Something to do on the thread of the writer.
 pub(super) struct Visit(pub(super) Box<dyn FnOnce() + Send>);
 
-impl std::fmt::Debug for Visit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Visit")
-    }
-}
-
 impl Queue {
-    pub(super) fn new(head: Head) -> Self {
+    pub(super) fn new(writer: Writer) -> Self {
         Self {
             state: Mutex::new(State {
+                head: writer.head,
+                writer: Some(Box::new(writer)),
                 waiting: Lines::default(),
                 pushed: 0,
                 in_flight: 0,
                 group: Arc::default(),
-                led: false,
                 caution: Caution::default(),
                 lost: 0,
                 lost_in_all: 0,
-                head,
                 failing: false,
                 writing: None,
                 reopen: false,
@@ -245,27 +241,18 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a line; none where there is no room, and it is lost. Whether the caller may lead is asked of the first of a group
-    /// only.
-    pub(super) fn push(
-        &self,
-        body: &[u8],
-        waits: Waits,
-        can_lead: impl FnOnce() -> bool,
-    ) -> Option<Place> {
+    /// Adds a line; none where there is no room, and it is lost.
+    pub(super) fn push(&self, body: &[u8], waits: Waits) -> Option<Place> {
         let mut state = self.lock();
-        if state.ended || state.bytes() + body.len() + MAX_OWN_BYTES > MAX_BYTES {
+        if state.ended || state.bytes() + Lines::bytes_of(body) > MAX_BYTES {
             state.lose(1);
             return None;
         }
-        let leads = state.waiting.is_empty() && state.may_be_led() && can_lead();
         state.waiting.push(body, waits);
         state.pushed += 1;
-        state.led |= leads;
         let place = Place {
             group: Arc::clone(&state.group),
             number: state.pushed,
-            leads,
         };
         self.wake_if_wanted(state);
         Some(place)
@@ -279,15 +266,6 @@ impl Queue {
         let at = number.checked_sub(before + 1);
         if let Some(at) = at.and_then(|at| usize::try_from(at).ok()) {
             state.waiting.withhold(at..at + 1);
-        }
-    }
-
-    /// Gives the group to the thread, if it is the one that waits.
-    pub(super) fn hand_over(&self, group: &Arc<Group>) {
-        let mut state = self.lock();
-        if Arc::ptr_eq(&state.group, group) {
-            state.led = false;
-            self.wake_if_wanted(state);
         }
     }
 
@@ -319,21 +297,18 @@ impl Queue {
             if (state.reopen || state.closing) && !busy {
                 return state;
             }
-            match retry {
-                None if state.is_for_thread() && !busy => return state,
+            let left = retry.map(|retry| retry.saturating_duration_since(Instant::now()));
+            match left.filter(|left| !left.is_zero()) {
+                Some(left) => {
+                    let woken = self.changed.wait_timeout(state, left);
+                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None if !busy && (retry.is_some() || state.is_for_thread()) => return state,
                 None => {
                     state.idle = true;
                     let woken = self.changed.wait(state);
                     state = woken.unwrap_or_else(PoisonError::into_inner);
                     state.idle = false;
-                }
-                Some(retry) => {
-                    let left = retry.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return state;
-                    }
-                    let woken = self.changed.wait_timeout(state, left);
-                    state = woken.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
         }
@@ -360,14 +335,14 @@ impl State {
     }
 
     /// Whether a caller may write in place of the thread.
-    pub(super) fn may_be_led(&self) -> bool {
+    pub(super) fn is_for_callers(&self) -> bool {
         let thread = self.failing || self.reopen || self.closing || self.ended;
         !thread && self.caution.is_over(Instant::now)
     }
 
     /// Whether there is something that nobody but the thread does. Whoever writes looks for what came meanwhile.
     fn is_for_thread(&self) -> bool {
-        let lines = !self.waiting.is_empty() && !self.led && self.writing.is_none();
+        let lines = !self.waiting.is_empty() && self.writing.is_none();
         lines || self.reopen || self.closing || self.visit.is_some()
     }
 
@@ -379,18 +354,48 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::super::OnFailure;
+    use super::super::file::Sink;
+    use super::super::writer::Names;
     use super::*;
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn append(&mut self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn is_full(&self, _: usize) -> bool {
+            false
+        }
+
+        fn rotate(&mut self, _: u64, _: &mut dyn FnMut(&Path) -> Vec<u8>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reopen(&mut self) -> io::Result<bool> {
+            Ok(false)
+        }
+    }
+
+    fn queue() -> Queue {
+        let names = Names {
+            server: String::new(),
+            key: String::new(),
+        };
+        Queue::new(Writer::new(Nowhere, OnFailure::Deny, names, Head::NONE))
+    }
 
     /// Otherwise each line that comes meanwhile wakes a thread that has nothing to do.
     #[test]
-    fn what_comes_while_a_group_is_written_is_not_for_the_thread() {
-        let queue = Queue::new(Head::NONE);
+    fn what_comes_while_another_line_is_written_is_not_for_the_thread() {
+        let queue = queue();
         queue.lock().writing = Some(Instant::now());
-        let push = || queue.push(b"{}", Waits::Yes, || true).unwrap();
-        assert!(push().leads);
-        // Its caller found another one writing.
-        queue.lock().led = false;
-        push();
+        queue.push(b"{}", Waits::Yes).unwrap();
         assert!(!queue.lock().is_for_thread());
         queue.lock().writing = None;
         assert!(queue.lock().is_for_thread());
@@ -398,9 +403,9 @@ mod tests {
 
     #[test]
     fn what_is_being_written_counts_with_what_waits() {
-        let queue = Queue::new(Head::NONE);
+        let queue = queue();
         let body = [b'x'; 1 << 10];
-        let push = || queue.push(&body, Waits::Yes, || false).is_some();
+        let push = || queue.push(&body, Waits::Yes).is_some();
         queue.lock().in_flight = MAX_BYTES - 3 * (body.len() + MAX_OWN_BYTES);
         assert_eq!([push(), push(), push(), push()], [true, true, true, false]);
         assert_eq!(queue.lock().lost, 1);
@@ -409,8 +414,8 @@ mod tests {
     #[test]
     fn an_answer_is_withheld_in_its_own_line_if_that_waits_still() {
         use Waits::{No, Withheld, Yes};
-        let queue = Queue::new(Head::NONE);
-        let push = |waits| queue.push(b"{}", waits, || false).unwrap().number;
+        let queue = queue();
+        let push = |waits| queue.push(b"{}", waits).unwrap().number;
         let written = push(Yes);
         queue.lock().waiting.clear();
         let numbers = [Yes, Yes, No, Yes].map(push);

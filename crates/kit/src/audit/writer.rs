@@ -1,10 +1,11 @@
 //! Writes lines: as one group whatever waits when the group before it is written. Callers do it (`lead`), and a thread does
 //! wherever they cannot, and what takes longer: new files, failures, the end.
 
+use std::cell::RefCell;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::OnFailure;
@@ -27,8 +28,14 @@ const MANY: usize = 8;
 /// Time between two log lines that say that something failed.
 const COMPLAINT: Duration = Duration::from_secs(10);
 
-/// Bytes of memory that are kept between groups.
-const KEPT_BYTES: usize = 256 << 10;
+/// Bytes of memory that a thread keeps between groups.
+const KEPT_BYTES: usize = 64 << 10;
+
+thread_local! {
+    /// What is written at once. Of each thread: memory that several write to by turns is fetched from one CPU to the other each
+    /// time.
+    static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// What each [`Opened`] line says.
 #[derive(Debug, Clone)]
@@ -65,8 +72,6 @@ pub(super) struct Writer {
     pub(super) head: Head,
     /// A line that comes first in the file and is not written yet.
     pub(super) opening: Option<Vec<u8>>,
-    /// The group as it is written.
-    out: Vec<u8>,
     /// Memory for lines.
     spare: Lines,
     /// When something was last complained about.
@@ -74,12 +79,24 @@ pub(super) struct Writer {
 }
 
 /// What is to be written at once.
-struct Work {
+struct Work<'a> {
+    /// The line of the caller who writes, which comes first.
+    own: Option<&'a [u8]>,
     lines: Lines,
     /// Lines that were lost, which no line has said yet.
     lost: u64,
     reopen: bool,
     closing: bool,
+}
+
+impl Work<'_> {
+    fn bytes(&self) -> usize {
+        self.lines.bytes() + self.own.map_or(0, Lines::bytes_of)
+    }
+
+    fn len(&self) -> usize {
+        self.lines.len() + usize::from(self.own.is_some())
+    }
 }
 
 /// What became of a group.
@@ -101,7 +118,6 @@ impl Writer {
             names,
             head,
             opening: None,
-            out: Vec::new(),
             spare: Lines::default(),
             complained: None,
         }
@@ -110,28 +126,48 @@ impl Writer {
     /// Writes the line that a server begins with.
     pub(super) fn begin(&mut self, opened: Vec<u8>) -> io::Result<()> {
         self.opening = Some(opened);
-        self.append(&Lines::default(), &mut 0).map(drop)
+        let nothing = Work {
+            own: None,
+            lines: Lines::default(),
+            lost: 0,
+            reopen: false,
+            closing: false,
+        };
+        self.append(&mut { nothing }).map(drop)
     }
 
-    /// Whether what waits goes into the file that is open.
-    pub(super) fn has_room(&self, waiting: &Lines) -> bool {
-        !self.sink.is_full(waiting.bytes())
+    /// Whether so many bytes go into the file that is open.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        !self.sink.is_full(bytes)
     }
 
-    /// Writes what waits as one group, and says what became of it. Nobody else does meanwhile, since `writing` says so.
-    pub(super) fn turn(&mut self, queue: &Queue, mut state: MutexGuard<'_, State>) -> Turn {
+    /// Writes a caller's own line, or else what waits as one group, and says what became of it. Nobody else does meanwhile,
+    /// since nobody else has the writer.
+    pub(super) fn turn<'a>(
+        mut self: Box<Self>,
+        queue: &'a Queue,
+        mut state: MutexGuard<'a, State>,
+        own: Option<&[u8]>,
+    ) -> (Turn, MutexGuard<'a, State>) {
         let mut work = Work {
-            lines: std::mem::replace(&mut state.waiting, std::mem::take(&mut self.spare)),
+            own,
+            lines: Lines::default(),
             lost: state.lost,
-            reopen: std::mem::take(&mut state.reopen),
+            reopen: false,
             closing: state.closing,
         };
-        state.led = false;
+        let mut group = None;
+        if own.is_none() {
+            work.lines = std::mem::replace(&mut state.waiting, std::mem::take(&mut self.spare));
+            work.reopen = std::mem::take(&mut state.reopen);
+            group = Some(std::mem::take(&mut state.group));
+        } else {
+            state.pushed += 1;
+        }
         state.writing = Some(Instant::now());
-        state.in_flight = work.lines.bytes();
+        state.in_flight = work.bytes();
         let was_failing = state.failing;
-        let (calls, lost) = (work.lines.len(), work.lost);
-        let group = std::mem::take(&mut state.group);
+        let (calls, lost) = (work.len(), work.lost);
         drop(state);
         // Whatever goes wrong there is a failed write, and no more.
         let done = catch_unwind(AssertUnwindSafe(|| self.work(&mut work)))
@@ -157,10 +193,12 @@ impl Writer {
         let turn = match &done {
             Ok(_) => Turn::Written,
             Err(_) if self.on_failure == OnFailure::Deny && !work.closing => {
+                if let Some(own) = own {
+                    work.lines.push(own, Waits::Yes);
+                }
                 work.lines.withhold(0..calls);
                 work.lines.append(&state.waiting);
                 std::mem::swap(&mut state.waiting, &mut work.lines);
-                state.led = false;
                 Turn::ToBeRetried
             }
             Err(_) => {
@@ -168,16 +206,22 @@ impl Writer {
                 Turn::Lost
             }
         };
-        drop(state);
-        group.finish(done.is_ok());
-        work.lines.clear();
-        self.spare = work.lines;
-        turn
+        if let Some(group) = group {
+            work.lines.clear();
+            self.spare = work.lines;
+            state.writer = Some(self);
+            drop(state);
+            group.finish(done.is_ok());
+            state = queue.lock();
+        } else {
+            state.writer = Some(self);
+        }
+        (turn, state)
     }
 
     /// Returns whether there was something to write.
-    fn work(&mut self, work: &mut Work) -> io::Result<bool> {
-        let is_full = !self.has_room(&work.lines);
+    fn work(&mut self, work: &mut Work<'_>) -> io::Result<bool> {
+        let is_full = !self.has_room(work.bytes());
         // A file that somebody else renamed needs no other name.
         if work.reopen || is_full {
             match self.sink.reopen() {
@@ -186,7 +230,7 @@ impl Writer {
                 Err(error) => self.complain("cannot be opened again", &error),
             }
         }
-        if is_full && !self.has_room(&work.lines) {
+        if is_full && !self.has_room(work.bytes()) {
             // The old file grows until there is a new one.
             if let Err(error) = self.rotate(work) {
                 self.complain("cannot be rotated", &error);
@@ -197,11 +241,11 @@ impl Writer {
             let closed = Event::Closed(Closed { time }).body();
             work.lines.push(&closed, Waits::No);
         }
-        self.append(&work.lines, &mut work.lost)
+        self.append(work)
     }
 
     /// Goes on in a new file, whose first line says so.
-    fn rotate(&mut self, work: &mut Work) -> io::Result<()> {
+    fn rotate(&mut self, work: &mut Work<'_>) -> io::Result<()> {
         let head = self.head;
         let mut next = head;
         let marks = Marks {
@@ -219,26 +263,30 @@ impl Writer {
         Ok(())
     }
 
-    /// Returns whether there was something to write. The first line says how many were `lost`, which are none then.
-    fn append(&mut self, lines: &Lines, lost: &mut u64) -> io::Result<bool> {
-        let mut head = self.head;
-        let mut to_say = *lost;
-        self.out.clear();
-        let opening = self.opening.iter().map(|line| (&**line, Waits::No));
-        for (line, waits) in opening.chain(lines.iter()) {
-            let marks = Marks {
-                lost: std::mem::take(&mut to_say),
-                withheld: waits == Waits::Withheld,
-            };
-            head = head.follow(marks, line, &mut self.out);
-        }
-        if self.out.is_empty() {
-            return Ok(false);
-        }
-        self.sink.append(&self.out)?;
-        (self.head, self.opening, *lost) = (head, None, 0);
-        self.out.shrink_to(KEPT_BYTES);
-        Ok(true)
+    /// Returns whether there was something to write. The first line says how many were lost, which are none then.
+    fn append(&mut self, work: &mut Work<'_>) -> io::Result<bool> {
+        OUT.with_borrow_mut(|out| {
+            out.clear();
+            let mut head = self.head;
+            let mut to_say = work.lost;
+            let first = self.opening.as_deref().into_iter().chain(work.own);
+            let first = first.map(|line| (line, Waits::No));
+            for (line, waits) in first.chain(work.lines.iter()) {
+                let marks = Marks {
+                    lost: std::mem::take(&mut to_say),
+                    withheld: waits == Waits::Withheld,
+                };
+                head = head.follow(marks, line, out);
+            }
+            if out.is_empty() {
+                return Ok(false);
+            }
+            let appended = self.sink.append(out);
+            out.shrink_to(KEPT_BYTES);
+            appended?;
+            (self.head, self.opening, work.lost) = (head, None, 0);
+            Ok(true)
+        })
     }
 
     /// Says in the log that something failed, once in a while.
@@ -252,13 +300,8 @@ impl Writer {
     }
 }
 
-/// The writer, as callers and the thread share it: whoever has it, `writing` keeps the others from asking. None when the log
-/// is closed.
-pub(super) type Shared = Mutex<Option<Writer>>;
-
 /// The thread: writes what no caller does, until it is told to close.
-pub(super) fn run(queue: &Queue, writer: &Shared) {
-    let lock = || writer.lock().unwrap_or_else(PoisonError::into_inner);
+pub(super) fn run(queue: &Queue) {
     let mut pause = FIRST_PAUSE;
     let mut retry = None;
     let mut before = 0;
@@ -268,20 +311,16 @@ pub(super) fn run(queue: &Queue, writer: &Shared) {
             drop(state);
             std::thread::sleep(GATHERING * before.min(MANY) as u32);
             state = queue.lock();
-            // A caller may have begun meanwhile.
-            if state.writing.is_some() {
-                before = 0;
-                continue;
-            }
         }
         before = state.waiting.len();
         let closing = state.closing;
-        let mut shared = lock();
-        let Some(writer) = shared.as_mut() else {
-            return;
+        // A caller may have begun meanwhile.
+        let Some(writer) = state.writer.take() else {
+            before = 0;
+            continue;
         };
-        let turn = writer.turn(queue, state);
-        drop(shared);
+        let (turn, state) = writer.turn(queue, state, None);
+        drop(state);
         if closing {
             break;
         }
@@ -295,7 +334,8 @@ pub(super) fn run(queue: &Queue, writer: &Shared) {
         }
     }
     // Whoever waits for the end may open the file again.
-    *lock() = None;
+    let writer = queue.lock().writer.take();
+    drop(writer);
     queue.tell(|state| {
         state.ended = true;
         // What came while it was closing.

@@ -383,22 +383,45 @@ async fn a_disk_that_hangs_holds_one_caller_and_after_that_none() {
     assert_eq!(said(&disk.lines_after(&audit)).len(), 23);
 }
 
-fn leads(receipt: &Receipt) -> bool {
-    receipt.place.as_ref().is_some_and(|place| place.leads)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_writes_its_line_before_anybody_waits_for_it() {
+    let (audit, disk, _) = audit(OnFailure::Deny, LONG);
+    let receipt = audit.record(&call("a"));
+    assert!(by_a_caller(&disk));
+    assert_eq!(audit.head().sequence, 2);
+    drop(receipt);
+    // No answer waits for these: they are the thread's.
+    drop(audit.record(&Entry {
+        outcome: Some(Outcome::Cancelled),
+        ..call("b")
+    }));
+    assert_eq!(record(&audit, "c").await, Ok(()));
+    assert_eq!(said(&disk.lines_after(&audit)).len(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_whose_first_caller_is_late_or_leaves_is_written_all_the_same() {
-    let (audit, disk, _) = audit(OnFailure::Deny, LONG);
-    let late = audit.record(&call("a"));
-    assert!(leads(&late));
-    assert_eq!(record(&audit, "b").await, Ok(()));
-    assert!(!by_a_caller(&disk));
-    assert_eq!(late.written().await, Ok(()));
-    let leaves = audit.record(&call("c"));
-    assert!(leads(&leaves));
-    let waits = audit.record(&call("d"));
-    drop(leaves);
-    assert_eq!(waits.written().await, Ok(()));
+/// Those who come while one writes are written by it as well, one group after the other, and each hears of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_comes_while_a_caller_writes_is_written_by_it() {
+    let (audit, disk, go) = audit(OnFailure::Deny, LONG);
+    disk.does(Does::Hangs);
+    let spawn = |name: &'static str| {
+        let audit = audit.clone();
+        tokio::spawn(async move { record(&audit, name).await })
+    };
+    let first = spawn("a");
+    while audit.0.queue.lock().writing.is_none() {
+        tokio::task::yield_now().await;
+    }
+    let others = [spawn("b"), spawn("b"), spawn("b")];
+    while audit.0.queue.lock().waiting.len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    disk.does(Does::Works);
+    go.send(()).unwrap();
+    assert_eq!(first.await.unwrap(), Ok(()));
+    for other in others {
+        assert_eq!(other.await.unwrap(), Ok(()));
+    }
+    assert!(by_a_caller(&disk));
     assert_eq!(said(&disk.lines_after(&audit)).len(), 4);
 }
