@@ -16,6 +16,7 @@ use std::time::Duration;
 use rmcp::model::Implementation;
 use serde_json::{Value, json};
 
+use crate::audit::Audit;
 use crate::auth::Permit;
 use crate::connection::{Cancel, Connection, SessionKey};
 use crate::error::Explain;
@@ -62,6 +63,8 @@ pub(crate) struct Facts {
     pub(crate) buckets: Buckets,
     /// What signs handles.
     pub(crate) keys: Arc<KeyRing>,
+    /// Where calls are written down.
+    pub(crate) audit: Option<Audit>,
 }
 
 /// Makes `data` of a log message from what was logged.

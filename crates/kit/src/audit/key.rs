@@ -1,5 +1,6 @@
 //! The key under which values are hashed, and what a line says of arguments: their shape and keyed hashes, no value.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -23,8 +24,15 @@ const MAX_DEPTH: usize = 5;
 const MAX_KEY: usize = 64;
 /// Arguments that have a hash of their own.
 const MAX_HASHED: usize = 16;
+/// Bytes of memory that a thread keeps from call to call.
+const KEPT_BYTES: usize = 4 << 10;
 /// Stands for what there is no room for.
 const MORE: &str = "…";
+
+thread_local! {
+    /// What is hashed, which is a caller's: it is overwritten by the next.
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Hashes values so that whoever has the key can search for one, and nobody else can guess them: HMAC-SHA-256 (RFC 2104).
 #[derive(Clone)]
@@ -70,21 +78,29 @@ impl AuditKey {
 
     /// What a line says of the arguments of a call.
     pub fn arguments(&self, arguments: &Map<String, Value>) -> Arguments {
-        let mut text = Vec::with_capacity(256);
-        canonical::object(arguments, &mut text);
+        TEXT.with_borrow_mut(|text| {
+            let said = self.say(arguments, text);
+            text.clear();
+            text.shrink_to(KEPT_BYTES);
+            said
+        })
+    }
+
+    fn say(&self, arguments: &Map<String, Value>, text: &mut Vec<u8>) -> Arguments {
+        canonical::object(arguments, text);
         let mut out = Vec::with_capacity(384);
         out.extend_from_slice(b"{\"hash\":\"");
-        out.extend_from_slice(&self.digest(&text).hex());
+        out.extend_from_slice(&self.digest(text).hex());
         out.extend_from_slice(b"\",\"shape\":");
         let mut nodes = MAX_NODES;
         object(arguments, 1, &mut nodes, &mut out);
         out.extend_from_slice(b",\"values\":{");
         for (i, (name, value)) in arguments.iter().take(MAX_HASHED).enumerate() {
             text.clear();
-            canonical::value(value, &mut text);
+            canonical::value(value, text);
             key(i, name, &mut out);
             out.push(b'"');
-            out.extend_from_slice(&self.digest(&text).hex());
+            out.extend_from_slice(&self.digest(text).hex());
             out.push(b'"');
         }
         out.extend_from_slice(b"}}");

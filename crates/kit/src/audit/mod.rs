@@ -28,7 +28,7 @@
 //! | `entry` | what a line says; its schema |
 //! | `key`, `text` | what is said of arguments; text from outside |
 //! | `chain`, `digest` | the chain |
-//! | `queue`, `lead`, `caution`, `writer`, `file` | the way to the disk |
+//! | `queue`, `direct`, `caution`, `writer`, `file` | the way to the disk |
 //! | `verify` | whether a log is as it was written |
 //!
 //! The page for operators is `docs/audit.md`, with the schema. To say more in a line, add a field to [`Entry`]. A log that
@@ -37,10 +37,10 @@
 mod caution;
 mod chain;
 mod digest;
+mod direct;
 mod entry;
 mod file;
 mod key;
-mod lead;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -67,11 +67,11 @@ use self::writer::{Names, Writer};
 
 pub use self::chain::Head;
 pub use self::digest::{BadDigest, Digest};
+pub use self::direct::Receipt;
 pub use self::entry::{
     Because, Closed, Decision, Entry, Event, Line, MAX_LINE_BYTES, Opened, Outcome, schema,
 };
 pub use self::key::{Arguments, AuditKey};
-pub use self::lead::Receipt;
 pub use self::verify::{Change, Finding, Verified, head, verify};
 
 /// Where the audit log is, and what it does when it cannot be written.
@@ -143,8 +143,8 @@ struct Inner {
     key: AuditKey,
     on_failure: OnFailure,
     patience: Duration,
-    /// Whether callers may write, once one has come that can say so (`lead`).
-    can_lead: OnceLock<bool>,
+    /// Whether callers may write, once one has come that can say so (`direct`).
+    is_direct: OnceLock<bool>,
 }
 
 impl Drop for Inner {
@@ -199,7 +199,7 @@ impl Audit {
             on_failure: config.on_failure,
             patience: config.patience.min(LONGEST),
             // Each group goes to the disk.
-            can_lead: if config.sync {
+            is_direct: if config.sync {
                 false.into()
             } else {
                 OnceLock::new()
@@ -231,11 +231,11 @@ impl Audit {
         }
         let log = &self.0;
         let waits = entry.waits();
-        let leads = waits == Waits::Yes && *log.can_lead.get_or_init(lead::is_possible);
+        let is_direct = waits == Waits::Yes && *log.is_direct.get_or_init(direct::is_possible);
         BODY.with_borrow_mut(|body| {
             body.clear();
             Event::Call(entry).write(body);
-            let written = leads.then(|| lead::write(&log.queue, body)).flatten();
+            let written = is_direct.then(|| direct::write(&log.queue, body)).flatten();
             match written {
                 Some(written) => Receipt::ended(log, written),
                 None => match log.queue.push(body, waits) {

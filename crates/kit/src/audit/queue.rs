@@ -171,7 +171,7 @@ pub(super) struct State {
     /// Lines that are to be written.
     pub(super) waiting: Lines,
     /// How many lines there were so far, the last of them the last one that waits.
-    pushed: u64,
+    pub(super) pushed: u64,
     /// Bytes of those that are being written.
     pub(super) in_flight: usize,
     /// The group of the others.

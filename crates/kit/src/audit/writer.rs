@@ -1,4 +1,4 @@
-//! Writes lines: as one group whatever waits when the group before it is written. Callers do it (`lead`), and a thread does
+//! Writes lines: as one group whatever waits when the group before it is written. Callers do it (`direct`), and a thread does
 //! wherever they cannot, and what takes longer: new files, failures, the end.
 
 use std::cell::RefCell;

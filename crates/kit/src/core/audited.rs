@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::audit::{Arguments, Audit, Decision, Entry, Outcome, Refused};
+use crate::audit::{Arguments, Decision, Entry, Outcome, Receipt, Refused};
 use crate::connection::Connection;
 use crate::context::{Ctx, Note};
 use crate::middleware::RequestKind;
@@ -23,7 +23,6 @@ const DENIALS: u64 = 10;
 
 /// A call that is to be in the log.
 pub(super) struct Audited {
-    audit: Audit,
     time: SystemTime,
     began: Instant,
     transport: Transport,
@@ -46,7 +45,7 @@ impl Audited {
         kind: &RequestKind,
         transport: Transport,
     ) -> Result<Option<Self>, RpcError> {
-        let Some(audit) = &inner.audit else {
+        let Some(audit) = &inner.facts.audit else {
             return Ok(None);
         };
         audit.admit().map_err(unwritten)?;
@@ -57,7 +56,6 @@ impl Audited {
             RequestKind::List(..) | RequestKind::Protocol(_) => return Ok(None),
         };
         Ok(Some(Self {
-            audit: audit.clone(),
             time: SystemTime::now(),
             began: Instant::now(),
             transport,
@@ -81,15 +79,19 @@ impl Audited {
             telemetry::Outcome::Error | telemetry::Outcome::Panic => Outcome::Error,
             _ => Outcome::Ok,
         };
-        let receipt = self.record(outcome, Some(&answer));
+        let Some(receipt) = self.record(outcome, Some(&answer)) else {
+            return answer;
+        };
         match receipt.written().await {
             Ok(()) => answer,
             Err(refused) => Answer::error(Some(self.ctx.id()), &unwritten(refused)),
         }
     }
 
-    fn record(&mut self, outcome: Outcome, answer: Option<&Answer>) -> crate::audit::Receipt {
+    /// Writes the line; `None` without a log.
+    fn record(&mut self, outcome: Outcome, answer: Option<&Answer>) -> Option<Receipt> {
         self.written = true;
+        let audit = self.ctx.facts().audit.as_ref()?;
         let peer = self.ctx.peer();
         let client = peer.client.as_ref();
         let scopes = self.ctx.permit().scopes().map(ToString::to_string);
@@ -121,7 +123,7 @@ impl Audited {
             trace: trace.map(|trace| trace.trace_id()),
             ..Entry::new(self.time, self.transport.as_str(), self.method)
         };
-        self.audit.record(&entry)
+        Some(audit.record(&entry))
     }
 }
 
@@ -141,7 +143,7 @@ pub(super) fn denied(
     error: &RpcError,
     transport: Transport,
 ) {
-    let (Some(audit), true) = (&inner.audit, error.code == Code::FORBIDDEN) else {
+    let (Some(audit), true) = (&inner.facts.audit, error.code == Code::FORBIDDEN) else {
         return;
     };
     let manifest = inner.components().digest.shown();
@@ -180,7 +182,9 @@ impl Denials {
 /// What the door refused because of who asks, or how often. Strangers can send as many as they like, so no more than ten
 /// a second are written; the metrics count all.
 pub(crate) fn refused(inner: &Inner, refused: &telemetry::Refused<'_>) {
-    let Some(audit) = &inner.audit else { return };
+    let Some(audit) = &inner.facts.audit else {
+        return;
+    };
     let now = SystemTime::now();
     let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     if !matches!(refused.status, Some(401 | 403 | 429)) || !inner.denials.may_be_written(second) {

@@ -61,7 +61,6 @@ pub(crate) struct Inner {
     pub(crate) streams: Option<Arc<SharedStreams>>,
     /// The other replicas, where they can be told something at once.
     pub(crate) replicas: Option<Arc<Replicas>>,
-    pub(crate) audit: Option<Audit>,
     pub(super) denials: Denials,
     /// Who hears of what happens.
     pub(crate) observers: Observers,
@@ -187,7 +186,7 @@ impl Server {
                     Begun::new(began, request, inbound.meta, &inbound.route, inbound.http)
                 });
                 let began = begun.as_ref().map(|begun| begun.began);
-                let asked = self.0.audit.is_some().then(|| request.method.to_string());
+                let asked = self.audit().and_then(|_| method::known(&request.method));
                 let transport = transport(inbound.http.is_some());
                 method::dispatch(self, connection, permit, inbound, began).unwrap_or_else(|error| {
                     let answer = Answer::error(Some(&id), &error);
@@ -195,7 +194,7 @@ impl Server {
                         begun.failed(&self.0, connection, &id, &error, answer.body.len());
                     }
                     if let Some(method) = asked {
-                        audited::denied(&self.0, connection, &method, &error, transport);
+                        audited::denied(&self.0, connection, method, &error, transport);
                     }
                     Reply::Answer(answer)
                 })
@@ -253,7 +252,7 @@ impl Server {
 
     /// Its audit log, if it has one.
     pub fn audit(&self) -> Option<&Audit> {
-        self.0.audit.as_ref()
+        self.0.facts.audit.as_ref()
     }
 
     /// Requests that work, without those that wait for their client and without subscriptions.

@@ -113,6 +113,7 @@ impl ServerBuilder {
                 limits: self.buckets,
             },
             keys: Arc::clone(&keys),
+            audit: self.audit,
         });
         let stack = middleware::stack(
             &self.calls,
@@ -137,7 +138,7 @@ impl ServerBuilder {
             &in_flight,
             &subscriptions,
         );
-        if let Some(audit) = &self.audit {
+        if let Some(audit) = &facts.audit {
             audit.measure(&self.metrics);
         }
         #[cfg(feature = "otlp")]
@@ -168,7 +169,6 @@ impl ServerBuilder {
             token_changes: self.token_changes,
             streams,
             replicas,
-            audit: self.audit,
             denials: Denials::default(),
         })))
     }
