@@ -31,6 +31,8 @@ written by the test that runs the snippets below (`tests/it/python/snippets.rs`)
 - **Processes, sockets, signals, threads and `ctypes`** are refused with an exception that says so. `time.sleep` sleeps, within
   the time of the run; `input()` raises `EOFError`; `exit()` ends the run with what was printed.
 - Nothing is left of a run for the next one: no names, modules, files, memory or random numbers.
+- **Slow**, and the slower the longer a text is: thousands of matches of a pattern in one text, and characters by their index in a
+  text that is not ASCII alone. Lines, or `list(text)`, are quicker.
 
 Three judges in CI compare it with CPython: the snippets below, more than 800 expressions and programs
 (`tests/python/run differential`) and HumanEval's 164 reference solutions with their tests (`tests/python/run humaneval`).

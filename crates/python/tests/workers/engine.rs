@@ -34,7 +34,28 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("nothing_else_of_the_host_is_there", refused),
         trial("the_modules_are_those_that_import", modules),
         trial("a_run_leaves_nothing_for_the_next", isolation),
+        trial("a_long_list_takes_n_log_n_comparisons", sorting),
     ]
+}
+
+async fn sorting() {
+    let pool = Pool::new(config());
+    let source = "\
+class Item:
+    compared = 0
+    def __init__(self, key, at):
+        self.key, self.at = key, at
+    def __lt__(self, other):
+        Item.compared += 1
+        return self.key < other.key
+items = [Item(i * 7919 % 997, i) for i in range(4000)]
+up, down = sorted(items), sorted(items, reverse=True)
+both = [[item.key for item in up], [-item.key for item in down]]
+stable = all(
+    a.at < b.at for run in (up, down) for a, b in zip(run, run[1:]) if a.key == b.key
+)
+[all(a <= b for keys in both for a, b in zip(keys, keys[1:])), stable, Item.compared < 2 * 4000 * 12]";
+    assert_eq!(text_of(&pool, code(source)).await, "[true,true,true]",);
 }
 
 async fn values() {
