@@ -181,7 +181,11 @@ fn causes<'a>(
             let client: &UnixSocketError = client;
             return Some(client);
         }
-        error.source()
+        // An error of the system has what it was made of inside, and not as its source.
+        match error.downcast_ref().and_then(io::Error::get_ref) {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        }
     })
 }
 
@@ -201,18 +205,15 @@ fn by_request(error: &reqwest::Error, target: &Target) -> Error {
 
 /// What to do where one side speaks TLS and the other does not, or does not trust the other.
 fn of_tls(error: &reqwest::Error) -> Option<&'static str> {
-    const PLAIN: &str = "The server may speak plain HTTP: then its URL begins with http://.";
     causes(error).find_map(|cause| {
         if let Some(failed) = cause.downcast_ref::<hyper::Error>() {
-            let spoken = "The server may speak TLS: then its URL begins with https://.";
-            return failed.is_parse().then_some(spoken);
+            let is_tls = "The server may speak TLS: then its URL begins with https://.";
+            return failed.is_parse().then_some(is_tls);
         }
-        // An error of the system has what it was made from inside, and not as its source.
-        let inner = cause
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        match inner?.downcast_ref::<rustls::Error>()? {
-            rustls::Error::InvalidMessage(_) => Some(PLAIN),
+        match cause.downcast_ref::<rustls::Error>()? {
+            rustls::Error::InvalidMessage(_) => {
+                Some("The server may speak plain HTTP: then its URL begins with http://.")
+            }
             rustls::Error::InvalidCertificate(why) => Some(of_certificate(why)),
             _ => None,
         }
