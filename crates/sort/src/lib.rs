@@ -101,7 +101,8 @@ impl<E, C: Fn(usize, usize) -> Result<bool, E>> Sort<C> {
                 self.order[begin..end].reverse();
             }
         }
-        for next in end..last.min(begin + MIN_RUN) {
+        let least = last.min(begin + MIN_RUN);
+        for next in end..least {
             let (mut low, mut high) = (begin, next);
             while low < high {
                 let middle = low.midpoint(high);
@@ -111,9 +112,8 @@ impl<E, C: Fn(usize, usize) -> Result<bool, E>> Sort<C> {
                 }
             }
             self.order[low..=next].rotate_right(1);
-            end = next + 1;
         }
-        Ok(end)
+        Ok(end.max(least))
     }
 
     /// Merges two runs that follow one another.
