@@ -19,13 +19,11 @@ const GENERATED: &str = "generated";
 const MINIMAL: &str = "generated-minimal";
 
 /// The project may trade speed for size in its own binary; a control is as fast as it can be.
-const CONTROL_PROFILE: [&str; 6] = [
+const CONTROL_PROFILE: [&str; 4] = [
     "--config",
     "profile.control.inherits = \"release\"",
     "--config",
     "profile.control.opt-level = 3",
-    "--config",
-    "profile.control.lto = \"fat\"",
 ];
 
 pub(crate) struct Artifacts {
