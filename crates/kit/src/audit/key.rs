@@ -79,6 +79,8 @@ impl AuditKey {
     /// What a line says of the arguments of a call.
     pub fn arguments(&self, arguments: &Map<String, Value>) -> Arguments {
         TEXT.with_borrow_mut(|text| {
+            // What panicked on this thread may have left something.
+            text.clear();
             let said = self.say(arguments, text);
             text.clear();
             text.shrink_to(KEPT_BYTES);
